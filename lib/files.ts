@@ -1,0 +1,153 @@
+/**
+ * Files that are whole or absent, whatever happens while they are written.
+ *
+ * @module
+ */
+
+/** The calls to the disk that writing makes. Tests put one that fails in its place. */
+export interface Disk {
+  /** Opens a new file for writing. */
+  open(path: string): Deno.FsFile;
+  /** Opens a file at its end. */
+  append(path: string): Deno.FsFile;
+  /** Writes some of the bytes, and says how many. */
+  write(file: Deno.FsFile, bytes: Uint8Array): number;
+  /** Waits until the bytes are on the disk. */
+  sync(file: Deno.FsFile): void;
+  /** Puts a file in another's place. */
+  rename(from: string, to: string): void;
+  /** Removes a file or folder, if it is there. */
+  remove(path: string): void;
+  /** Makes a folder and those above it. */
+  mkdir(path: string): void;
+}
+
+/** The real disk. */
+export const realDisk: Disk = {
+  open: (path) => Deno.openSync(path, { write: true, create: true, truncate: true }),
+  append: (path) => Deno.openSync(path, { append: true, create: true }),
+  write: (file, bytes) => file.writeSync(bytes),
+  sync: (file) => file.syncSync(),
+  rename: (from, to) => Deno.renameSync(from, to),
+  remove: (path) => {
+    try {
+      Deno.removeSync(path, { recursive: true });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  },
+  mkdir: (path) => Deno.mkdirSync(path, { recursive: true }),
+};
+
+/**
+ * Writes a file so that a reader finds the old one or the new one and nothing between: a temporary file beside it,
+ * fsync, rename, fsync of the folder.
+ *
+ * @param path where the file goes; its folder is made
+ * @param content text, bytes, or pieces of bytes
+ * @param disk the disk to write to
+ * @throws Error naming the file when the disk refuses; the old file is untouched then
+ */
+export function writeFile(path: string, content: string | Uint8Array | Iterable<Uint8Array>, disk: Disk = realDisk): void {
+  const temporary = `${path}.${Deno.pid}.tmp`;
+  try {
+    disk.mkdir(parent(path));
+    withFile(disk.open(temporary), (file) => {
+      for (const piece of pieces(content)) writeAll(disk, file, piece);
+      disk.sync(file);
+    });
+    disk.rename(temporary, path);
+    syncFolder(parent(path), disk);
+  } catch (error) {
+    try {
+      disk.remove(temporary);
+    } catch { /* the first error says what is wrong */ }
+    throw diskError(`write ${path}`, error);
+  }
+}
+
+/** Appends one line to a log and waits until it is on the disk. */
+export function appendLine(path: string, line: string, disk: Disk = realDisk): void {
+  try {
+    withFile(disk.append(path), (file) => {
+      writeAll(disk, file, new TextEncoder().encode(line + "\n"));
+      disk.sync(file);
+    });
+  } catch (error) {
+    throw diskError(`append to ${path}`, error);
+  }
+}
+
+/**
+ * Reads and parses a JSON file.
+ *
+ * @throws Error naming the file when it is not there or not JSON
+ */
+export function readJson(path: string): unknown {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(path);
+  } catch (error) {
+    throw diskError(`read ${path}`, error);
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new SyntaxError(`Cannot read ${path} as JSON: ${(error as Error).message}`);
+  }
+}
+
+/** Whether a file or folder is there. */
+export function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A path's folder. */
+export function parent(path: string): string {
+  const cut = path.replace(/\/+$/, "").lastIndexOf("/");
+  return cut < 0 ? "." : cut === 0 ? "/" : path.slice(0, cut);
+}
+
+/** SHA-256 in hexadecimal. */
+export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Says in one sentence what the disk refused and what may help. */
+export function diskError(doing: string, error: unknown): Error {
+  if (error instanceof Deno.errors.NotFound) return new Error(`Cannot ${doing} as it is not there`, { cause: error });
+  if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable) {
+    return new Error(`Cannot ${doing} as this user may not: choose another folder or change its permissions`, { cause: error });
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  if (message.includes("os error 28")) return new Error(`Cannot ${doing} as the disk is full: free some space and start again`, { cause: error });
+  return new Error(`Cannot ${doing}: ${message}`, { cause: error });
+}
+
+function withFile(file: Deno.FsFile, use: (file: Deno.FsFile) => void): void {
+  try {
+    use(file);
+  } finally {
+    file.close();
+  }
+}
+
+function writeAll(disk: Disk, file: Deno.FsFile, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length;) done += disk.write(file, bytes.subarray(done));
+}
+
+function pieces(content: string | Uint8Array | Iterable<Uint8Array>): Iterable<Uint8Array> {
+  if (typeof content === "string") return [new TextEncoder().encode(content)];
+  return content instanceof Uint8Array ? [content] : content;
+}
+
+function syncFolder(path: string, disk: Disk): void {
+  if (Deno.build.os === "windows") return; // folders cannot be opened there
+  withFile(Deno.openSync(path), (folder) => disk.sync(folder));
+}

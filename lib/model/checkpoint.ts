@@ -1,0 +1,223 @@
+/**
+ * Checkpoints in Hugging Face's layout: `config.json`, `tokenizer.json`, safetensors in one file or in shards.
+ *
+ * @module
+ */
+import { type Disk, readJson, writeFile } from "../files.ts";
+import { bytesOfTensor, freeze, type Precision, type Tensor, tf, toPrecision } from "../tensor/mod.ts";
+import { type Chameleon, type Layer, PROJECTIONS } from "./chameleon.ts";
+import { type ChameleonConfig, formatConfig, parseConfig } from "./config.ts";
+import { differences, listed, projectionShape, readTensor } from "./lora.ts";
+import { type OutgoingTensor, readModelHeaders, type StoredTensor, writeSafetensors } from "./safetensors.ts";
+import { type Vqgan, vqShapes } from "./vqgan.ts";
+
+/** A model: transformer and image tokenizer. */
+export interface Model {
+  /** The folder it came from. */
+  readonly folder: string;
+  /** The transformer. */
+  readonly chameleon: Chameleon;
+  /** The image tokenizer, always float32. */
+  readonly vqgan: Vqgan;
+}
+
+/** What a checkpoint holds, known before any of it is loaded. */
+export interface CheckpointPlan {
+  /** The model's shape. */
+  readonly config: ChameleonConfig;
+  /** Its tensors on disk. */
+  readonly stored: ReadonlyMap<string, StoredTensor>;
+  /** Memory of the loaded weights, in bytes. */
+  readonly bytes: number;
+  /** How many weights there are. */
+  readonly parameters: number;
+}
+
+const SHARD_BYTES = 5e9;
+
+/**
+ * Reads a checkpoint's config and headers, checks them against each other, and works out its memory.
+ *
+ * @param folder the checkpoint
+ * @param precision the precision wanted for the transformer's matrices
+ * @throws Error listing every tensor that is missing, unknown, or of another shape
+ */
+export function planCheckpoint(folder: string, precision: Precision): CheckpointPlan {
+  const config = parseConfig(readJson(`${folder}/config.json`), `${folder}/config.json`);
+  const stored = readModelHeaders(folder);
+  const wanted = weightShapes(config);
+  const noDecoder = !stored.has("model.vqmodel.decoder.conv_in.weight"); // Hugging Face's conversions leave it out
+  const problems = differences(stored, wanted, (name) => noDecoder && /decoder\./.test(name));
+  if (problems.length > 0) throw new Error(`Cannot load ${folder}: ${listed(problems)}`);
+  let [bytes, parameters] = [0, 0];
+  for (const [name, { shape }] of stored) {
+    const count = shape.reduce((a, b) => a * b, 1);
+    parameters += count;
+    bytes += count * (isMatrix(name) && precision === "bfloat16" ? 2 : 4);
+  }
+  return { config, stored, bytes, parameters };
+}
+
+/**
+ * Loads a checkpoint, its weights frozen.
+ *
+ * @param folder the checkpoint
+ * @param precision of the transformer's matrices; norms and the VQGAN are float32
+ * @returns the model
+ * @throws Error when the folder is not a sound checkpoint
+ */
+export function loadModel(folder: string, precision: Precision): Model {
+  const plan = planCheckpoint(folder, precision);
+  return modelOf(folder, plan.config, (name) => {
+    const stored = plan.stored.get(name);
+    return stored && loadTensor(name, stored, precision);
+  });
+}
+
+/** Builds a model from tensors by their names on disk, filters already in this engine's layout. */
+export function modelOf(folder: string, config: ChameleonConfig, get: (name: string) => Tensor | undefined): Model {
+  const need = (name: string) => freeze(get(name)!);
+  const chameleon: Chameleon = {
+    config,
+    embed: need("model.embed_tokens.weight"),
+    layers: Array.from({ length: config.layers }, (_, i) => layerOf(`model.layers.${i}`, need)),
+    norm: need("model.norm.weight"),
+    head: need("lm_head.weight"),
+  };
+  const weights: Record<string, Tensor> = {};
+  for (const name of vqShapes(config.vq).keys()) {
+    const tensor = get(`model.vqmodel.${name}`);
+    if (tensor) weights[name] = freeze(tensor);
+  }
+  return { folder, chameleon, vqgan: { config: config.vq, weights } };
+}
+
+/** Frees a model's weights. */
+export function disposeModel({ chameleon, vqgan }: Model): void {
+  for (const tensor of namedTensors(chameleon, vqgan).values()) tensor.dispose();
+}
+
+/**
+ * Writes a checkpoint that Python's transformers loads.
+ *
+ * @param folder where to
+ * @param model the weights
+ * @param files its vocabulary map of image tokens, and `tokenizer.json` with its config as they are
+ * @param precision of the transformer's matrices on disk
+ */
+export function saveModel(
+  folder: string,
+  model: Pick<Model, "chameleon" | "vqgan">,
+  files: { readonly vocabularyMap: Readonly<Record<string, number>>; readonly tokenizer: Readonly<Record<string, string>> },
+  precision: "F32" | "BF16" = "BF16",
+  disk?: Disk,
+): void {
+  const tensors = [...namedTensors(model.chameleon, model.vqgan)].map(([name, tensor]) => outgoing(name, tensor, precision));
+  writeShards(folder, tensors, disk);
+  for (const [name, text] of Object.entries(files.tokenizer)) writeFile(`${folder}/${name}`, text, disk);
+  writeFile(`${folder}/config.json`, formatConfig(model.chameleon.config, files.vocabularyMap), disk);
+}
+
+/** Names and shapes of all weights on disk. */
+export function weightShapes(config: ChameleonConfig): Map<string, number[]> {
+  const { vocabSize, hiddenSize, heads, keyHeads } = config;
+  const headDim = hiddenSize / heads;
+  const shapes = new Map([["model.embed_tokens.weight", [vocabSize, hiddenSize]]]);
+  for (let i = 0; i < config.layers; i++) {
+    const layer = `model.layers.${i}`;
+    for (const projection of PROJECTIONS) shapes.set(matrixName(layer, projection), projectionShape(config, projection));
+    for (const part of ["weight", "bias"]) {
+      shapes.set(`${layer}.self_attn.q_norm.${part}`, [heads, headDim]).set(`${layer}.self_attn.k_norm.${part}`, [keyHeads, headDim]);
+    }
+    shapes.set(`${layer}.input_layernorm.weight`, [hiddenSize]).set(`${layer}.post_attention_layernorm.weight`, [hiddenSize]);
+  }
+  shapes.set("model.norm.weight", [hiddenSize]).set("lm_head.weight", [vocabSize, hiddenSize]);
+  for (const [name, shape] of vqShapes(config.vq)) shapes.set(`model.vqmodel.${name}`, shape);
+  return shapes;
+}
+
+/** A stored tensor in this engine's layout and precision. */
+function loadTensor(name: string, stored: StoredTensor, precision: Precision): Tensor {
+  return tf.tidy(() => {
+    const raw = readTensor(stored);
+    if (isFilter(name, raw.shape)) return tf.transpose(toPrecision(raw, "float32"), [2, 3, 1, 0]); // [kh, kw, in, out]
+    return toPrecision(raw, isMatrix(name) ? precision : "float32");
+  });
+}
+
+function layerOf(name: string, need: (name: string) => Tensor): Layer {
+  const norm = (part: string) => ({ gain: need(`${name}.self_attn.${part}.weight`), bias: need(`${name}.self_attn.${part}.bias`) });
+  return {
+    ...Object.fromEntries(PROJECTIONS.map((projection) => [projection, need(matrixName(name, projection))])) as Record<
+      typeof PROJECTIONS[number],
+      Tensor
+    >,
+    inputNorm: need(`${name}.input_layernorm.weight`),
+    postNorm: need(`${name}.post_attention_layernorm.weight`),
+    qNorm: norm("q_norm"),
+    kNorm: norm("k_norm"),
+  };
+}
+
+function namedTensors(chameleon: Chameleon, vqgan: Vqgan): Map<string, Tensor> {
+  const named = new Map([["model.embed_tokens.weight", chameleon.embed]]);
+  chameleon.layers.forEach((layer, i) => {
+    const name = `model.layers.${i}`;
+    for (const projection of PROJECTIONS) named.set(matrixName(name, projection), layer[projection]);
+    for (const [part, norm] of [["q_norm", layer.qNorm], ["k_norm", layer.kNorm]] as const) {
+      named.set(`${name}.self_attn.${part}.weight`, norm.gain).set(`${name}.self_attn.${part}.bias`, norm.bias);
+    }
+    named.set(`${name}.input_layernorm.weight`, layer.inputNorm).set(`${name}.post_attention_layernorm.weight`, layer.postNorm);
+  });
+  named.set("model.norm.weight", chameleon.norm).set("lm_head.weight", chameleon.head);
+  for (const [name, tensor] of Object.entries(vqgan.weights)) named.set(`model.vqmodel.${name}`, tensor);
+  return named;
+}
+
+function outgoing(name: string, tensor: Tensor, precision: "F32" | "BF16"): OutgoingTensor {
+  const filter = name.startsWith("model.vqmodel.") && tensor.rank === 4;
+  const shape = filter ? [3, 2, 0, 1].map((axis) => tensor.shape[axis]!) : tensor.shape; // [out, in, kh, kw]
+  const dtype = tensor.rank >= 2 && !name.includes("_norm.") ? precision : "F32";
+  const bytes = () => {
+    const onDisk = filter ? tf.transpose(tensor, [3, 2, 0, 1]) : tensor;
+    const result = bytesOfTensor(onDisk, dtype);
+    if (filter) onDisk.dispose();
+    return result;
+  };
+  return { name, dtype, shape, bytes };
+}
+
+function writeShards(folder: string, tensors: readonly OutgoingTensor[], disk?: Disk): void {
+  const sizeOf = ({ shape, dtype }: OutgoingTensor) => shape.reduce((a, b) => a * b, dtype === "F32" ? 4 : 2);
+  const shards: OutgoingTensor[][] = [[]];
+  let size = 0;
+  for (const tensor of tensors) {
+    if (size > 0 && size + sizeOf(tensor) > SHARD_BYTES) {
+      shards.push([]);
+      size = 0;
+    }
+    shards.at(-1)!.push(tensor);
+    size += sizeOf(tensor);
+  }
+  if (shards.length === 1) return writeSafetensors(`${folder}/model.safetensors`, tensors, { format: "pt" }, disk);
+  const number = (n: number) => String(n).padStart(5, "0");
+  const fileOf = (i: number) => `model-${number(i + 1)}-of-${number(shards.length)}.safetensors`;
+  shards.forEach((shard, i) => writeSafetensors(`${folder}/${fileOf(i)}`, shard, { format: "pt" }, disk));
+  const weightMap = Object.fromEntries(shards.flatMap((shard, i) => shard.map(({ name }) => [name, fileOf(i)])));
+  const total = tensors.reduce((sum, tensor) => sum + sizeOf(tensor), 0);
+  const index = { metadata: { total_size: total }, weight_map: weightMap };
+  writeFile(`${folder}/model.safetensors.index.json`, JSON.stringify(index, null, 2) + "\n", disk);
+}
+
+function matrixName(layer: string, projection: string): string {
+  return `${layer}.${["gate_proj", "up_proj", "down_proj"].includes(projection) ? "mlp" : "self_attn"}.${projection}.weight`;
+}
+
+/** Whether a weight is one of the transformer's matrices, which may be bfloat16. */
+function isMatrix(name: string): boolean {
+  return !name.startsWith("model.vqmodel.") && !name.includes("norm");
+}
+
+function isFilter(name: string, shape: readonly number[]): boolean {
+  return name.startsWith("model.vqmodel.") && shape.length === 4;
+}

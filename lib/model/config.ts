@@ -1,0 +1,192 @@
+/**
+ * The shape of a Chameleon model, read from and written as Hugging Face's `config.json`.
+ *
+ * @module
+ */
+import { z } from "zod";
+
+/** The VQGAN's shape. */
+export interface VqConfig {
+  /** Width of a codebook vector. */
+  readonly embedDim: number;
+  /** Codes in the codebook. */
+  readonly codes: number;
+  /** Channels between encoder and codebook. */
+  readonly latentChannels: number;
+  /** Side of the square images, in pixels. */
+  readonly resolution: number;
+  /** Channels at full resolution. */
+  readonly baseChannels: number;
+  /** Channels of each level, as multiples of `baseChannels`; every level but the last halves the resolution. */
+  readonly channelMultiplier: readonly number[];
+  /** Residual blocks of a level. */
+  readonly resBlocks: number;
+  /** Whether the middle has an attention block. */
+  readonly midAttention: boolean;
+}
+
+/** The transformer's shape. */
+export interface ChameleonConfig {
+  /** Ids in the vocabulary. */
+  readonly vocabSize: number;
+  /** Width of the residual stream, D. */
+  readonly hiddenSize: number;
+  /** Width of the feed-forward layer. */
+  readonly intermediateSize: number;
+  /** Blocks. */
+  readonly layers: number;
+  /** Query heads, H. */
+  readonly heads: number;
+  /** Key and value heads. */
+  readonly keyHeads: number;
+  /** Longest sequence. */
+  readonly maxPositions: number;
+  /** RoPE's base. */
+  readonly ropeTheta: number;
+  /** RMSNorm's epsilon. */
+  readonly rmsEpsilon: number;
+  /** Norms after the sublayers instead of before (Chameleon-34B). */
+  readonly swinNorm: boolean;
+  /** The VQGAN. */
+  readonly vq: VqConfig;
+}
+
+const size = z.number().int().positive().max(1 << 20);
+
+const HF_VQ = z.looseObject({
+  embed_dim: size.default(256),
+  num_embeddings: size.default(8192),
+  latent_channels: size.default(256),
+  resolution: size.default(512),
+  base_channels: size.default(128),
+  channel_multiplier: z.array(size).min(1).max(10).default([1, 1, 2, 2, 4]),
+  num_res_blocks: size.default(2),
+  attn_type: z.string().nullable().default("vanilla"),
+});
+
+const HF = z.looseObject({
+  model_type: z.literal("chameleon"),
+  vocab_size: size,
+  hidden_size: size,
+  intermediate_size: size,
+  num_hidden_layers: size.max(1024),
+  num_attention_heads: size,
+  num_key_value_heads: size.optional(),
+  max_position_embeddings: size.default(4096),
+  rope_theta: z.number().positive().optional(),
+  rope_parameters: z.looseObject({ rope_theta: z.number().positive().optional() }).nullish(),
+  rms_norm_eps: z.number().positive().default(1e-5),
+  swin_norm: z.boolean().default(false),
+  vq_config: HF_VQ.prefault({}),
+});
+
+/**
+ * Reads a Hugging Face `config.json`.
+ *
+ * @param json the parsed file
+ * @param path its name, for errors
+ * @returns the model's shape
+ * @throws SyntaxError when a field is missing or not what it should be
+ */
+export function parseConfig(json: unknown, path: string): ChameleonConfig {
+  const parsed = HF.safeParse(json);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new SyntaxError(`Cannot use ${path} as a Chameleon config: "${issue?.path.join(".")}": ${issue?.message}`);
+  }
+  const hf = parsed.data;
+  const config: ChameleonConfig = {
+    vocabSize: hf.vocab_size,
+    hiddenSize: hf.hidden_size,
+    intermediateSize: hf.intermediate_size,
+    layers: hf.num_hidden_layers,
+    heads: hf.num_attention_heads,
+    keyHeads: hf.num_key_value_heads ?? hf.num_attention_heads,
+    maxPositions: hf.max_position_embeddings,
+    ropeTheta: hf.rope_parameters?.rope_theta ?? hf.rope_theta ?? 10000,
+    rmsEpsilon: hf.rms_norm_eps,
+    swinNorm: hf.swin_norm,
+    vq: {
+      embedDim: hf.vq_config.embed_dim,
+      codes: hf.vq_config.num_embeddings,
+      latentChannels: hf.vq_config.latent_channels,
+      resolution: hf.vq_config.resolution,
+      baseChannels: hf.vq_config.base_channels,
+      channelMultiplier: hf.vq_config.channel_multiplier,
+      resBlocks: hf.vq_config.num_res_blocks,
+      midAttention: hf.vq_config.attn_type === "vanilla",
+    },
+  };
+  return checked(config, path);
+}
+
+/** Writes a `config.json` that Python's transformers reads; `vocabularyMap` is its table of image tokens. */
+export function formatConfig(config: ChameleonConfig, vocabularyMap: Readonly<Record<string, number>>): string {
+  const { vq } = config;
+  return JSON.stringify(
+    {
+      architectures: ["ChameleonForConditionalGeneration"],
+      model_type: "chameleon",
+      vocab_size: config.vocabSize,
+      hidden_size: config.hiddenSize,
+      intermediate_size: config.intermediateSize,
+      num_hidden_layers: config.layers,
+      num_attention_heads: config.heads,
+      num_key_value_heads: config.keyHeads,
+      max_position_embeddings: config.maxPositions,
+      rope_theta: config.ropeTheta,
+      rms_norm_eps: config.rmsEpsilon,
+      swin_norm: config.swinNorm,
+      hidden_act: "silu",
+      tie_word_embeddings: false,
+      bos_token_id: 0,
+      pad_token_id: 1,
+      eos_token_id: 2,
+      vq_config: {
+        embed_dim: vq.embedDim,
+        num_embeddings: vq.codes,
+        latent_channels: vq.latentChannels,
+        resolution: vq.resolution,
+        base_channels: vq.baseChannels,
+        channel_multiplier: vq.channelMultiplier,
+        num_res_blocks: vq.resBlocks,
+        attn_type: vq.midAttention ? "vanilla" : "none",
+        double_latent: false,
+        in_channels: 3,
+        attn_resolutions: null,
+      },
+      vocabulary_map: vocabularyMap,
+    },
+    null,
+    2,
+  ) + "\n";
+}
+
+/** Tokens of one image: the side of its grid, squared. */
+export function imageTokens({ vq }: Pick<ChameleonConfig, "vq">): number {
+  return gridSide(vq) ** 2;
+}
+
+/** Side of an image's grid of tokens. */
+export function gridSide(vq: VqConfig): number {
+  return vq.resolution / 2 ** (vq.channelMultiplier.length - 1);
+}
+
+function checked(config: ChameleonConfig, path: string): ChameleonConfig {
+  const { heads, keyHeads, hiddenSize, vq } = config;
+  if (hiddenSize % heads !== 0 || (hiddenSize / heads) % 2 !== 0) {
+    throw new SyntaxError(
+      `Cannot use ${path}: hidden_size ${hiddenSize} must be an even multiple of num_attention_heads ${heads}`,
+    );
+  }
+  if (heads % keyHeads !== 0) {
+    throw new SyntaxError(`Cannot use ${path}: num_attention_heads ${heads} must be a multiple of num_key_value_heads ${keyHeads}`);
+  }
+  if (!Number.isInteger(gridSide(vq))) {
+    throw new SyntaxError(`Cannot use ${path}: resolution ${vq.resolution} must halve ${vq.channelMultiplier.length - 1} times`);
+  }
+  if (vq.codes + 6 > config.vocabSize) {
+    throw new SyntaxError(`Cannot use ${path}: vocab_size ${config.vocabSize} must hold ${vq.codes} image tokens and 6 special ones`);
+  }
+  return config;
+}

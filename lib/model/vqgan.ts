@@ -1,0 +1,190 @@
+/**
+ * Chameleon's image tokenizer: a VQGAN (Esser et al. 2021). Images are [B, height, width, 3] in −1 … 1; an image
+ * becomes a grid of codes, g × g. Weights go by their names on disk, without `model.vqmodel.`; filters are
+ * [height, width, in, out] here and [out, in, height, width] there.
+ *
+ * @module
+ */
+import { compile, conv2d, groupNorm, type Tensor, tf, upsample2 } from "../tensor/mod.ts";
+import type { VqConfig } from "./config.ts";
+
+/** The VQGAN: its shape and weights by name. */
+export interface Vqgan {
+  /** The shape. */
+  readonly config: VqConfig;
+  /** Weights by name. */
+  readonly weights: Readonly<Record<string, Tensor>>;
+}
+
+const GROUPS = 32;
+
+/**
+ * The encoder's features before quantisation, which recognition weights compare (paper §3.2).
+ *
+ * @param vq the VQGAN
+ * @param images [B, h, w, 3] in −1 … 1
+ * @returns [B, g, g, E]
+ */
+export function encodeFeatures(vq: Vqgan, images: Tensor): Tensor {
+  return encodeCompiled(vq.weights, vq.config, images);
+}
+
+/**
+ * The nearest code of each feature vector.
+ *
+ * @param vq the VQGAN
+ * @param features [B, g, g, E]
+ * @returns codes row by row, [B, g·g] int32
+ */
+export function nearestCodes(vq: Vqgan, features: Tensor): Tensor {
+  const { embedDim } = vq.config;
+  return tf.tidy(() => {
+    const book = vq.weights["quantize.embedding.weight"]!; // [K, E]
+    const flat = tf.reshape(features, [-1, embedDim]); // [B·g·g, E]
+    const products = tf.matMul(flat as never, book as never, false, true); // [B·g·g, K]
+    const distances = tf.sub(tf.sum(tf.square(book), 1), tf.mul(2, products)); // |z|² is the same for all codes
+    return tf.reshape(tf.argMin(distances, -1), [features.shape[0]!, -1]); // [B, g·g]
+  });
+}
+
+/**
+ * Images of codes.
+ *
+ * @param vq the VQGAN, with its decoder
+ * @param codes [B, g·g] int32
+ * @returns [B, h, w, 3], about −1 … 1
+ */
+export function decodeCodes(vq: Vqgan, codes: Tensor): Tensor {
+  return tf.tidy(() => {
+    const side = Math.sqrt(codes.shape[1]!);
+    const book = vq.weights["quantize.embedding.weight"]!;
+    const vectors = tf.reshape(tf.gather(book, tf.reshape(codes, [-1]) as never), [-1, side, side, vq.config.embedDim]);
+    return decodeVectors(vq, vectors);
+  });
+}
+
+/** Images of code vectors. [B, g, g, E] → [B, h, w, 3] */
+export function decodeVectors(vq: Vqgan, vectors: Tensor): Tensor {
+  return decodeCompiled(vq.weights, vq.config, vectors);
+}
+
+/** Whether the checkpoint brought a decoder: Hugging Face's conversion of Chameleon-7B leaves it out, Anole's keeps it. */
+export function hasDecoder({ weights }: Vqgan): boolean {
+  return "decoder.conv_in.weight" in weights;
+}
+
+/** Names and shapes of the VQGAN's weights as they lie on disk. */
+export function vqShapes(config: VqConfig): Map<string, number[]> {
+  const { baseChannels, channelMultiplier, resBlocks, latentChannels, embedDim, codes } = config;
+  const shapes = new Map<string, number[]>();
+  const conv = (name: string, from: number, to: number, size: number) => {
+    shapes.set(`${name}.weight`, [to, from, size, size]).set(`${name}.bias`, [to]);
+  };
+  const norm = (name: string, channels: number) => shapes.set(`${name}.weight`, [channels]).set(`${name}.bias`, [channels]);
+  const resBlock = (name: string, from: number, to: number) => {
+    norm(`${name}.norm1`, from);
+    conv(`${name}.conv1`, from, to, 3);
+    norm(`${name}.norm2`, to);
+    conv(`${name}.conv2`, to, to, 3);
+    if (from !== to) conv(`${name}.nin_shortcut`, from, to, 1);
+  };
+  const middle = (name: string, channels: number) => {
+    resBlock(`${name}.block_1`, channels, channels);
+    resBlock(`${name}.block_2`, channels, channels);
+    if (!config.midAttention) return;
+    norm(`${name}.attn_1.norm`, channels);
+    for (const part of ["q", "k", "v", "proj_out"]) conv(`${name}.attn_1.${part}`, channels, channels, 1);
+  };
+  const widths = channelMultiplier.map((m) => m * baseChannels);
+  const top = widths.at(-1)!;
+
+  conv("encoder.conv_in", 3, baseChannels, 3);
+  let width = baseChannels;
+  widths.forEach((to, level) => {
+    for (let i = 0; i < resBlocks; i++) resBlock(`encoder.down.${level}.block.${i}`, i === 0 ? width : to, to);
+    if (level < widths.length - 1) conv(`encoder.down.${level}.downsample.conv`, to, to, 3);
+    width = to;
+  });
+  middle("encoder.mid", top);
+  norm("encoder.norm_out", top);
+  conv("encoder.conv_out", top, latentChannels, 3);
+  conv("quant_conv", latentChannels, embedDim, 1);
+  shapes.set("quantize.embedding.weight", [codes, embedDim]);
+  conv("post_quant_conv", embedDim, latentChannels, 1);
+
+  conv("decoder.conv_in", latentChannels, top, 3);
+  middle("decoder.mid", top);
+  for (let level = widths.length - 1; level >= 0; level--) {
+    const to = widths[level]!;
+    for (let i = 0; i <= resBlocks; i++) resBlock(`decoder.up.${level}.block.${i}`, i === 0 ? width : to, to);
+    if (level > 0) conv(`decoder.up.${level}.upsample.conv`, to, to, 3);
+    width = to;
+  }
+  norm("decoder.norm_out", width);
+  conv("decoder.conv_out", width, 3, 3);
+  return shapes;
+}
+
+type Weights = Readonly<Record<string, Tensor>>;
+
+const encodeCompiled: (weights: Weights, config: VqConfig, images: Tensor) => Tensor = compile(encode);
+const decodeCompiled: (weights: Weights, config: VqConfig, vectors: Tensor) => Tensor = compile(decode);
+
+function encode(weights: Weights, { channelMultiplier, resBlocks }: VqConfig, images: Tensor): Tensor {
+  let x = convolve(weights, "encoder.conv_in", images); // [B, h, w, C]
+  channelMultiplier.forEach((_, level) => {
+    for (let i = 0; i < resBlocks; i++) x = residualBlock(weights, `encoder.down.${level}.block.${i}`, x);
+    if (level < channelMultiplier.length - 1) x = halve(weights, `encoder.down.${level}.downsample.conv`, x);
+  });
+  x = middleOf(weights, "encoder.mid", x); // [B, g, g, C]
+  x = convolve(weights, "encoder.conv_out", normalise(weights, "encoder.norm_out", x, true));
+  return convolve(weights, "quant_conv", x); // [B, g, g, E]
+}
+
+function decode(weights: Weights, { channelMultiplier, resBlocks }: VqConfig, vectors: Tensor): Tensor {
+  let x = convolve(weights, "decoder.conv_in", convolve(weights, "post_quant_conv", vectors)); // [B, g, g, C]
+  x = middleOf(weights, "decoder.mid", x);
+  for (let level = channelMultiplier.length - 1; level >= 0; level--) {
+    for (let i = 0; i <= resBlocks; i++) x = residualBlock(weights, `decoder.up.${level}.block.${i}`, x);
+    if (level > 0) x = convolve(weights, `decoder.up.${level}.upsample.conv`, upsample2(x));
+  }
+  return convolve(weights, "decoder.conv_out", normalise(weights, "decoder.norm_out", x, true)); // [B, h, w, 3]
+}
+
+function residualBlock(weights: Weights, name: string, x: Tensor): Tensor {
+  const first = convolve(weights, `${name}.conv1`, normalise(weights, `${name}.norm1`, x, true));
+  const second = convolve(weights, `${name}.conv2`, normalise(weights, `${name}.norm2`, first, true));
+  return tf.add(`${name}.nin_shortcut.weight` in weights ? convolve(weights, `${name}.nin_shortcut`, x) : x, second);
+}
+
+function middleOf(weights: Weights, name: string, x: Tensor): Tensor {
+  const y = residualBlock(weights, `${name}.block_1`, x);
+  const attended = `${name}.attn_1.q.weight` in weights ? attend(weights, `${name}.attn_1`, y) : y;
+  return residualBlock(weights, `${name}.block_2`, attended);
+}
+
+/** One head of attention over all places. [B, g, g, C] → [B, g, g, C] */
+function attend(weights: Weights, name: string, x: Tensor): Tensor {
+  const [batch, height, width, channels] = x.shape as [number, number, number, number];
+  const normed = normalise(weights, `${name}.norm`, x, false);
+  const [q, k, v] = ["q", "k", "v"].map((part) =>
+    tf.reshape(convolve(weights, `${name}.${part}`, normed), [batch, height * width, channels])
+  ) as [Tensor, Tensor, Tensor]; // [B, g·g, C] each
+  const places = tf.softmax(tf.mul(tf.matMul(q, k, false, true), channels ** -0.5)); // [B, g·g, g·g]
+  const mixed = tf.reshape(tf.matMul(places, v), [batch, height, width, channels]);
+  return tf.add(x, convolve(weights, `${name}.proj_out`, mixed));
+}
+
+/** Halves height and width; the reference pads at the right and below alone. */
+function halve(weights: Weights, name: string, x: Tensor): Tensor {
+  const padded = tf.pad(x, [[0, 0], [0, 1], [0, 1], [0, 0]]);
+  return conv2d(padded, weights[`${name}.weight`]!, weights[`${name}.bias`]!, 2, "valid");
+}
+
+function convolve(weights: Weights, name: string, x: Tensor): Tensor {
+  return conv2d(x, weights[`${name}.weight`]!, weights[`${name}.bias`]!);
+}
+
+function normalise(weights: Weights, name: string, x: Tensor, swish: boolean): Tensor {
+  return groupNorm(x, weights[`${name}.weight`]!, weights[`${name}.bias`]!, GROUPS, swish);
+}

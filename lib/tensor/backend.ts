@@ -1,0 +1,123 @@
+/**
+ * Opening the engine: tfjs-node's kernels over libtensorflow, or TensorFlow.js's wasm backend where there is none.
+ *
+ * @module
+ */
+import util from "node:util";
+import { Binding } from "./binding.ts";
+import { type CApi, LIBRARY_FILES, openTensorFlow } from "./capi.ts";
+import { libtensorflowFolder } from "./install.ts";
+import type { KernelBackend } from "./kernels.ts";
+import { registerCompiledCalls } from "./compile.ts";
+import { type Tensor, tf } from "./tf.ts";
+
+/** What the engine runs on. */
+export interface Backend {
+  /** The backend's name. */
+  readonly name: "tensorflow" | "wasm";
+  /** Version of libtensorflow or of the wasm backend. */
+  readonly version: string;
+  /** Why this one. */
+  readonly reason: string;
+  /** Threads that a single operation may use. */
+  readonly threads: number;
+  /** Whether a GPU does the work. */
+  readonly gpu: boolean;
+}
+
+let opened: Promise<Backend> | undefined; // TensorFlow.js has one engine a process, so there is one backend
+
+/**
+ * Opens the engine. Later calls give the backend that the first one opened.
+ *
+ * @param want `"auto"` takes libtensorflow when it is installed
+ * @returns what was opened and why
+ * @throws Error when libtensorflow was asked for and cannot be had
+ *
+ * @example The backend that is there
+ * ```ts
+ * import { openBackend } from "worldstrap";
+ *
+ * const backend = await openBackend();
+ * console.log(backend.name, backend.version);
+ * ```
+ */
+export function openBackend(want: "auto" | "tensorflow" | "wasm" = "auto"): Promise<Backend> {
+  return opened ??= open(want);
+}
+
+async function open(want: "auto" | "tensorflow" | "wasm"): Promise<Backend> {
+  if (want === "wasm") return await openWasm("it was asked for");
+  const folder = libtensorflowFolder();
+  try {
+    await Deno.stat(`${folder}/${LIBRARY_FILES[1]}`);
+    return await openLibtensorflow(folder);
+  } catch (error) {
+    const why = error instanceof Deno.errors.NotFound ? "libtensorflow is not installed" : (error as Error).message;
+    if (want === "tensorflow") throw new Error(`Cannot use libtensorflow as ${why}: run "deno task setup"`);
+    return await openWasm(`${why}; "deno task setup" installs libtensorflow`);
+  }
+}
+
+async function openLibtensorflow(folder: string): Promise<Backend> {
+  const api = openTensorFlow(folder, sessionConfig());
+  await registerKernels(api);
+  await tf.setBackend("tensorflow");
+  await tf.ready();
+  return {
+    name: "tensorflow",
+    version: api.version,
+    reason: `libtensorflow found in ${folder}`,
+    threads: navigator.hardwareConcurrency,
+    gpu: api.devices.includes("GPU"),
+  };
+}
+
+async function registerKernels(api: CApi): Promise<void> {
+  // Deno's node:util left these two out; tfjs-node 4.22 calls them
+  Object.assign(util, { isNullOrUndefined: (x: unknown) => x === null || x === undefined, isArray: Array.isArray });
+  await import("@tensorflow/tfjs-node-gpu/dist/register_all_kernels.js");
+  const { NodeJSKernelBackend } = (await import("@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend.js")).default;
+  const binding = new Binding(api);
+  tf.registerBackend("tensorflow", () => new NodeJSKernelBackend(binding as never, "@tensorflow/tfjs-node-gpu"), 3);
+  registerGather();
+  registerCompiledCalls();
+}
+
+/** tfjs-node's GatherV2 reads the indices to check them, which a traced function cannot; TensorFlow checks them itself. */
+function registerGather(): void {
+  tf.unregisterKernel("GatherV2", "tensorflow");
+  tf.registerKernel({
+    kernelName: "GatherV2",
+    backendName: "tensorflow",
+    kernelFunc: ({ inputs, backend, attrs }) => {
+      const { binding, getInputTensorIds, createOutputTensor } = backend as unknown as KernelBackend;
+      const axis = binding.createTensor([], binding.TF_INT32, [(attrs as unknown as { axis: number }).axis]);
+      const ids = getInputTensorIds.call(backend, [inputs["x"], inputs["indices"]] as Tensor[]);
+      const [result] = binding.executeOp("GatherV2", [
+        { name: "batch_dims", type: binding.TF_ATTR_INT, value: (attrs as unknown as { batchDims: number }).batchDims },
+        { name: "Tparams", type: binding.TF_ATTR_TYPE, value: binding.elementType(ids[0]!) },
+        { name: "Tindices", type: binding.TF_ATTR_TYPE, value: binding.TF_INT32 },
+        { name: "Taxis", type: binding.TF_ATTR_TYPE, value: binding.TF_INT32 },
+      ], [...ids, axis], 1);
+      binding.deleteTensor(axis);
+      return createOutputTensor.call(backend, result!);
+    },
+  });
+}
+
+async function openWasm(reason: string): Promise<Backend> {
+  const wasm = (await import("@tensorflow/tfjs-backend-wasm")).default;
+  const file = import.meta.resolve("@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm");
+  wasm.setWasmPaths(new URL(".", file).pathname);
+  await tf.setBackend("wasm");
+  await tf.ready();
+  return { name: "wasm", version: wasm.version_wasm, reason, threads: 1, gpu: false };
+}
+
+/** A `ConfigProto`: soft placement, and GPU memory taken as it is needed. */
+function sessionConfig(): Uint8Array<ArrayBuffer> {
+  const gpuOptions = [0x32, 2, 0x20, 1]; // field 6, length 2: allow_growth (field 4) = true
+  const softPlacement = [0x38, 1]; // field 7 = true
+  return new Uint8Array([...gpuOptions, ...softPlacement]);
+}

@@ -1,0 +1,43 @@
+/**
+ * bfloat16 tensors. TensorFlow.js has no such type: it sees "float32", and the binding keeps the truth.
+ *
+ * @module
+ */
+import { DType } from "./capi.ts";
+import { activeBinding, inputIds, kernelBackend } from "./kernels.ts";
+import { type Tensor, tf } from "./tf.ts";
+
+/** The precision of matrix products and stored activations. */
+export type Precision = "float32" | "bfloat16";
+
+/** The true element type of a floating-point tensor. */
+export function precisionOf(x: Tensor): Precision {
+  const binding = activeBinding();
+  if (!binding) return "float32";
+  const [id] = inputIds([x]);
+  return binding.elementType(id!) === DType.BFLOAT16 ? "bfloat16" : "float32";
+}
+
+/**
+ * Converts a tensor to a precision; gradients come back in the precision of `x`. Where the backend has no bfloat16,
+ * and where nothing changes, this is `x` itself.
+ *
+ * @param x a floating-point tensor
+ * @param to the precision wanted
+ * @returns the converted tensor
+ */
+export function toPrecision<T extends Tensor>(x: T, to: Precision): T {
+  const from = precisionOf(x);
+  if (from === to || !activeBinding()) return x;
+  const convert = tf.customGrad((y) => ({
+    value: castRaw(y as Tensor, to),
+    gradFunc: (dy) => toPrecision(dy as Tensor, from),
+  }));
+  return convert(x) as T;
+}
+
+function castRaw(x: Tensor, to: Precision): Tensor {
+  const backend = kernelBackend();
+  const [id] = inputIds([x]);
+  return backend.createOutputTensor(backend.binding.cast(id!, to === "bfloat16" ? DType.BFLOAT16 : DType.FLOAT));
+}

@@ -1,0 +1,188 @@
+/**
+ * TensorFlow's C API (`tensorflow/c/c_api.h` and `tensorflow/c/eager/c_api.h`), opened through Deno's FFI from the
+ * two libraries that every TensorFlow wheel carries. Nothing here knows about TensorFlow.js.
+ *
+ * @module
+ */
+
+/** TensorFlow's numbers for element types (`TF_DataType`). */
+export const DType = {
+  FLOAT: 1,
+  INT32: 3,
+  UINT8: 4,
+  STRING: 7,
+  COMPLEX64: 8,
+  INT64: 9,
+  BOOL: 10,
+  BFLOAT16: 14,
+  HALF: 19,
+  RESOURCE: 20,
+} as const;
+
+/** Bytes of one element, by element type. */
+export const BYTES: Readonly<Record<number, number>> = {
+  [DType.FLOAT]: 4,
+  [DType.INT32]: 4,
+  [DType.UINT8]: 1,
+  [DType.COMPLEX64]: 8,
+  [DType.INT64]: 8,
+  [DType.BOOL]: 1,
+  [DType.BFLOAT16]: 2,
+  [DType.HALF]: 2,
+};
+
+const P = "pointer";
+const B = "buffer";
+const OUTPUT = { struct: ["pointer", "i32"] } as const; // TF_Output: an operation and the number of its output
+
+const SYMBOLS = {
+  TF_Version: { parameters: [], result: P },
+  TF_NewStatus: { parameters: [], result: P },
+  TF_GetCode: { parameters: [P], result: "i32" },
+  TF_Message: { parameters: [P], result: P },
+  TF_AllocateTensor: { parameters: ["i32", B, "i32", "usize"], result: P },
+  TF_TensorData: { parameters: [P], result: P },
+  TF_TensorByteSize: { parameters: [P], result: "usize" },
+  TF_TensorType: { parameters: [P], result: "i32" },
+  TF_DeleteTensor: { parameters: [P], result: "void" },
+  TFE_NewContextOptions: { parameters: [], result: P },
+  TFE_ContextOptionsSetConfig: { parameters: [P, B, "usize", P], result: "void" },
+  TFE_DeleteContextOptions: { parameters: [P], result: "void" },
+  TFE_NewContext: { parameters: [P, P], result: P },
+  TFE_ContextListDevices: { parameters: [P, P], result: P },
+  TF_DeviceListCount: { parameters: [P], result: "i32" },
+  TF_DeviceListType: { parameters: [P, "i32", P], result: P },
+  TF_DeleteDeviceList: { parameters: [P], result: "void" },
+  TFE_ContextAddFunction: { parameters: [P, P, P], result: "void" },
+  TFE_NewOp: { parameters: [P, B, P], result: P },
+  TFE_DeleteOp: { parameters: [P], result: "void" },
+  TFE_OpSetAttrType: { parameters: [P, B, "i32"], result: "void" },
+  TFE_OpSetAttrBool: { parameters: [P, B, "u8"], result: "void" },
+  TFE_OpSetAttrInt: { parameters: [P, B, "i64"], result: "void" },
+  TFE_OpSetAttrFloat: { parameters: [P, B, "f32"], result: "void" },
+  TFE_OpSetAttrString: { parameters: [P, B, B, "usize"], result: "void" },
+  TFE_OpSetAttrIntList: { parameters: [P, B, B, "i32"], result: "void" },
+  TFE_OpSetAttrShape: { parameters: [P, B, B, "i32", P], result: "void" },
+  TFE_OpAddInput: { parameters: [P, P, P], result: "void" },
+  TFE_Execute: { parameters: [P, B, B, P], result: "void" },
+  TFE_NewTensorHandle: { parameters: [P, P], result: P },
+  TFE_DeleteTensorHandle: { parameters: [P], result: "void" },
+  TFE_TensorHandleNumDims: { parameters: [P, P], result: "i32" },
+  TFE_TensorHandleDim: { parameters: [P, "i32", P], result: "i64" },
+  TFE_TensorHandleDataType: { parameters: [P], result: "i32" },
+  TFE_TensorHandleResolve: { parameters: [P, P], result: P },
+  TFE_TensorHandleCopySharingTensor: { parameters: [P, P], result: P },
+  TFE_TensorHandleCopyToDevice: { parameters: [P, P, B, P], result: P },
+  TF_NewGraph: { parameters: [], result: P },
+  TF_DeleteGraph: { parameters: [P], result: "void" },
+  TF_NewOperation: { parameters: [P, B, B], result: P },
+  TF_SetAttrType: { parameters: [P, B, "i32"], result: "void" },
+  TF_SetAttrBool: { parameters: [P, B, "u8"], result: "void" },
+  TF_SetAttrInt: { parameters: [P, B, "i64"], result: "void" },
+  TF_SetAttrFloat: { parameters: [P, B, "f32"], result: "void" },
+  TF_SetAttrString: { parameters: [P, B, B, "usize"], result: "void" },
+  TF_SetAttrIntList: { parameters: [P, B, B, "i32"], result: "void" },
+  TF_SetAttrShape: { parameters: [P, B, B, "i32"], result: "void" },
+  TF_SetAttrTensor: { parameters: [P, B, P, P], result: "void" },
+  TF_SetAttrTypeList: { parameters: [P, B, B, "i32"], result: "void" },
+  TF_SetAttrFuncName: { parameters: [P, B, B, "usize"], result: "void" },
+  TF_AddInput: { parameters: [P, OUTPUT], result: "void" },
+  TF_AddInputList: { parameters: [P, B, "i32"], result: "void" },
+  TF_FinishOperation: { parameters: [P, P], result: P },
+  TF_OperationOutputType: { parameters: [OUTPUT], result: "i32" },
+  TF_GraphSetTensorShape: { parameters: [P, OUTPUT, B, "i32", P], result: "void" },
+  TF_GraphGetTensorNumDims: { parameters: [P, OUTPUT, P], result: "i32" },
+  TF_GraphGetTensorShape: { parameters: [P, OUTPUT, B, "i32", P], result: "void" },
+  TF_GraphToFunction: { parameters: [P, B, "u8", "i32", P, "i32", B, "i32", B, P, P, P, P], result: P },
+  TF_GraphCopyFunction: { parameters: [P, P, P, P], result: "void" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** The opened C API: TensorFlow's functions, one status object, and its context. */
+export interface CApi {
+  /** The functions, by their C names. */
+  readonly c: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+  /** The one `TF_Status` that all calls report to. */
+  readonly status: Deno.PointerValue;
+  /** The eager context. */
+  readonly context: Deno.PointerValue;
+  /** TensorFlow's version, such as "2.21.0". */
+  readonly version: string;
+  /** Kinds of devices in this process, such as ["CPU"] or ["CPU", "GPU"]. */
+  readonly devices: readonly string[];
+  /** Throws what the status says, when the last call failed. */
+  check(doing: string): void;
+}
+
+/** The file names of the two libraries on this system, in the order in which they must be opened. */
+export const LIBRARY_FILES: readonly [string, string] = Deno.build.os === "darwin"
+  ? ["libtensorflow_framework.2.dylib", "libtensorflow_cc.2.dylib"]
+  : ["libtensorflow_framework.so.2", "libtensorflow_cc.so.2"];
+
+const names = new Map<string, Uint8Array<ArrayBuffer>>();
+
+/** A NUL-terminated string for C. Names recur at every call, so they are encoded once. */
+export function cstring(text: string): Uint8Array<ArrayBuffer> {
+  let bytes = names.get(text);
+  if (!bytes) names.set(text, bytes = new TextEncoder().encode(text + "\0"));
+  return bytes;
+}
+
+/**
+ * Opens libtensorflow from a folder.
+ *
+ * @param folder the folder with the two libraries (a wheel's `tensorflow/`)
+ * @param config a serialised `ConfigProto`
+ * @returns the opened API
+ * @throws Error when a library is missing or cannot be opened
+ */
+export function openTensorFlow(folder: string, config: Uint8Array<ArrayBuffer>): CApi {
+  return withQuietStderr(() => {
+    const [framework, cc] = LIBRARY_FILES.map((file) => `${folder}/${file}`) as [string, string];
+    Deno.dlopen(framework, {}); // libtensorflow_cc finds the framework's symbols only when it is open already
+    const c = Deno.dlopen(cc, SYMBOLS).symbols;
+    const status = c.TF_NewStatus();
+    const check = (doing: string) => {
+      if (c.TF_GetCode(status) !== 0) throw new Error(`TensorFlow failed at ${doing}: ${text(c.TF_Message(status))}`);
+    };
+    const options = c.TFE_NewContextOptions();
+    c.TFE_ContextOptionsSetConfig(options, config, BigInt(config.length), status);
+    check("reading its configuration");
+    const context = c.TFE_NewContext(options, status);
+    check("opening its context");
+    c.TFE_DeleteContextOptions(options);
+    const list = c.TFE_ContextListDevices(context, status);
+    const devices = Array.from({ length: c.TF_DeviceListCount(list) }, (_, i) => text(c.TF_DeviceListType(list, i, status)));
+    c.TF_DeleteDeviceList(list);
+    return { c, status, context, check, version: text(c.TF_Version()), devices };
+  });
+}
+
+function text(pointer: Deno.PointerValue): string {
+  return pointer ? Deno.UnsafePointerView.getCString(pointer) : "";
+}
+
+/**
+ * Runs `fn` with the process's standard error closed to C code. TensorFlow logs its start-up there and offers no
+ * switch for all of it; what goes wrong comes back through the status instead.
+ */
+function withQuietStderr<T>(fn: () => T): T {
+  Deno.env.set("TF_CPP_MIN_LOG_LEVEL", Deno.env.get("TF_CPP_MIN_LOG_LEVEL") ?? "3"); // reaches the C side; silences XLA later on
+  const libc = Deno.dlopen(Deno.build.os === "darwin" ? "libSystem.dylib" : "libc.so.6", {
+    dup: { parameters: ["i32"], result: "i32" },
+    dup2: { parameters: ["i32", "i32"], result: "i32" },
+    open: { parameters: ["buffer", "i32"], result: "i32" },
+    close: { parameters: ["i32"], result: "i32" },
+  });
+  const { dup, dup2, open, close } = libc.symbols;
+  const saved = dup(2);
+  const nowhere = open(cstring("/dev/null"), 1);
+  dup2(nowhere, 2);
+  try {
+    return fn();
+  } finally {
+    dup2(saved, 2);
+    close(saved);
+    close(nowhere);
+    libc.close();
+  }
+}

@@ -1,0 +1,316 @@
+/**
+ * The maths of a transformer and of a convolutional autoencoder. Shapes: B batch, T positions, D width, H heads,
+ * d width of a head, V vocabulary; images are [B, height, width, channels].
+ *
+ * Element-wise chains are compiled by XLA where the engine can: one pass over memory each, whatever the formula. They
+ * compute in float32 and give their result in the precision asked for.
+ *
+ * @module
+ */
+import { type Precision, precisionOf, toPrecision } from "./bfloat16.ts";
+import { compile } from "./compile.ts";
+import { uniform } from "./random.ts";
+import { type Tensor, type Tensor4D, tf } from "./tf.ts";
+
+/** `x Wᵀ` for weights as they lie on disk. x: [B, T, in], weight: [out, in] → [B, T, out] */
+export function linear(x: Tensor, weight: Tensor): Tensor {
+  const width = x.shape.at(-1)!;
+  const flat = tf.matMul(tf.reshape(x, [-1, width]) as never, weight as never, false, true); // [B·T, out]
+  return tf.reshape(flat, [...x.shape.slice(0, -1), weight.shape[0]!]); // [B, T, out]
+}
+
+/** A low-rank adapter of one projection (LoRA, Hu et al. 2022): a: [rank, in], b: [out, rank]. */
+export interface LowRank {
+  /** The first factor, [rank, in]. */
+  readonly a: Tensor;
+  /** The second factor, [out, rank]. */
+  readonly b: Tensor;
+}
+
+/** `x Wᵀ + scale · dropped Aᵀ Bᵀ`, where `dropped` is x after LoRA's dropout. */
+export function adaptedLinear(x: Tensor, dropped: Tensor, weight: Tensor, lora: LowRank | undefined, scale: number): Tensor {
+  if (!lora) return linear(x, weight);
+  const { a, b } = castFactors(lora.a, lora.b, scale, precisionLabel(x, weight));
+  return sum(linear(x, weight), linear(linear(dropped, a), b));
+}
+
+/** RMSNorm over the last axis (Zhang & Sennrich 2019). */
+export const rmsNorm: (x: Tensor, gain: Tensor, epsilon: number, precision: Precision) => Tensor = compile(
+  (x: Tensor, gain: Tensor, epsilon: number, precision: Precision) => {
+    const unit = toUnitScale(toPrecision(x, "float32"), epsilon, false);
+    return toPrecision(tf.mul(unit, toPrecision(gain, "float32")), precision);
+  },
+  { xla: true },
+);
+
+/** Rotary position tables: cosines and sines for the half-split layout, each [T, d] (Su et al. 2021). */
+export function ropeTables(positions: number, headDim: number, theta: number): { cos: Tensor; sin: Tensor } {
+  const half = headDim / 2;
+  const frequency = Array.from({ length: headDim }, (_, i) => theta ** (-(i % half) / half));
+  const angles = tf.mul(tf.reshape(tf.range(0, positions), [positions, 1]), tf.tensor2d(frequency, [1, headDim])); // [T, d]
+  return { cos: tf.cos(angles), sin: tf.sin(angles) };
+}
+
+/** How queries and keys are normalised and rotated. */
+export interface HeadNorm {
+  /** LayerNorm's gain, [H, d]. */
+  readonly gain: Tensor;
+  /** LayerNorm's bias, [H, d]. */
+  readonly bias: Tensor;
+}
+
+/** Chameleon's QK-norm (LayerNorm over each head) and then RoPE. x: [B, T, H·d] → [B, H, T, d], times `scale`. */
+export const normaliseAndRotate: (
+  x: Tensor,
+  norm: HeadNorm,
+  cos: Tensor,
+  sin: Tensor,
+  scale: number,
+  precision: Precision,
+) => Tensor = compile(
+  (x: Tensor, { gain, bias }: HeadNorm, cos: Tensor, sin: Tensor, scale: number, precision: Precision) => {
+    const [batch, positions] = x.shape as [number, number];
+    const [heads, dim] = gain.shape as [number, number];
+    const y = tf.reshape(toPrecision(x, "float32"), [batch, positions, heads, dim]); // [B, T, H, d]
+    const unit = toUnitScale(y, 1e-5, true);
+    const normed = tf.add(tf.mul(unit, toPrecision(gain, "float32")), toPrecision(bias, "float32"));
+    const byHead = tf.transpose(normed, [0, 2, 1, 3]); // [B, H, T, d]
+    const [first, second] = tf.split(byHead, 2, -1) as [Tensor, Tensor]; // [B, H, T, d/2] each
+    const rotated = tf.concat([tf.neg(second), first], -1); // [B, H, T, d]
+    return toPrecision(tf.mul(tf.add(tf.mul(byHead, cos), tf.mul(rotated, sin)), scale), precision);
+  },
+  { xla: true },
+);
+
+/** Splits values into heads. x: [B, T, H·d] → [B, H, T, d] */
+export function splitHeads(x: Tensor, heads: number): Tensor {
+  const [batch, positions, width] = x.shape as [number, number, number];
+  return tf.transpose(tf.reshape(x, [batch, positions, heads, width / heads]), [0, 2, 1, 3]);
+}
+
+/** Joins heads again. x: [B, H, T, d] → [B, T, H·d] */
+export function joinHeads(x: Tensor): Tensor {
+  const [batch, heads, positions, dim] = x.shape as [number, number, number, number];
+  return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [batch, positions, heads * dim]);
+}
+
+/**
+ * Causal attention for the last Q of T positions. Queries go in chunks, each against the keys that it may see: of all
+ * pairs little more than half. For the gradient the weights are kept, not the scores; the rest is written out.
+ *
+ * @param q [B, H, Q, d], scaled already
+ * @param k [B, H, T, d]
+ * @param v [B, H, T, d]
+ * @param padding added to scores: 0, or −1e9 at left padding, [B, 1, 1, T]
+ * @returns [B, H, Q, d]
+ */
+export function causalAttention(q: Tensor, k: Tensor, v: Tensor, padding: Tensor): Tensor {
+  const precision = precisionOf(q);
+  const chunks = queryChunks(q.shape[2]!, k.shape[2]!);
+  return withGradient((save) => {
+    const weights = chunks.map(({ first, count, keys }) => {
+      const scores = tf.matMul(rows(q, first, count), rows(k, 0, keys), false, true); // [B, H, q, t]
+      return maskedSoftmax(scores, rows(padding, 0, keys, 3), keys - count, precision);
+    });
+    const y = concatRows(weights.map((p, i) => tf.matMul(p, rows(v, 0, chunks[i]!.keys)))); // [B, H, Q, d]
+    save([q, k, v, y, ...weights]);
+    return y;
+  }, (dy, saved) => attentionGradient(dy, saved, chunks), [q, k, v]);
+}
+
+/** Attention of one new query over slots, of which `mask` opens some. q: [B, H, 1, d], k and v: [B, H, S, d], mask: [B, 1, 1, S] */
+export function slotAttention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor): Tensor {
+  const scores = tf.matMul(q, k, false, true); // [B, H, 1, S]
+  return tf.matMul(maskedSoftmax(scores, mask, k.shape[2]!, precisionOf(q)), v); // [B, H, 1, d]
+}
+
+interface QueryChunk {
+  readonly first: number; // the first query, of Q
+  readonly count: number;
+  readonly keys: number; // how many keys its last query sees
+}
+
+function queryChunks(queries: number, positions: number): QueryChunk[] {
+  const count = Math.ceil(queries / Math.ceil(queries / 160)); // chunks of about 160: smaller ones cost more calls than they save
+  return Array.from({ length: Math.ceil(queries / count) }, (_, i) => {
+    const last = Math.min(queries, (i + 1) * count);
+    return { first: i * count, count: last - i * count, keys: positions - queries + last };
+  });
+}
+
+function attentionGradient(dy: Tensor, saved: readonly Tensor[], chunks: readonly QueryChunk[]): Tensor[] {
+  const [q, k, v, y, ...weights] = saved as [Tensor, Tensor, Tensor, Tensor, ...Tensor[]];
+  const agreement = rowProducts(dy, y); // [B, H, Q, 1]: Σ over keys of weight · gradient, as in FlashAttention (Dao et al. 2022)
+  const total = k.shape[2]!;
+  const parts = chunks.map(({ first, count, keys }, i) => {
+    const [qi, dyi] = [rows(q, first, count), rows(dy, first, count)];
+    const dWeights = tf.matMul(dyi, rows(v, 0, keys), false, true); // [B, H, q, t]
+    const dScores = softmaxGradient(weights[i]!, dWeights, rows(agreement, first, count)); // [B, H, q, t]
+    return {
+      dq: tf.matMul(dScores, rows(k, 0, keys)), // [B, H, q, d]
+      dk: padRows(tf.matMul(dScores, qi, true, false), total), // [B, H, T, d]
+      dv: padRows(tf.matMul(weights[i]!, dyi, true, false), total), // [B, H, T, d]
+    };
+  });
+  const add = (tensors: Tensor[]) => tensors.reduce((a, b) => sum(a, b));
+  return [concatRows(parts.map(({ dq }) => dq)), add(parts.map(({ dk }) => dk)), add(parts.map(({ dv }) => dv))];
+}
+
+/** Softmax over the last axis; query i sees the keys up to `offset` + i that padding does not hide. [B, H, q, t] */
+const maskedSoftmax: (scores: Tensor, padding: Tensor, offset: number, precision: Precision) => Tensor = compile(
+  (scores: Tensor, padding: Tensor, offset: number, precision: Precision) => {
+    const [queries, keys] = scores.shape.slice(-2) as [number, number];
+    const causal = causalMask(queries, keys, offset);
+    return toPrecision(tf.softmax(tf.add(tf.add(toPrecision(scores, "float32"), causal), padding)), precision);
+  },
+  { xla: true },
+);
+
+const softmaxGradient: (weights: Tensor, dWeights: Tensor, agreement: Tensor) => Tensor = compile(
+  (weights: Tensor, dWeights: Tensor, agreement: Tensor) => {
+    const wide = toPrecision(weights, "float32");
+    return toPrecision(tf.mul(wide, tf.sub(toPrecision(dWeights, "float32"), agreement)), precisionOf(weights));
+  },
+  { xla: true },
+);
+
+const rowProducts: (a: Tensor, b: Tensor) => Tensor = compile(
+  (a: Tensor, b: Tensor) => tf.sum(tf.mul(toPrecision(a, "float32"), toPrecision(b, "float32")), -1, true),
+  { xla: true },
+);
+
+/** Rows `first` … of the second last axis (or of another one). */
+function rows(x: Tensor, first: number, count: number, axis = x.rank - 2): Tensor {
+  if (x.shape[axis] === count || x.rank === 1) return x;
+  const begin = x.shape.map((_, i) => i === axis ? first : 0);
+  return tf.slice(x, begin, x.shape.map((size, i) => i === axis ? count : size));
+}
+
+function concatRows(parts: readonly Tensor[]): Tensor {
+  return parts.length === 1 ? parts[0]! : tf.concat([...parts], 2);
+}
+
+function padRows(x: Tensor, total: number): Tensor {
+  const missing = total - x.shape[2]!;
+  return missing === 0 ? x : tf.pad(x, [[0, 0], [0, 0], [0, missing], [0, 0]]);
+}
+
+/** Attention with few key heads: every query head of a group sees the same keys. x: [B, Hkv, T, d] → [B, H, T, d] */
+export function repeatHeads(x: Tensor, times: number): Tensor {
+  if (times === 1) return x;
+  const [batch, heads, positions, dim] = x.shape as [number, number, number, number];
+  const repeated = tf.tile(tf.reshape(x, [batch, heads, 1, positions, dim]), [1, 1, times, 1, 1]);
+  return tf.reshape(repeated, [batch, heads * times, positions, dim]);
+}
+
+/** SwiGLU's gate (Shazeer 2020): silu(gate) · up. */
+export const swiglu: (gate: Tensor, up: Tensor, precision: Precision) => Tensor = compile(
+  (gate: Tensor, up: Tensor, precision: Precision) => {
+    const g = toPrecision(gate, "float32");
+    return toPrecision(tf.mul(tf.mul(g, tf.sigmoid(g)), toPrecision(up, "float32")), precision);
+  },
+  { xla: true },
+);
+
+/** The residual connection: x in float32 plus y in any precision. */
+export const residual: (x: Tensor, y: Tensor) => Tensor = compile(
+  (x: Tensor, y: Tensor) => tf.add(toPrecision(x, "float32"), toPrecision(y, "float32")),
+  { xla: true },
+);
+
+/** Inverted dropout: zeroes a share `rate` of x, the rest grows to keep the mean. */
+export const dropout: (x: Tensor, rate: number, seed: Tensor, precision: Precision) => Tensor = compile(
+  (x: Tensor, rate: number, seed: Tensor, precision: Precision) => {
+    const kept = tf.cast(tf.greaterEqual(uniform(x.shape, seed), rate), "float32");
+    return toPrecision(tf.mul(toPrecision(x, "float32"), tf.mul(kept, 1 / (1 - rate))), precision);
+  },
+  { xla: true },
+);
+
+/**
+ * Cross-entropy of each row, fused: neither probabilities nor one-hot labels are kept.
+ *
+ * @param logits [N, V] over the slice of the vocabulary that the softmax runs over
+ * @param labels [N] int32, counted from the slice's first id; a label outside the slice costs 0
+ * @returns −log p(label), [N] float32
+ */
+export const crossEntropy: (logits: Tensor, labels: Tensor) => Tensor = compile((logits: Tensor, labels: Tensor) => {
+  const wide = toPrecision(logits, "float32");
+  const picked = tf.mul(wide, oneHot(labels, wide.shape[1]!));
+  const inside = tf.logicalAnd(tf.greaterEqual(labels, 0), tf.less(labels, wide.shape[1]!));
+  return tf.mul(tf.sub(tf.logSumExp(wide, -1), tf.sum(picked, -1)), tf.cast(inside, "float32"));
+}, { xla: true });
+
+/** GroupNorm over channels-last images. x: [B, h, w, C], gain and bias: [C] */
+export const groupNorm: (x: Tensor, gain: Tensor, bias: Tensor, groups: number, swish: boolean) => Tensor = compile(
+  (x: Tensor, gain: Tensor, bias: Tensor, groups: number, swish: boolean) => {
+    const [batch, height, width, channels] = x.shape as [number, number, number, number];
+    const grouped = tf.reshape(x, [batch, height * width, groups, channels / groups]);
+    const centred = tf.sub(grouped, tf.mean(grouped, [1, 3], true));
+    const unit = tf.mul(centred, tf.rsqrt(tf.add(tf.mean(tf.square(centred), [1, 3], true), 1e-6)));
+    const y = tf.add(tf.mul(tf.reshape(unit, [batch, height, width, channels]), gain), bias);
+    return swish ? tf.mul(y, tf.sigmoid(y)) : y;
+  },
+  { xla: true },
+);
+
+/** A 3×3 or 1×1 convolution. x: [B, h, w, in], filter: [kh, kw, in, out], bias: [out] */
+export function conv2d(x: Tensor, filter: Tensor, bias: Tensor, stride = 1, padding: "same" | "valid" = "same"): Tensor {
+  return tf.add(tf.conv2d(x as Tensor4D, filter as Tensor4D, stride, padding), bias);
+}
+
+/** Doubles height and width by repeating pixels. */
+export function upsample2(x: Tensor): Tensor {
+  const [batch, height, width, channels] = x.shape as [number, number, number, number];
+  const tiled = tf.tile(tf.reshape(x, [batch, height, 1, width, channels]), [1, 1, 2, 1, 2]); // [B, h, 2, w, 2·C]
+  return tf.reshape(tiled, [batch, height * 2, width * 2, channels]);
+}
+
+/** Rows of ones and zeros by comparison, which gradients pass by. labels: [N] → [N, V] */
+function oneHot(labels: Tensor, size: number): Tensor {
+  return tf.cast(tf.equal(tf.expandDims(labels, 1), tf.expandDims(tf.range(0, size, 1, "int32"), 0)), "float32");
+}
+
+const sum: (x: Tensor, y: Tensor) => Tensor = compile((x: Tensor, y: Tensor) => tf.add(x, y), { xla: true });
+
+/** The factors in the precision of the product, the scale folded into the second. */
+function castFactors(a: Tensor, b: Tensor, scale: number, precision: Precision): { a: Tensor; b: Tensor } {
+  return { a: toPrecision(a, precision), b: toPrecision(scale === 1 ? b : tf.mul(b, scale), precision) };
+}
+
+function precisionLabel(x: Tensor, weight: Tensor): Precision {
+  return precisionOf(x) === "bfloat16" && precisionOf(weight) === "bfloat16" ? "bfloat16" : "float32";
+}
+
+/** 0 where a query may look, −1e9 where not: query i sees keys 0 … offset + i. [q, t] */
+function causalMask(queries: number, keys: number, offset: number): Tensor {
+  const query = tf.reshape(tf.range(offset, offset + queries), [queries, 1]);
+  return tf.mul(tf.cast(tf.greater(tf.reshape(tf.range(0, keys), [1, keys]), query), "float32"), -1e9);
+}
+
+/** x over its root mean square along the last axis, or over its deviation when centred; the gradient is written out. */
+function toUnitScale(x: Tensor, epsilon: number, centred: boolean): Tensor {
+  return withGradient((save) => {
+    const y = centred ? tf.sub(x, tf.mean(x, -1, true)) : x;
+    const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(y), -1, true), epsilon));
+    const unit = tf.mul(y, inverse);
+    save([unit, inverse]);
+    return unit;
+  }, (dy, [unit, inverse]) => {
+    const tangent = tf.sub(dy, tf.mul(unit!, tf.mean(tf.mul(dy, unit!), -1, true)));
+    return [tf.mul(inverse!, centred ? tf.sub(tangent, tf.mean(dy, -1, true)) : tangent)];
+  }, [x]);
+}
+
+/** A function of `inputs` with its gradient written out: what `forward` saves, `backward` gets. */
+function withGradient(
+  forward: (save: (tensors: Tensor[]) => void) => Tensor,
+  backward: (dy: Tensor, saved: Tensor[]) => Tensor[],
+  inputs: Tensor[],
+): Tensor {
+  const apply = tf.customGrad((...args) => ({
+    value: forward(args.at(-1) as unknown as (tensors: Tensor[]) => void),
+    gradFunc: (dy, saved) => backward(dy as Tensor, saved),
+  }));
+  return apply(...inputs);
+}

@@ -1,0 +1,222 @@
+/**
+ * Building TensorFlow graphs, one operation at a time, and turning them into functions that the eager context can call.
+ *
+ * @module
+ */
+import { type CApi, cstring, DType } from "./capi.ts";
+
+/** An attribute of an operation in the form TensorFlow.js's kernels give it. */
+export interface OpAttr {
+  /** The attribute's name, such as "T". */
+  readonly name: string;
+  /** Its kind, one of {@linkcode AttrKind}. */
+  readonly type: number;
+  /** Its value. */
+  readonly value: unknown;
+}
+
+/** The kinds of attributes (tfjs-node's numbering, equal to `TF_AttrType`). */
+export const AttrKind = { STRING: 0, INT: 1, FLOAT: 2, BOOL: 3, TYPE: 4, SHAPE: 5 } as const;
+
+/** What a graph's operation gives out: a symbol whose value is not known yet. */
+export interface Symbolic {
+  /** The `TF_Output` struct. */
+  readonly output: Uint8Array<ArrayBuffer>;
+  /** Element type, by TensorFlow's number. */
+  readonly dtype: number;
+  /** Shape, fully known. */
+  readonly shape: number[];
+}
+
+/** A finished function, known to the eager context by its name. */
+export interface GraphFunction {
+  /** The name under which it is called. */
+  readonly name: string;
+  /** The `TF_Function`. */
+  readonly pointer: Deno.PointerValue;
+  /** Element types and shapes of what it returns. */
+  readonly results: readonly { readonly dtype: number; readonly shape: number[] }[];
+  /** How many operations it holds. */
+  readonly operations: number;
+  /** Whether a call is compiled by XLA. */
+  readonly xla: boolean;
+}
+
+/** Operations whose inputs are a list followed by this many single ones. A graph, unlike eager calls, must be told. */
+const LIST_INPUTS: Readonly<Record<string, number>> = { ConcatV2: 1, Pack: 0, AddN: 0, Einsum: 0 };
+
+let functions = 0; // names of functions are global in the eager context
+
+/** A graph under construction. */
+export class Trace {
+  readonly #api: CApi;
+  readonly #graph: Deno.PointerValue;
+  readonly #known = new Set<string>();
+  #operations = 0;
+
+  /** Starts an empty graph. */
+  constructor(api: CApi) {
+    this.#api = api;
+    this.#graph = api.c.TF_NewGraph();
+  }
+
+  /** Adds an input of the function to be. */
+  placeholder(dtype: number, shape: readonly number[]): Symbolic {
+    return this.operation("Placeholder", [
+      { name: "dtype", type: AttrKind.TYPE, value: dtype },
+      { name: "shape", type: AttrKind.SHAPE, value: shape },
+    ], [], 1)[0]!;
+  }
+
+  /** Adds a constant with the value of a `TF_Tensor`. */
+  constant(tensor: Deno.PointerValue): Symbolic {
+    const { c, status, check } = this.#api;
+    const description = this.#begin("Const");
+    c.TF_SetAttrType(description, cstring("dtype"), c.TF_TensorType(tensor));
+    c.TF_SetAttrTensor(description, cstring("value"), tensor, status);
+    check("setting a constant");
+    return this.#finish(description, "Const", 1)[0]!;
+  }
+
+  /** Adds an operation and infers the shapes of its outputs. */
+  operation(name: string, attrs: readonly OpAttr[], inputs: readonly Symbolic[], outputs: number): Symbolic[] {
+    const { c } = this.#api;
+    const description = this.#begin(name);
+    const singles = LIST_INPUTS[name];
+    const listed = singles === undefined ? 0 : inputs.length - singles;
+    if (singles !== undefined) c.TF_AddInputList(description, pack(inputs.slice(0, listed)), listed);
+    for (const { output } of inputs.slice(listed)) c.TF_AddInput(description, output);
+    for (const attr of attrs) {
+      if (singles === undefined || attr.name !== "N") this.#setAttr(description, attr); // N follows from the list
+    }
+    return this.#finish(description, name, outputs);
+  }
+
+  /** Adds a call of a finished function. */
+  call(fn: GraphFunction, inputs: readonly Symbolic[]): Symbolic[] {
+    const { c, status, check } = this.#api;
+    if (!this.#known.has(fn.name)) {
+      c.TF_GraphCopyFunction(this.#graph, fn.pointer, null, status);
+      check("copying a function");
+      this.#known.add(fn.name);
+    }
+    const description = this.#begin(fn.name);
+    for (const { output } of inputs) c.TF_AddInput(description, output);
+    if (fn.xla) c.TF_SetAttrBool(description, cstring("_XlaMustCompile"), 1);
+    const operation = c.TF_FinishOperation(description, status);
+    check(`calling ${fn.name}`);
+    return fn.results.map(({ dtype, shape }, i) => {
+      const output = outputStruct(operation, i);
+      c.TF_GraphSetTensorShape(this.#graph, output, bigints(shape), shape.length, status); // a call's shapes are not inferred
+      check(`shaping what ${fn.name} returns`);
+      return { output, dtype, shape };
+    });
+  }
+
+  /** Turns the graph into a function of `inputs` and adds it to the eager context. The graph itself is freed. */
+  finish(inputs: readonly Symbolic[], results: readonly Symbolic[], xla: boolean): GraphFunction {
+    const { c, status, context, check } = this.#api;
+    const outputs = results.map((result) =>
+      this.operation("Identity", [{ name: "T", type: AttrKind.TYPE, value: result.dtype }], [result], 1)[0]!
+    ); // a function may return an input, or one value twice: each result gets an operation of its own
+    const name = `worldstrap_${functions++}`;
+    const pointer = c.TF_GraphToFunction(
+      this.#graph,
+      cstring(name),
+      0,
+      -1,
+      null,
+      inputs.length,
+      pack(inputs),
+      outputs.length,
+      pack(outputs),
+      null,
+      null,
+      null,
+      status,
+    );
+    check("making a function of a graph");
+    c.TFE_ContextAddFunction(context, pointer, status);
+    check("adding a function");
+    this.dispose();
+    return { name, pointer, results, operations: this.#operations, xla };
+  }
+
+  /** Frees the graph. */
+  dispose(): void {
+    this.#api.c.TF_DeleteGraph(this.#graph);
+  }
+
+  #begin(name: string): Deno.PointerValue {
+    const unique = new TextEncoder().encode(`n${this.#operations++}\0`);
+    return this.#api.c.TF_NewOperation(this.#graph, cstring(name), unique);
+  }
+
+  #finish(description: Deno.PointerValue, name: string, outputs: number): Symbolic[] {
+    const operation = this.#api.c.TF_FinishOperation(description, this.#api.status);
+    this.#api.check(`adding ${name} to a graph`);
+    return Array.from({ length: outputs }, (_, i) => {
+      const output = outputStruct(operation, i);
+      return { output, dtype: this.#api.c.TF_OperationOutputType(output), shape: this.#shape(output, name) };
+    });
+  }
+
+  #shape(output: Uint8Array<ArrayBuffer>, name: string): number[] {
+    const { c, status } = this.#api;
+    const rank = c.TF_GraphGetTensorNumDims(this.#graph, output, status);
+    const dims = new BigInt64Array(Math.max(rank, 1));
+    if (rank > 0) c.TF_GraphGetTensorShape(this.#graph, output, dims, rank, status);
+    const shape = [...dims.subarray(0, Math.max(rank, 0))].map(Number);
+    if (rank < 0 || shape.some((size) => size < 0)) {
+      throw new RangeError(
+        `Cannot compile ${name} as its output's shape depends on values: found [${shape}], every size must be known`,
+      );
+    }
+    return shape;
+  }
+
+  #setAttr(description: Deno.PointerValue, { name, type, value }: OpAttr): void {
+    const { c } = this.#api;
+    const key = cstring(name);
+    if (type === AttrKind.TYPE) c.TF_SetAttrType(description, key, value as number);
+    else if (type === AttrKind.BOOL) c.TF_SetAttrBool(description, key, value ? 1 : 0);
+    else if (type === AttrKind.FLOAT) c.TF_SetAttrFloat(description, key, value as number);
+    else if (type === AttrKind.STRING) {
+      const bytes = new TextEncoder().encode(value as string);
+      c.TF_SetAttrString(description, key, bytes, BigInt(bytes.length));
+    } else if (type === AttrKind.SHAPE) {
+      c.TF_SetAttrShape(description, key, bigints(value as number[]), (value as number[]).length);
+    } else if (isList(value)) c.TF_SetAttrIntList(description, key, bigints(value), value.length);
+    else c.TF_SetAttrInt(description, key, BigInt(value as number));
+  }
+}
+
+/** Whether an integer attribute is a list of integers. */
+export function isList(value: unknown): value is ArrayLike<number> & Iterable<number> {
+  return Array.isArray(value) || ArrayBuffer.isView(value);
+}
+
+/** Sizes as C's `int64_t`. An empty array still has an address. */
+export function bigints(values: Iterable<number>): BigInt64Array<ArrayBuffer> {
+  const list = [...values].map(BigInt);
+  return BigInt64Array.from(list.length ? list : [0n]);
+}
+
+/** Whether values of this type are floating-point numbers that TensorFlow.js labels "float32". */
+export function isFloat(dtype: number): boolean {
+  return dtype === DType.FLOAT || dtype === DType.BFLOAT16;
+}
+
+function outputStruct(operation: Deno.PointerValue, index: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(16);
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(0, Deno.UnsafePointer.value(operation), true);
+  view.setInt32(8, index, true);
+  return bytes;
+}
+
+function pack(symbols: readonly Symbolic[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(16 * Math.max(1, symbols.length));
+  symbols.forEach(({ output }, i) => bytes.set(output, 16 * i));
+  return bytes;
+}
