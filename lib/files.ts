@@ -66,12 +66,13 @@ export function writeFile(path: string, content: string | Uint8Array | Iterable<
   }
 }
 
-/** Appends one line to a log and waits until it is on the disk. */
-export function appendLine(path: string, line: string, disk: Disk = realDisk): void {
+/** Appends one line to a log, and waits until it is on the disk unless told not to. */
+export function appendLine(path: string, line: string, disk: Disk = realDisk, sync = true): void {
   try {
+    disk.mkdir(parent(path));
     withFile(disk.append(path), (file) => {
       writeAll(disk, file, new TextEncoder().encode(line + "\n"));
-      disk.sync(file);
+      if (sync) disk.sync(file);
     });
   } catch (error) {
     throw diskError(`append to ${path}`, error);

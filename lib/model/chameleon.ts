@@ -29,13 +29,7 @@ import {
   tf,
   toPrecision,
 } from "../tensor/mod.ts";
-import type { ChameleonConfig } from "./config.ts";
-
-/** The seven matrices of a block that an adapter may change. */
-export const PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"] as const;
-
-/** One of the seven matrices of a block. */
-export type Projection = typeof PROJECTIONS[number];
+import type { ChameleonConfig, Projection } from "./config.ts";
 
 /** A block's weights; matrices are [out, in] as on disk. */
 export interface Layer extends Record<Projection, Tensor> {

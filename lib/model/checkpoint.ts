@@ -5,8 +5,8 @@
  */
 import { type Disk, readJson, writeFile } from "../files.ts";
 import { bytesOfTensor, freeze, type Precision, type Tensor, tf, toPrecision } from "../tensor/mod.ts";
-import { type Chameleon, type Layer, PROJECTIONS } from "./chameleon.ts";
-import { type ChameleonConfig, formatConfig, parseConfig } from "./config.ts";
+import type { Chameleon, Layer } from "./chameleon.ts";
+import { type ChameleonConfig, formatConfig, parseConfig, PROJECTIONS } from "./config.ts";
 import { differences, listed, projectionShape, readTensor } from "./lora.ts";
 import { type OutgoingTensor, readModelHeaders, type StoredTensor, writeSafetensors } from "./safetensors.ts";
 import { type Vqgan, vqShapes } from "./vqgan.ts";
@@ -70,13 +70,13 @@ export function loadModel(folder: string, precision: Precision): Model {
   const plan = planCheckpoint(folder, precision);
   return modelOf(folder, plan.config, (name) => {
     const stored = plan.stored.get(name);
-    return stored && loadTensor(name, stored, precision);
+    return stored && freeze(loadTensor(name, stored, precision));
   });
 }
 
 /** Builds a model from tensors by their names on disk, filters already in this engine's layout. */
 export function modelOf(folder: string, config: ChameleonConfig, get: (name: string) => Tensor | undefined): Model {
-  const need = (name: string) => freeze(get(name)!);
+  const need = (name: string) => get(name)!;
   const chameleon: Chameleon = {
     config,
     embed: need("model.embed_tokens.weight"),
@@ -87,7 +87,7 @@ export function modelOf(folder: string, config: ChameleonConfig, get: (name: str
   const weights: Record<string, Tensor> = {};
   for (const name of vqShapes(config.vq).keys()) {
     const tensor = get(`model.vqmodel.${name}`);
-    if (tensor) weights[name] = freeze(tensor);
+    if (tensor) weights[name] = tensor;
   }
   return { folder, chameleon, vqgan: { config: config.vq, weights } };
 }

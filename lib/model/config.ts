@@ -5,6 +5,12 @@
  */
 import { z } from "zod";
 
+/** The seven matrices of a block that an adapter may change. */
+export const PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"] as const;
+
+/** One of the seven matrices of a block. */
+export type Projection = typeof PROJECTIONS[number];
+
 /** The VQGAN's shape. */
 export interface VqConfig {
   /** Width of a codebook vector. */

@@ -6,8 +6,8 @@
 import { z } from "zod";
 import { type Disk, readJson, writeFile } from "../files.ts";
 import { bytesOfTensor, normal, precisionOf, seedTensor, type Tensor, tensorOfBytes, tf, toPrecision, uniform } from "../tensor/mod.ts";
-import { type Adapter, type Chameleon, type Projection, PROJECTIONS } from "./chameleon.ts";
-import type { ChameleonConfig } from "./config.ts";
+import type { Adapter, Chameleon } from "./chameleon.ts";
+import { type ChameleonConfig, type Projection, PROJECTIONS } from "./config.ts";
 import { readHeader, readInto, type StoredTensor, writeSafetensors } from "./safetensors.ts";
 
 /** What an adapter is made of. */

@@ -60,6 +60,20 @@ export function readHeader(path: string): Map<string, StoredTensor> {
   }
 }
 
+/** Reads a file's `__metadata__`: texts by name. */
+export function readMetadata(path: string): Record<string, string> {
+  const file = Deno.openSync(path);
+  try {
+    const length = new DataView(readBytes(file, 8).buffer).getBigUint64(0, true);
+    if (length > BigInt(Math.min(HEADER_LIMIT, file.statSync().size))) return {};
+    const json = JSON.parse(new TextDecoder().decode(readBytes(file, Number(length))));
+    const entries = isRecord(json) && isRecord(json["__metadata__"]) ? Object.entries(json["__metadata__"]) : [];
+    return Object.fromEntries(entries.map(([key, value]) => [key, String(value)]));
+  } finally {
+    file.close();
+  }
+}
+
 /** Reads a tensor's bytes into memory that is as large as they are. */
 export function readInto({ path, begin, size }: StoredTensor, memory: Uint8Array): void {
   if (memory.length !== size) throw new RangeError(`Cannot read ${size} bytes into memory of ${memory.length}`);

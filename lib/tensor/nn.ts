@@ -199,8 +199,8 @@ function padRows(x: Tensor, total: number): Tensor {
 export function repeatHeads(x: Tensor, times: number): Tensor {
   if (times === 1) return x;
   const [batch, heads, positions, dim] = x.shape as [number, number, number, number];
-  const repeated = tf.tile(tf.reshape(x, [batch, heads, 1, positions, dim]), [1, 1, times, 1, 1]);
-  return tf.reshape(repeated, [batch, heads * times, positions, dim]);
+  const single = tf.reshape(x, [batch, heads, 1, positions * dim]);
+  return tf.reshape(tf.concat(Array(times).fill(single), 2), [batch, heads * times, positions, dim]);
 }
 
 /** SwiGLU's gate (Shazeer 2020): silu(gate) · up. */
@@ -262,8 +262,8 @@ export function conv2d(x: Tensor, filter: Tensor, bias: Tensor, stride = 1, padd
 /** Doubles height and width by repeating pixels. */
 export function upsample2(x: Tensor): Tensor {
   const [batch, height, width, channels] = x.shape as [number, number, number, number];
-  const tiled = tf.tile(tf.reshape(x, [batch, height, 1, width, channels]), [1, 1, 2, 1, 2]); // [B, h, 2, w, 2·C]
-  return tf.reshape(tiled, [batch, height * 2, width * 2, channels]);
+  const wide = tf.reshape(tf.concat([x, x], 3), [batch, height, 1, 2 * width * channels]); // pixels twice, side by side
+  return tf.reshape(tf.concat([wide, wide], 2), [batch, 2 * height, 2 * width, channels]);
 }
 
 /** Rows of ones and zeros by comparison, which gradients pass by. labels: [N] → [N, V] */

@@ -1,0 +1,94 @@
+/**
+ * Command lines of tasks: flags, overrides, help, and errors as one sentence.
+ *
+ * @module
+ */
+import { type Config, describeConfig, type Override, resolveConfig, UserError } from "./config.ts";
+
+/** A task as the command line sees it. */
+export interface TaskInfo {
+  /** Its name, as in `deno task NAME`. */
+  readonly name: string;
+  /** What it does, in a sentence or two. */
+  readonly about: string;
+  /** Sections of the configuration that it reads. */
+  readonly sections: readonly string[];
+  /** Its own flags with what they do. */
+  readonly flags?: Readonly<Record<string, string>>;
+}
+
+/** A parsed command line. */
+export interface Invocation {
+  /** The resolved configuration. */
+  readonly config: Config;
+  /** Flags that were given, with their values ("" for a bare one). */
+  readonly flags: Readonly<Record<string, string>>;
+}
+
+const COMMON_FLAGS: Readonly<Record<string, string>> = {
+  help: "show this",
+  config: "a YAML file (default data/configs/tiny.yaml)",
+  run: "the run's folder (default runs/EXPERIMENT/STAGE)",
+  "dry-run": "check all that can be checked, say what would happen, write nothing",
+  restart: "begin anew instead of going on",
+  "allow-missing": "leave out files that are missing or broken, with a count",
+  "no-deps": "do not run an earlier stage whose output is not there",
+};
+
+const DEFAULT_CONFIG = "data/configs/tiny.yaml";
+
+/**
+ * Parses a command line.
+ *
+ * @param args arguments after the task's name
+ * @param task the task
+ * @returns configuration and flags, or undefined when help was shown
+ * @throws UserError when an argument is not known
+ */
+export function parseArguments(args: readonly string[], task: TaskInfo): Invocation | undefined {
+  const known = { ...COMMON_FLAGS, ...task.flags };
+  const flags: Record<string, string> = {};
+  const overrides: Override[] = [];
+  for (const arg of args) {
+    const match = /^--([\w.-]+)(?:=([\s\S]*))?$/.exec(arg);
+    if (!match) throw new UserError(`Cannot use the argument "${arg}": give --key=value, or --help to see the keys`);
+    const [, name, value] = match as unknown as [string, string, string | undefined];
+    if (Object.hasOwn(known, name)) flags[name] = value ?? "";
+    else if (value === undefined) throw new UserError(`Cannot use "${arg}" without a value: give ${arg}=VALUE, or --help to see the flags`);
+    else overrides.push({ key: name, value });
+  }
+  if ("help" in flags) return void console.log(helpText(task));
+  return { config: resolveConfig(flags["config"] || DEFAULT_CONFIG, overrides), flags };
+}
+
+/**
+ * Runs a task's main function: a user's error is one sentence on the terminal and exit code 1.
+ *
+ * @param task the task
+ * @param main what it does
+ */
+export async function runTask(task: TaskInfo, main: (invocation: Invocation) => Promise<void>): Promise<void> {
+  try {
+    const invocation = parseArguments(Deno.args, task);
+    if (invocation) await main(invocation);
+  } catch (error) {
+    if (Deno.env.get("WORLDSTRAP_TRACE")) throw error;
+    console.error(`\n${task.name}: ${error instanceof Error ? error.message : error}`);
+    Deno.exit(1);
+  }
+}
+
+function helpText({ name, about, sections, flags = {} }: TaskInfo): string {
+  const list = Object.entries({ ...flags, ...COMMON_FLAGS }).map(([flag, text]) => `  --${flag}`.padEnd(20) + text);
+  return [
+    `deno task ${name} [--key=value …]`,
+    "",
+    about,
+    "",
+    "Flags:",
+    ...list,
+    "",
+    "Configuration, with its defaults:",
+    describeConfig(["experiment", "seed", ...sections]),
+  ].join("\n");
+}

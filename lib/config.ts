@@ -1,0 +1,242 @@
+/**
+ * The configuration of an experiment: typed, with defaults; a YAML file over them, `--key=value` over that. Each section
+ * belongs to one task.
+ *
+ * @module
+ */
+import { parseDocument } from "@std/yaml";
+import { z } from "zod";
+import { PROJECTIONS } from "./model/config.ts";
+
+const count = z.number().int().positive();
+const whole = z.number().int().nonnegative();
+const share = z.number().min(0).max(1);
+
+const ADAMW = {
+  beta1: share.default(0.9),
+  beta2: share.default(0.999),
+  epsilon: z.number().positive().default(1e-8),
+  weightDecay: z.number().nonnegative().default(0),
+  clip: z.number().nonnegative().default(1).describe("largest norm of the gradients; 0 clips nothing"),
+};
+
+const LORA = z.strictObject({
+  rank: count.default(16),
+  alpha: z.number().positive().default(16),
+  dropout: share.default(0.05),
+  targets: z.array(z.enum(PROJECTIONS)).min(1).default([...PROJECTIONS]).describe("the adapted matrices"),
+});
+
+const DATA = z.strictObject({
+  aurora: z.string().default("").describe("an AURORA list (test.json, train.json); empty: the tiny world"),
+  limit: whole.default(0).describe("take only so many trajectories; 0: all"),
+  world: count.default(2000).describe("trajectories of the tiny world"),
+});
+
+const MODEL = z.strictObject({
+  path: z.string().default("data/tiny").describe("the base checkpoint's folder, in Hugging Face's layout"),
+  precision: z.enum(["bfloat16", "float32"]).default("bfloat16").describe("of frozen weights and activations"),
+  backend: z.enum(["auto", "tensorflow", "wasm"]).default("auto"),
+});
+
+const PRETRAIN = z.strictObject({
+  out: z.string().default("").describe("where the checkpoint goes; empty: the run's folder"),
+  scenes: count.default(12000).describe("scenes in the pool"),
+  vqSteps: count.default(1800),
+  vqBatch: count.default(16),
+  vqLr: z.number().positive().default(1e-3),
+  steps: count.default(4000),
+  batch: count.default(16),
+  lr: z.number().positive().default(1.5e-3),
+  warmup: whole.default(200),
+  saveEvery: count.default(500),
+  ...ADAMW,
+  beta2: share.default(0.98),
+});
+
+const CWM = z.strictObject({
+  weights: z.enum(["l2", "none"]).default("l2").describe("recognition weights of the loss (paper §3.2); none: C-FT"),
+  normalise: z.enum(["mean", "none"]).default("mean").describe("scale the weights of an image to mean 1"),
+  floor: share.default(0.1).describe("share of the loss that all tokens carry alike"),
+  lora: LORA.prefault({}),
+  epochs: z.number().positive().default(4),
+  batch: count.default(16),
+  accumulate: count.default(1).describe("micro-batches a step"),
+  lr: z.number().positive().default(5e-4),
+  warmup: whole.default(20),
+  checkpointing: z.boolean().default(false).describe("recompute each block in the backward pass: less memory"),
+  saveEvery: count.default(50),
+  sampleEvery: whole.default(100).describe("steps between pictures of predictions; 0: at the end alone"),
+  samples: count.default(6).describe("trajectories on the picture"),
+  temperature: z.number().positive().default(1),
+  ...ADAMW,
+});
+
+/** The schema of a configuration file. */
+export const CONFIG = z.strictObject({
+  experiment: z.string().regex(/^[\w.-]+$/).default("tiny").describe("names the folder in runs/"),
+  seed: whole.default(1),
+  data: DATA.prefault({}).describe("trajectories to train on"),
+  model: MODEL.prefault({}).describe("the base"),
+  pretrain: PRETRAIN.prefault({}).describe("task pretrain-tiny"),
+  cwm: CWM.prefault({}).describe("task train-cwm"),
+});
+
+/** A whole configuration. */
+export type Config = z.infer<typeof CONFIG>;
+
+/** An error of the user's, to be shown as one sentence and no stack. */
+export class UserError extends Error {
+  override readonly name = "UserError";
+}
+
+/** A `--key=value` of the command line. */
+export interface Override {
+  /** The key, dotted. */
+  readonly key: string;
+  /** Its value as text. */
+  readonly value: string;
+}
+
+/**
+ * Resolves a configuration.
+ *
+ * @param file a YAML file, or undefined for the defaults
+ * @param overrides what the command line sets
+ * @returns every key with its value
+ * @throws UserError naming file, line, key and the nearest key, when a key is unknown or a value is of another type
+ *
+ * @example Defaults with one key changed
+ * ```ts
+ * import { resolveConfig } from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const config = resolveConfig(undefined, [{ key: "cwm.lr", value: "1e-4" }]);
+ * assertEquals(config.cwm.lr, 1e-4);
+ * ```
+ */
+export function resolveConfig(file: string | undefined, overrides: readonly Override[]): Config {
+  const { values, lineOf } = file === undefined ? { values: {}, lineOf: () => undefined } : readYaml(file);
+  for (const { key, value } of overrides) set(values, key, value);
+  const parsed = CONFIG.safeParse(values);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  const unknown = issue.code === "unrecognized_keys" ? issue.keys[0] : undefined;
+  const path = [...issue.path.map(String), ...(unknown === undefined ? [] : [unknown])];
+  const where = placeOf(path.join("."), file, overrides, lineOf);
+  if (unknown === undefined) throw new UserError(`${where}: "${path.join(".")}": ${plain(issue.message)}`);
+  const [near, section] = nearestKey(path);
+  throw new UserError(`${where}: there is no key "${path.join(".")}"; the nearest is "${near}"${section}`);
+}
+
+/** All keys of the configuration with their defaults and what they are for. */
+export function describeConfig(sections: readonly string[]): string {
+  const defaults = CONFIG.parse({}) as Record<string, unknown>;
+  const lines: string[] = [];
+  const walk = (schema: unknown, value: unknown, path: string) => {
+    const shape = shapeOf(schema);
+    if (!shape) {
+      const text = (schema as { description?: string }).description;
+      lines.push(`  --${path}=${JSON.stringify(value)}${text ? `  ${text}` : ""}`);
+      return;
+    }
+    for (const [key, inner] of Object.entries(shape)) walk(inner, (value as Record<string, unknown>)[key], path ? `${path}.${key}` : key);
+  };
+  for (const section of sections) walk(CONFIG.shape[section as "seed"], defaults[section], section);
+  return lines.join("\n");
+}
+
+/** All dotted keys. */
+export function configKeys(): string[] {
+  const keys: string[] = [];
+  const walk = (schema: unknown, path: string) => {
+    const shape = shapeOf(schema);
+    if (!shape) return void keys.push(path);
+    for (const [key, inner] of Object.entries(shape)) walk(inner, path ? `${path}.${key}` : key);
+  };
+  walk(CONFIG, "");
+  return keys;
+}
+
+function readYaml(file: string): { values: Record<string, unknown>; lineOf: (key: string) => number | undefined } {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(file);
+  } catch {
+    throw new UserError(`Cannot read the config ${file}: give the path of a YAML file, such as data/configs/tiny.yaml`);
+  }
+  const document = parseDocument(text);
+  const [error] = document.errors;
+  if (error) throw new UserError(`${file}:${error.linePos?.[0].line ?? 1}: ${error.message.split("\n")[0]}`);
+  const values = document.toJS() ?? {};
+  if (typeof values !== "object" || Array.isArray(values)) throw new UserError(`${file}:1: the file must hold keys and values`);
+  const lineOf = (key: string) => {
+    const last = key.split(".").at(-1)!;
+    const index = text.split("\n").findIndex((line) => line.trimStart().startsWith(`${last}:`));
+    return index < 0 ? undefined : index + 1;
+  };
+  return { values, lineOf };
+}
+
+function set(values: Record<string, unknown>, key: string, text: string): void {
+  const parts = key.split(".");
+  let at = values;
+  for (const part of parts.slice(0, -1)) {
+    const next = Object.hasOwn(at, part) ? at[part] : undefined;
+    at = (Object.hasOwn(at, part) && typeof next === "object" && next !== null ? next : at[part] = {}) as Record<string, unknown>;
+  }
+  at[parts.at(-1)!] = valueOf(text);
+}
+
+function valueOf(text: string): unknown {
+  const document = parseDocument(text);
+  return document.errors.length > 0 || text === "" ? text : document.toJS();
+}
+
+function placeOf(
+  key: string,
+  file: string | undefined,
+  overrides: readonly Override[],
+  lineOf: (key: string) => number | undefined,
+): string {
+  const override = overrides.find((override) => override.key === key || key.startsWith(`${override.key}.`) || override.key.startsWith(`${key}.`));
+  if (override || !file) return `--${override?.key ?? key}`;
+  const line = lineOf(key);
+  return line ? `${file}:${line}` : file;
+}
+
+function nearestKey(path: readonly string[]): [key: string, section: string] {
+  const wanted = path.at(-1)!;
+  const keys = configKeys();
+  const names = [...new Set(keys.flatMap((key) => key.split(".").map((_, i, parts) => parts.slice(0, i + 1).join("."))))];
+  const own = path.slice(0, -1).join(".");
+  const cost = (key: string) => {
+    const parts = key.split(".");
+    return editDistance(parts.at(-1)!, wanted) + (parts.slice(0, -1).join(".") === own ? 0 : 0.5);
+  };
+  const near = names.reduce((best, key) => cost(key) < cost(best) ? key : best);
+  const section = near.split(".").slice(0, -1).join(".");
+  return [near, section === "" ? "" : ` in section "${section}"`];
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row.at(-1)!;
+}
+
+function shapeOf(schema: unknown): Record<string, unknown> | undefined {
+  let at = schema;
+  while (at instanceof z.ZodDefault || at instanceof z.ZodPrefault) at = at.unwrap();
+  return at instanceof z.ZodObject ? at.shape : undefined;
+}
+
+function plain(message: string): string {
+  return message.replace("Invalid input: e", "e");
+}

@@ -1,0 +1,11 @@
+/**
+ * Chameleon: transformer, image tokenizer, adapters, and their files.
+ *
+ * @module
+ */
+export * from "./chameleon.ts";
+export * from "./checkpoint.ts";
+export * from "./config.ts";
+export * from "./lora.ts";
+export * from "./safetensors.ts";
+export * from "./vqgan.ts";

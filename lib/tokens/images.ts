@@ -1,0 +1,88 @@
+/**
+ * From image files to what the VQGAN sees, exactly as Meta's Chameleon does it, and back.
+ *
+ * @module
+ */
+import sharp from "sharp";
+import { type Tensor, tf } from "../tensor/mod.ts";
+import { crop, resize, type RgbImage } from "./resize.ts";
+
+/** Side limit of an image that is read: 16,384 pixels. */
+const SIDE_LIMIT = 16384;
+
+/**
+ * Decodes an image file; transparent pixels are laid on white (`image_tokenizer.py` of Meta's Chameleon).
+ *
+ * @param bytes a PNG, JPEG, WebP, GIF, TIFF, AVIF or SVG file
+ * @param name its name, for errors
+ * @returns RGB pixels
+ * @throws Error when the bytes are not an image
+ */
+export async function decodeImage(bytes: Uint8Array, name: string): Promise<RgbImage> {
+  if (bytes.length === 0) throw new Error(`Cannot read ${name} as an image: it is empty`);
+  try {
+    const image = sharp(bytes, { limitInputPixels: SIDE_LIMIT ** 2 }).toColourspace("srgb").ensureAlpha();
+    const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
+    return onWhite(data, info.width, info.height);
+  } catch (error) {
+    throw new Error(`Cannot read ${name} as an image: ${(error as Error).message.split("\n")[0]}`, { cause: error });
+  }
+}
+
+/** Encodes an image as PNG. */
+export async function encodePng({ data, width, height }: RgbImage): Promise<Uint8Array> {
+  return new Uint8Array(await sharp(data, { raw: { width, height, channels: 3 } }).png().toBuffer());
+}
+
+/**
+ * Frames an image as the model's square: the shorter side becomes `side` (Lanczos), the middle is kept.
+ *
+ * @param image any image
+ * @param side the model's resolution
+ * @returns side × side pixels
+ */
+export function squareCrop(image: RgbImage, side: number): RgbImage {
+  const scale = side / Math.min(image.width, image.height);
+  const [width, height] = [roundHalfEven(image.width * scale), roundHalfEven(image.height * scale)];
+  const resized = resize(image, width, height);
+  return crop(resized, Math.floor((width - side) / 2), Math.floor((height - side) / 2), side, side);
+}
+
+/** Images of one size as a tensor in −1 … 1, [B, h, w, 3]. */
+export function imagesToTensor(images: readonly RgbImage[]): Tensor {
+  const { width, height } = images[0]!;
+  const values = new Float32Array(images.length * width * height * 3);
+  images.forEach(({ data }, i) => {
+    for (let j = 0; j < data.length; j++) values[i * data.length + j] = data[j]! / 255 * 2 - 1;
+  });
+  return tf.tensor4d(values, [images.length, height, width, 3]);
+}
+
+/** A tensor of images, about −1 … 1, as pixels: clamped and truncated like the reference. */
+export function tensorToImages(tensor: Tensor): RgbImage[] {
+  const [count, height, width] = tensor.shape as [number, number, number];
+  const values = tensor.dataSync();
+  const size = height * width * 3;
+  return Array.from({ length: count }, (_, i) => {
+    const pixel = (j: number) => (Math.max(-1, Math.min(1, values[i * size + j]!)) + 1) / 2 * 255;
+    return { width, height, data: Uint8Array.from({ length: size }, (_, j) => pixel(j)) };
+  });
+}
+
+function onWhite(rgba: Uint8Array, width: number, height: number): RgbImage {
+  const data = new Uint8Array(width * height * 3);
+  for (let i = 0; i < width * height; i++) {
+    const alpha = rgba[4 * i + 3]! / 255;
+    for (let channel = 0; channel < 3; channel++) {
+      const value = rgba[4 * i + channel]!;
+      data[3 * i + channel] = alpha === 1 ? value : Math.trunc((1 - alpha) * 255 + alpha * value);
+    }
+  }
+  return { width, height, data };
+}
+
+/** Python's `round`. */
+function roundHalfEven(x: number): number {
+  const floor = Math.floor(x);
+  return x - floor === 0.5 ? floor + floor % 2 : Math.round(x);
+}

@@ -1,0 +1,9 @@
+/**
+ * From text and images to token sequences and back.
+ *
+ * @module
+ */
+export * from "./images.ts";
+export * from "./resize.ts";
+export * from "./sequences.ts";
+export * from "./vocabulary.ts";

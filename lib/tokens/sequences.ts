@@ -1,0 +1,111 @@
+/**
+ * Token sequences of the two models, with what they are trained on. All prompt wording is here.
+ *
+ * World model:    `<s>` source image, action, end of turn, target image
+ * Dynamics model: `<s>` source image, target image, question, end of turn, action `</s>`
+ *
+ * @module
+ */
+import type { Vocabulary } from "./vocabulary.ts";
+
+/** What the dynamics model is asked about two images. */
+export const DYNAMICS_QUESTION = "What action leads from the first image to the second?";
+
+/** A sequence: what goes in, and the completion that is learnt. */
+export interface Sequence {
+  /** Ids before the completion. */
+  readonly prompt: readonly number[];
+  /** Ids that the model must give; the loss is on these. */
+  readonly completion: readonly number[];
+}
+
+/** An image as ids: begin, codes, end. */
+export function imageIds(vocabulary: Vocabulary, codes: ArrayLike<number>): number[] {
+  return [vocabulary.beginImage, ...codesToIds(vocabulary, codes), vocabulary.endImage];
+}
+
+/** Ids of image codes. */
+export function codesToIds({ firstImage, codes: limit }: Vocabulary, codes: ArrayLike<number>): number[] {
+  return Array.from(codes, (code) => {
+    if (!(code >= 0 && code < limit)) throw new RangeError(`Cannot use image code ${code}: the codebook has ${limit} codes`);
+    return firstImage + code;
+  });
+}
+
+/** Image codes of ids. */
+export function idsToCodes({ firstImage, codes: limit }: Vocabulary, ids: ArrayLike<number>): number[] {
+  return Array.from(ids, (id) => {
+    const code = id - firstImage;
+    if (!(code >= 0 && code < limit)) throw new RangeError(`Cannot use id ${id} as an image token: those are ${firstImage} … ${firstImage + limit - 1}`);
+    return code;
+  });
+}
+
+/** The world model's sequence; the completion is the target's image tokens. */
+export function worldSequence(vocabulary: Vocabulary, source: ArrayLike<number>, action: string, target: ArrayLike<number>): Sequence {
+  return { prompt: worldPrompt(vocabulary, source, action), completion: codesToIds(vocabulary, target) };
+}
+
+/** The world model's sequence up to where the target image begins. */
+export function worldPrompt(vocabulary: Vocabulary, source: ArrayLike<number>, action: string): number[] {
+  const { bos, endOfTurn, beginImage } = vocabulary;
+  return [bos, ...imageIds(vocabulary, source), ...vocabulary.encode(action), endOfTurn, beginImage];
+}
+
+/** The dynamics model's sequence; the completion is the action and the end. */
+export function dynamicsSequence(vocabulary: Vocabulary, source: ArrayLike<number>, target: ArrayLike<number>, action: string): Sequence {
+  const { bos, endOfTurn, eos } = vocabulary;
+  const question = vocabulary.encode(DYNAMICS_QUESTION);
+  const prompt = [bos, ...imageIds(vocabulary, source), ...imageIds(vocabulary, target), ...question, endOfTurn];
+  return { prompt, completion: [...vocabulary.encode(action), eos] };
+}
+
+/** A batch on rectangular arrays, padded on the left so that completions end together. */
+export interface PaddedBatch {
+  /** Input ids, [B, T]: prompt and completion without its last token. */
+  readonly tokens: Int32Array;
+  /** 1 at tokens, 0 at padding, [B, T]. */
+  readonly isToken: Float32Array;
+  /** What the last N positions must give, [B, N]; −1 where nothing is learnt. */
+  readonly labels: Int32Array;
+  /** Positions, T. */
+  readonly positions: number;
+  /** Longest completion, N. */
+  readonly completions: number;
+}
+
+/**
+ * Lays sequences in a batch. Logits are needed at its last N positions alone.
+ *
+ * @param sequences the sequences
+ * @param pad the padding id
+ * @param limit positions that the model has
+ * @param multiple lengths are rounded up to a multiple, so that few shapes are compiled
+ * @throws RangeError when a sequence is longer than the model's context: nothing is ever cut
+ */
+export function padBatch(sequences: readonly Sequence[], pad: number, limit: number, multiple = 16): PaddedBatch {
+  const completions = Math.max(...sequences.map(({ completion }) => completion.length));
+  const longest = Math.max(...sequences.map(({ prompt, completion }) => prompt.length + completion.length - 1));
+  if (longest > limit) throw new RangeError(`Cannot fit a sequence of ${longest} tokens into a context of ${limit}`);
+  const positions = Math.min(limit, Math.ceil(longest / multiple) * multiple);
+  const tokens = new Int32Array(sequences.length * positions).fill(pad);
+  const isToken = new Float32Array(tokens.length);
+  const labels = new Int32Array(sequences.length * completions).fill(-1);
+  sequences.forEach(({ prompt, completion }, row) => {
+    const ids = [...prompt, ...completion.slice(0, -1)];
+    tokens.set(ids, (row + 1) * positions - ids.length);
+    isToken.fill(1, (row + 1) * positions - ids.length, (row + 1) * positions);
+    labels.set(completion, (row + 1) * completions - completion.length);
+  });
+  return { tokens, isToken, labels, positions, completions };
+}
+
+/** A sequence for the eyes: special tokens grey, image tokens blue, text plain, the learnt part green. */
+export function dumpSequence(vocabulary: Vocabulary, { prompt, completion }: Sequence): string {
+  const isImage = (id: number) => id >= vocabulary.firstImage && id < vocabulary.firstImage + vocabulary.codes;
+  const paint = (id: number, learnt: boolean) => {
+    const colour = learnt ? 32 : isImage(id) ? 34 : vocabulary.encode(vocabulary.decode([id]))[0] === id ? 0 : 90;
+    return `\x1b[${colour}m${isImage(id) ? `#${id - vocabulary.firstImage}` : vocabulary.decode([id])}\x1b[0m`;
+  };
+  return [...prompt.map((id) => paint(id, false)), ...completion.map((id) => paint(id, true))].join(" ");
+}

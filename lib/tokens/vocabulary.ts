@@ -1,0 +1,120 @@
+/**
+ * The vocabulary: text, image codes and special tokens in one range of ids. Ids are looked up by token name; those in
+ * Hugging Face's configs are known to be wrong (`bos_token_id` 1 is `<pad>`).
+ *
+ * @module
+ */
+import { Tokenizer } from "@huggingface/tokenizers";
+import { readJson } from "../files.ts";
+
+/** A vocabulary. */
+export interface Vocabulary {
+  /** Begin of sequence, `<s>`. */
+  readonly bos: number;
+  /** Padding, `<pad>`. */
+  readonly pad: number;
+  /** End of sequence, `</s>`. */
+  readonly eos: number;
+  /** Begin of image, `<racm3:break>`. */
+  readonly beginImage: number;
+  /** End of image, `<eoss>`. */
+  readonly endImage: number;
+  /** End of the user's turn, `<reserved08706>`. */
+  readonly endOfTurn: number;
+  /** Id of image code 0; code k has id `firstImage + k`. */
+  readonly firstImage: number;
+  /** How many image codes there are. */
+  readonly codes: number;
+  /** Ids there are. */
+  readonly size: number;
+  /** Ids of a text, without special tokens. */
+  encode(text: string): number[];
+  /** The text of ids; special and image tokens by name. */
+  decode(ids: readonly number[]): string;
+}
+
+/** Names of the special tokens. */
+export const SPECIAL_TOKENS = {
+  bos: "<s>",
+  pad: "<pad>",
+  eos: "</s>",
+  beginImage: "<racm3:break>",
+  endImage: "<eoss>",
+  endOfTurn: "<reserved08706>",
+} as const;
+
+/** The name of an image code's token: IMGIMG, its decimal digits as letters A … J, Z. */
+export function imageTokenName(code: number): string {
+  return `IMGIMG${String(code).replace(/\d/g, (digit) => String.fromCharCode(65 + Number(digit)))}Z`;
+}
+
+/**
+ * Reads a model folder's `tokenizer.json`.
+ *
+ * @param folder the model's folder
+ * @param codes how many image codes its VQGAN has
+ * @returns the vocabulary
+ * @throws SyntaxError when a special or image token is missing, or codes and ids are not in the same order
+ */
+export function loadVocabulary(folder: string, codes: number): Vocabulary {
+  const path = `${folder}/tokenizer.json`;
+  const json = readJson(path);
+  const ids = tokenIds(json, path);
+  const idOf = (name: string) => {
+    const id = ids.get(name);
+    if (id === undefined) throw new SyntaxError(`Cannot use ${path}: it has no token "${name}", which Chameleon needs`);
+    return id;
+  };
+  const special = Object.fromEntries(Object.entries(SPECIAL_TOKENS).map(([key, name]) => [key, idOf(name)]));
+  const firstImage = idOf(imageTokenName(0));
+  for (let code = 0; code < codes; code++) {
+    const id = idOf(imageTokenName(code));
+    if (id !== firstImage + code) {
+      throw new SyntaxError(
+        `Cannot use ${path}: image code ${code} must have id ${firstImage + code}, right after the code before it, found ${id}`,
+      );
+    }
+  }
+  const tokenizer = buildTokenizer(json, path);
+  return {
+    ...special as Record<keyof typeof SPECIAL_TOKENS, number>,
+    firstImage,
+    codes,
+    size: Math.max(...ids.values()) + 1,
+    encode: (text) => tokenizer.encode(text, { add_special_tokens: false }).ids,
+    decode: (tokens) => tokenizer.decode([...tokens], { skip_special_tokens: false }),
+  };
+}
+
+/** The table of image tokens that Hugging Face's config carries. */
+export function vocabularyMap({ firstImage, codes, endImage, beginImage, endOfTurn }: Vocabulary): Record<string, number> {
+  const images = Array.from({ length: codes }, (_, code) => [imageTokenName(code), firstImage + code]);
+  const named = { [SPECIAL_TOKENS.endImage]: endImage, [SPECIAL_TOKENS.beginImage]: beginImage, "<image>": endOfTurn + 1 };
+  return { ...Object.fromEntries(images), ...named };
+}
+
+function buildTokenizer(json: unknown, path: string): Tokenizer {
+  try {
+    return new Tokenizer(json as object, {});
+  } catch (error) {
+    throw new SyntaxError(`Cannot use ${path} as a tokenizer: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function tokenIds(json: unknown, path: string): Map<string, number> {
+  const { model, added_tokens: added } = (json ?? {}) as { model?: { vocab?: unknown }; added_tokens?: unknown };
+  const vocab = model?.vocab;
+  if (typeof vocab !== "object" || vocab === null || Array.isArray(vocab)) {
+    throw new SyntaxError(`Cannot use ${path} as a tokenizer: it has no "model.vocab" that maps tokens to ids`);
+  }
+  const ids = new Map<string, number>();
+  const add = (name: unknown, id: unknown) => {
+    if (typeof name !== "string" || !Number.isInteger(id) || (id as number) < 0 || (id as number) > 1 << 24) {
+      throw new SyntaxError(`Cannot use ${path} as a tokenizer: token ${JSON.stringify(name)} has the id ${JSON.stringify(id)}`);
+    }
+    ids.set(name, id as number);
+  };
+  for (const [name, id] of Object.entries(vocab)) add(name, id);
+  if (Array.isArray(added)) { for (const token of added) add(token?.content, token?.id); }
+  return ids;
+}

@@ -1,0 +1,146 @@
+/**
+ * The training loop: gradients, AdamW, checkpoints, log. What happens at a step depends on the seed and the step's
+ * number alone, so a run that was killed goes on as if it had not been.
+ *
+ * @module
+ */
+import { appendLine, type Disk, exists, realDisk, writeFile } from "../files.ts";
+import { dispose, takeNumber, type Tensor, tf, tidy } from "../tensor/mod.ts";
+import { type AdamWConfig, adamwStep, freshState, learningRate, type Schedule, type TrainingState } from "./adamw.ts";
+import { loadPoint, savePoint, type TrainingPoint } from "./checkpoints.ts";
+
+/** A batch with what the log and errors say of it. */
+export interface TrainingBatch<T> {
+  /** Tensors, disposed after the step. */
+  readonly tensors: T;
+  /** Tokens or pixels in it, for the speed. */
+  readonly size: number;
+  /** Ids of its samples. */
+  readonly samples: readonly string[];
+}
+
+/** A line of the log. */
+export interface StepLog {
+  /** Steps done. */
+  readonly step: number;
+  /** Loss, mean over the step's micro-batches. */
+  readonly loss: number;
+  /** Global norm of the gradients before clipping. */
+  readonly norm: number;
+  /** Learning rate. */
+  readonly lr: number;
+  /** Tokens a second. */
+  readonly speed: number;
+}
+
+/** What a training is made of. */
+export interface Training<T> {
+  /** The run's folder: `checkpoints/` and `log.jsonl` go there. */
+  readonly folder: string;
+  /** Digest of all that the result depends on. */
+  readonly digest: string;
+  /** Parameters before the first step. */
+  readonly initial: () => Tensor[];
+  /** The learning rate's course; it says how many steps there are. */
+  readonly schedule: Schedule;
+  /** AdamW's numbers. */
+  readonly adamw: AdamWConfig;
+  /** Micro-batches a step. */
+  readonly accumulate?: number;
+  /** Steps between checkpoints. */
+  readonly saveEvery: number;
+  /** The batch of a micro-step, counted from 0 over the whole training. */
+  readonly batch: (micro: number) => Promise<TrainingBatch<T>>;
+  /** Loss and gradients. */
+  readonly gradients: (params: readonly Tensor[], tensors: T, micro: number) => { value: Tensor; grads: Tensor[] };
+  /** Told of every step. */
+  readonly onStep?: (log: StepLog, state: TrainingState) => Promise<void> | void;
+  /** Told of what is worth a line. */
+  readonly warn: (message: string) => void;
+  /** The disk. */
+  readonly disk?: Disk;
+}
+
+/**
+ * Trains, from the newest checkpoint if there is one.
+ *
+ * @param training what to train
+ * @returns the last point; its tensors are the caller's
+ * @throws RangeError when a loss or gradient is not finite; the checkpoint before stays
+ */
+export async function train<T>(training: Training<T>): Promise<TrainingPoint> {
+  const { folder, digest, schedule, disk = realDisk, warn } = training;
+  const checkpoints = `${folder}/checkpoints`;
+  const initial = training.initial();
+  const found = loadPoint(checkpoints, digest, initial.map(({ shape }) => shape), warn);
+  if (found) dispose(initial);
+  let point = found ?? { step: 0, state: freshState(initial) };
+  trimLog(`${folder}/log.jsonl`, point.step, disk);
+  while (point.step < schedule.steps) {
+    const started = performance.now();
+    const { state, loss, norm, size } = await trainingStep(training, point);
+    point = { step: point.step + 1, state };
+    const seconds = (performance.now() - started) / 1000;
+    const log = { step: point.step, loss, norm, lr: learningRate(point.step, schedule), speed: size / seconds };
+    appendLine(`${folder}/log.jsonl`, JSON.stringify({ ...log, speed: Math.round(log.speed) }), disk, false);
+    if (point.step % training.saveEvery === 0 || point.step === schedule.steps) savePoint(checkpoints, point, digest, disk);
+    await training.onStep?.(log, state);
+  }
+  return point;
+}
+
+async function trainingStep<T>(
+  training: Training<T>,
+  { step, state }: TrainingPoint,
+): Promise<{ state: TrainingState; loss: number; norm: number; size: number }> {
+  const { accumulate = 1, adamw, schedule } = training;
+  const samples: string[] = [];
+  let [loss, size] = [0, 0];
+  let grads: Tensor[] | undefined;
+  for (let i = 0; i < accumulate; i++) {
+    const batch = await training.batch(step * accumulate + i);
+    const result = tidy(() => training.gradients(state.params, batch.tensors, step * accumulate + i));
+    dispose(batch.tensors);
+    loss += takeNumber(result.value) / accumulate;
+    grads = grads ? added(grads, result.grads) : result.grads;
+    size += batch.size;
+    samples.push(...batch.samples);
+  }
+  const fresh = tidy(() => {
+    const scaled = accumulate === 1 ? grads! : grads!.map((grad) => tf.div(grad, accumulate) as Tensor);
+    return adamwStep(state, scaled, tf.tensor1d([learningRate(step + 1, schedule), step + 1]), adamw);
+  });
+  dispose(grads);
+  const norm = takeNumber(fresh.norm);
+  if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
+    dispose(fresh.state);
+    throw new RangeError(
+      `Cannot go on at step ${step + 1}: the loss is ${loss} and the gradients' norm ${norm}, both must be finite. ` +
+        `The samples were ${samples.join(", ")}; nothing was updated: lower the learning rate or look at the samples`,
+    );
+  }
+  dispose(state);
+  return { state: fresh.state, loss, norm, size };
+}
+
+function added(a: Tensor[], b: Tensor[]): Tensor[] {
+  return a.map((x, i) => {
+    const sum = tf.add(x, b[i]!) as Tensor;
+    x.dispose();
+    b[i]!.dispose();
+    return sum;
+  });
+}
+
+/** Drops what the log says of steps after the checkpoint, and a line that was cut off. */
+function trimLog(path: string, step: number, disk: Disk): void {
+  if (!exists(path)) return;
+  const kept = Deno.readTextFileSync(path).split("\n").filter((line) => {
+    try {
+      return JSON.parse(line).step <= step;
+    } catch {
+      return false;
+    }
+  });
+  writeFile(path, kept.map((line) => line + "\n").join(""), disk);
+}
