@@ -46,18 +46,24 @@ export const realDisk: Disk = {
  * @param path where the file goes; its folder is made
  * @param content text, bytes, or pieces of bytes
  * @param disk the disk to write to
+ * @param sync whether to wait for the disk; a cache that can be made again need not
  * @throws Error naming the file when the disk refuses; the old file is untouched then
  */
-export function writeFile(path: string, content: string | Uint8Array | Iterable<Uint8Array>, disk: Disk = realDisk): void {
+export function writeFile(
+  path: string,
+  content: string | Uint8Array | Iterable<Uint8Array>,
+  disk: Disk = realDisk,
+  sync = true,
+): void {
   const temporary = `${path}.${Deno.pid}.tmp`;
   try {
     disk.mkdir(parent(path));
     withFile(disk.open(temporary), (file) => {
       for (const piece of pieces(content)) writeAll(disk, file, piece);
-      disk.sync(file);
+      if (sync) disk.sync(file);
     });
     disk.rename(temporary, path);
-    syncFolder(parent(path), disk);
+    if (sync) syncFolder(parent(path), disk);
   } catch (error) {
     try {
       disk.remove(temporary);

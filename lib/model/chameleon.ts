@@ -11,6 +11,7 @@ import {
   causalAttention,
   compile,
   dropout,
+  freeze,
   type HeadNorm,
   joinHeads,
   linear,
@@ -145,6 +146,11 @@ export function logitsOf(hidden: Tensor, head: Tensor): Tensor {
 /** Rows of the output matrix for a range of ids, made once: image tokens need no text scores. [count, D] */
 export function headRows(model: Chameleon, first: number, count: number): Tensor {
   return tf.slice(model.head, [first, 0], [count, model.config.hiddenSize]);
+}
+
+/** The rows for image tokens, frozen. [K, D] */
+export function freezeHead(model: Chameleon, images: { readonly firstImage: number; readonly codes: number }): Tensor {
+  return freeze(headRows(model, images.firstImage, images.codes));
 }
 
 /**

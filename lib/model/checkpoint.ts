@@ -6,8 +6,8 @@
 import { type Disk, readJson, writeFile } from "../files.ts";
 import { bytesOfTensor, freeze, type Precision, type Tensor, tf, toPrecision } from "../tensor/mod.ts";
 import type { Chameleon, Layer } from "./chameleon.ts";
-import { type ChameleonConfig, formatConfig, parseConfig, PROJECTIONS } from "./config.ts";
-import { differences, listed, projectionShape, readTensor } from "./lora.ts";
+import { type ChameleonConfig, formatConfig, parseConfig, PROJECTIONS, projectionShape } from "./config.ts";
+import { differences, listed, readTensor } from "./lora.ts";
 import { type OutgoingTensor, readModelHeaders, type StoredTensor, writeSafetensors } from "./safetensors.ts";
 import { type Vqgan, vqShapes } from "./vqgan.ts";
 

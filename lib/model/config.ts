@@ -168,6 +168,25 @@ export function formatConfig(config: ChameleonConfig, vocabularyMap: Readonly<Re
   ) + "\n";
 }
 
+/** A projection's output and input widths. */
+export function projectionShape(config: ChameleonConfig, projection: Projection): [out: number, input: number] {
+  const { hiddenSize, intermediateSize, heads, keyHeads } = config;
+  const keyWidth = hiddenSize / heads * keyHeads;
+  switch (projection) {
+    case "q_proj":
+    case "o_proj":
+      return [hiddenSize, hiddenSize];
+    case "k_proj":
+    case "v_proj":
+      return [keyWidth, hiddenSize];
+    case "gate_proj":
+    case "up_proj":
+      return [intermediateSize, hiddenSize];
+    case "down_proj":
+      return [hiddenSize, intermediateSize];
+  }
+}
+
 /** Tokens of one image: the side of its grid, squared. */
 export function imageTokens({ vq }: Pick<ChameleonConfig, "vq">): number {
   return gridSide(vq) ** 2;

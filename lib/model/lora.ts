@@ -7,7 +7,7 @@ import { z } from "zod";
 import { type Disk, readJson, writeFile } from "../files.ts";
 import { bytesOfTensor, normal, precisionOf, seedTensor, type Tensor, tensorOfBytes, tf, toPrecision, uniform } from "../tensor/mod.ts";
 import type { Adapter, Chameleon } from "./chameleon.ts";
-import { type ChameleonConfig, type Projection, PROJECTIONS } from "./config.ts";
+import { type ChameleonConfig, type Projection, PROJECTIONS, projectionShape } from "./config.ts";
 import { readHeader, readInto, type StoredTensor, writeSafetensors } from "./safetensors.ts";
 
 /** What an adapter is made of. */
@@ -39,25 +39,6 @@ const PEFT = z.looseObject({
   use_rslora: z.boolean().default(false),
   use_dora: z.boolean().default(false),
 });
-
-/** A projection's output and input widths. */
-export function projectionShape(config: ChameleonConfig, projection: Projection): [out: number, input: number] {
-  const { hiddenSize, intermediateSize, heads, keyHeads } = config;
-  const keyWidth = hiddenSize / heads * keyHeads;
-  switch (projection) {
-    case "q_proj":
-    case "o_proj":
-      return [hiddenSize, hiddenSize];
-    case "k_proj":
-    case "v_proj":
-      return [keyWidth, hiddenSize];
-    case "gate_proj":
-    case "up_proj":
-      return [intermediateSize, hiddenSize];
-    case "down_proj":
-      return [hiddenSize, intermediateSize];
-  }
-}
 
 /**
  * A new adapter that changes nothing yet: `a` uniform in ±1/√in as in PEFT, `b` zero.

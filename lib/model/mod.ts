@@ -7,5 +7,6 @@ export * from "./chameleon.ts";
 export * from "./checkpoint.ts";
 export * from "./config.ts";
 export * from "./lora.ts";
+export * from "./memory.ts";
 export * from "./safetensors.ts";
 export * from "./vqgan.ts";

@@ -8,6 +8,7 @@ export * from "./backend.ts";
 export * from "./bfloat16.ts";
 export { compile, type CompileOptions, freeze, isFrozen } from "./compile.ts";
 export * from "./gradients.ts";
+export * from "./install.ts";
 export * from "./nn.ts";
 export * from "./random.ts";
 export * from "./scope.ts";

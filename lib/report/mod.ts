@@ -1,0 +1,8 @@
+/**
+ * What is looked at: sheets, plots, logs for TensorBoard.
+ *
+ * @module
+ */
+export * from "./plot.ts";
+export * from "./sheet.ts";
+export * from "./tensorboard.ts";

@@ -1,0 +1,91 @@
+/**
+ * AURORA's lists of triplets (McGill-NLP/AURORA): `test.json`, and the `train.json` of each task.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { exists, parent, readJson } from "../files.ts";
+import { decodeImage } from "../tokens/mod.ts";
+import type { Observation, Trajectory } from "./trajectory.ts";
+
+/** Something that keeps a trajectory from being used. */
+export interface Problem {
+  /** The trajectory. */
+  readonly id: string;
+  /** What is wrong. */
+  readonly reason: string;
+}
+
+/** What a list holds. */
+export interface TrajectoryList {
+  /** Trajectories whose files are there. */
+  readonly trajectories: readonly Trajectory[];
+  /** The others. */
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * Reads a list.
+ *
+ * Paths in it count from the list's folder or from one above it (`train.json` lies two levels down); steps upwards in
+ * them are left out, as AURORA's own Something-Something paths need. An instruction may be a list: the first counts.
+ *
+ * @param path the JSON file
+ * @returns its trajectories, and for each entry that cannot be used the reason
+ * @throws Error when the file is not a list of objects
+ */
+export function readAurora(path: string): TrajectoryList {
+  const json = readJson(path);
+  if (!Array.isArray(json)) throw new SyntaxError(`Cannot read ${path} as an AURORA list: it must hold a JSON list of triplets`);
+  if (json.length === 0) throw new SyntaxError(`Cannot use ${path}: the list is empty, it must hold at least one triplet`);
+  const trajectories: Trajectory[] = [];
+  const problems: Problem[] = [];
+  json.forEach((entry, i) => {
+    const result = parseEntry(entry, i, path);
+    if ("reason" in result) problems.push(result);
+    else trajectories.push(result);
+  });
+  return { trajectories, problems };
+}
+
+/** An image file as an observation. */
+export function fileObservation(path: string): Observation {
+  return {
+    name: path,
+    key: async () => createHash("sha256").update(await Deno.readFile(path)).digest("hex"),
+    load: async () => await decodeImage(await Deno.readFile(path), path),
+  };
+}
+
+/** All problems in one message: how many, and the first few. */
+export function describeProblems(problems: readonly Problem[], total: number): string {
+  const shown = problems.slice(0, 10).map(({ id, reason }) => `  ${id}: ${reason}`);
+  const more = problems.length > 10 ? [`  and ${problems.length - 10} more`] : [];
+  const count = `${problems.length} of ${total} trajectories cannot be used`;
+  return [`${count}; mend them, or leave them out with --allow-missing:`, ...shown, ...more].join("\n");
+}
+
+function parseEntry(entry: unknown, index: number, path: string): Trajectory | Problem {
+  const fields = (typeof entry === "object" && entry !== null ? entry : {}) as Record<string, unknown>;
+  const subset = typeof fields["task"] === "string" ? fields["task"] : parent(path).split("/").at(-1)!;
+  const id = `${subset}-${index}`;
+  const { input, output, instruction } = fields;
+  const action = Array.isArray(instruction) ? instruction[0] : instruction;
+  if (typeof action !== "string" || action.trim() === "") return { id, reason: "it has no instruction" };
+  if (typeof input !== "string") return { id, reason: 'it has no source image ("input")' };
+  if (typeof output !== "string") return { id, reason: 'it has no target image ("output")' };
+  const [source, target] = [locate(input, path), locate(output, path)];
+  const missing = [source ? "" : input, target ? "" : output].filter((name) => name !== "");
+  if (missing.length > 0) return { id, reason: `${missing.join(" and ")} not found` };
+  return { id, subset, source: fileObservation(source!), action: action.trim(), target: fileObservation(target!) };
+}
+
+/** A listed file, looked for in the list's folder and the three above it. */
+function locate(name: string, list: string): string | undefined {
+  const inside = name.split(/[\\/]+/).filter((part) => part !== ".." && part !== "." && part !== "").join("/");
+  let folder = parent(list);
+  for (let level = 0; level < 4; level++) {
+    if (exists(`${folder}/${inside}`)) return `${folder}/${inside}`;
+    folder += "/..";
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * Installs libtensorflow into the user's cache: the wheel comes by the ordinary Python client, two libraries of it stay.
+ *
+ * @module
+ */
+import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
+import { type Backend, installLibtensorflow, openBackend, planInstallation } from "../lib/tensor/mod.ts";
+import { mebibytes } from "../lib/model/memory.ts";
+import type { Config } from "../lib/config.ts";
+
+const TASK: TaskInfo = {
+  name: "setup",
+  about: "Installs libtensorflow into a cache folder outside the repository; LIBTENSORFLOW_DIR overrides the folder.",
+  sections: [],
+  flags: { gpu: "the CUDA build and NVIDIA's libraries (Linux)" },
+};
+
+/** Runs the task. */
+export async function main({ flags }: Invocation): Promise<void> {
+  const gpu = "gpu" in flags;
+  const plan = await planInstallation(gpu);
+  console.log(plan.text);
+  if ("dry-run" in flags || plan.installed) return;
+  await installLibtensorflow(gpu);
+  const backend = await openBackend("tensorflow");
+  console.log(`libtensorflow ${backend.version} works${backend.gpu ? " with a GPU" : ""}: ${plan.folder}, ${mebibytes(plan.bytes())}`);
+}
+
+/**
+ * Opens the engine, after installing libtensorflow when it is wanted and not there. Where it cannot be had, wasm does.
+ *
+ * @param want the configured backend
+ */
+export async function ensureEngine(want: Config["model"]["backend"]): Promise<Backend> {
+  if (want !== "wasm") {
+    const plan = await planInstallation(false);
+    if (!plan.installed) {
+      console.log(plan.text);
+      try {
+        await installLibtensorflow(false);
+      } catch (error) {
+        if (want === "tensorflow") throw error;
+        console.log(`libtensorflow could not be installed (${(error as Error).message}): going on with wasm, slower`);
+      }
+    }
+  }
+  const backend = await openBackend(want);
+  if (backend.name === "wasm") console.log(`Backend wasm ${backend.version}: ${backend.reason}`);
+  return backend;
+}
+
+if (import.meta.main) await runTask(TASK, main);

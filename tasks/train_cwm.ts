@@ -1,0 +1,215 @@
+/**
+ * Trains the world model (paper §3.2, A.8.3): a LoRA adapter on the base, source image and action in, target image out,
+ * tokens that change weighted by recognition. With `--cft` the baseline of A.8.2: no weights.
+ *
+ * @module
+ */
+import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
+import { type Config, UserError } from "../lib/config.ts";
+import { writeFile } from "../lib/files.ts";
+import {
+  adapterTensors,
+  type CheckpointPlan,
+  createAdapter,
+  decodeCodes,
+  freezeHead,
+  hasDecoder,
+  imageTokens,
+  loadModel,
+  mebibytes,
+  type MemoryPlan,
+  type Model,
+  planCheckpoint,
+  planMemory,
+  saveAdapter,
+  withAdapterTensors,
+} from "../lib/model/mod.ts";
+import { drawSheet, heatMap, plotLines, writeTensorBoard } from "../lib/report/mod.ts";
+import { duration, freeMemory, openRun, peakMemory, runFolder, showProgress } from "../lib/run.ts";
+import { generateImages } from "../lib/sample/generate.ts";
+import { type Backend, cacheFolder, seedTensor, type Tensor, tf, tidy } from "../lib/tensor/mod.ts";
+import { loadVocabulary, squareCrop, tensorToImages, type Vocabulary, worldPrompt } from "../lib/tokens/mod.ts";
+import { train } from "../lib/train/loop.ts";
+import { worldGradients } from "../lib/train/world_model.ts";
+import {
+  batchItems,
+  describeProblems,
+  encodeTrajectories,
+  type EncodedTrajectory,
+  longestSequence,
+  readAurora,
+  recognitionWeights,
+  type TrajectoryList,
+  worldBatch,
+} from "../lib/trajectories/mod.ts";
+import { worldTrajectories } from "../lib/world/mod.ts";
+import { ensureEngine } from "./setup.ts";
+
+const TASK: TaskInfo = {
+  name: "train-cwm",
+  about: "Trains the world model: a LoRA adapter that predicts the next observation from an observation and an action.",
+  sections: ["data", "model", "cwm"],
+  flags: { cft: "the baseline C-FT: no recognition weights" },
+};
+
+/** Runs the task. */
+export async function main({ config: given, flags }: Invocation): Promise<void> {
+  const config = "cft" in flags ? { ...given, cwm: { ...given.cwm, weights: "none" as const } } : given;
+  const stage = "cft" in flags ? "train-cft" : "train-cwm";
+  const { cwm, seed } = config;
+
+  // 1. Trajectories, and a plan of what the training takes
+  const list = usable(readTrajectories(config), flags);
+  const checkpoint = planCheckpoint(config.model.path, config.model.precision);
+  const memory = memoryPlan(checkpoint, config);
+  console.log(planText(config, checkpoint, memory, list.trajectories.length));
+  if (memory.total > freeMemory()) throw new UserError(tooLarge(memory));
+  if ("dry-run" in flags) return console.log(`Nothing was written; the run would go to ${runFolder(config, stage, flags)}.`);
+
+  // 2. Engine, base, run
+  const backend = await ensureEngine(config.model.backend);
+  const model = loadModel(config.model.path, config.model.precision);
+  const vocabulary = loadVocabulary(config.model.path, checkpoint.config.vq.codes);
+  const inputs = { base: config.model.path, trajectories: `${list.trajectories.length}` };
+  const run = openRun({ task: TASK.name, stage, config, sections: ["seed", "data", "model", "cwm"], inputs, backend, flags });
+  if (run.finished) return console.log(`${run.folder} is finished already; --restart begins anew.`);
+
+  // 3. Images to tokens, once
+  const items = await encode(list, model, flags);
+  const positions = longestSequence(items, vocabulary);
+
+  // 4. Training
+  const adapter = createAdapter(checkpoint.config, cwm.lora, seed);
+  const imageHead = freezeHead(model.chameleon, vocabulary);
+  const gradients = worldGradients({ model: model.chameleon, imageHead, adapter, checkpointing: cwm.checkpointing });
+  const steps = Math.ceil(cwm.epochs * items.length / (cwm.batch * cwm.accumulate));
+  const sampler = { model: model.chameleon, imageHead, firstImage: vocabulary.firstImage, pad: vocabulary.pad };
+  const draw = (path: string, params: readonly Tensor[]) =>
+    drawPredictions(path, { ...sampler, adapter: withAdapterTensors(adapter, params) }, model, vocabulary, items.slice(0, cwm.samples), config);
+  const progress = showProgress(stage, steps);
+  const losses: { step: number; loss: number; lr: number; norm: number; speed: number }[] = [];
+  const { state } = await train({
+    folder: run.folder,
+    digest: run.digest,
+    initial: () => [...adapterTensors(adapter).values()],
+    schedule: { lr: cwm.lr, warmup: cwm.warmup, steps },
+    adamw: cwm,
+    accumulate: cwm.accumulate,
+    saveEvery: cwm.saveEvery,
+    batch: (micro) => {
+      const chosen = batchItems(items, seed, cwm.batch, micro);
+      const batch = worldBatch(chosen, vocabulary, cwm, checkpoint.config.maxPositions, positions);
+      return Promise.resolve({ ...batch, samples: chosen.map(({ trajectory }) => trajectory.id) });
+    },
+    gradients: (params, batch, micro) => gradients(params, batch, cwm.lora.dropout > 0 ? seedTensor(seed, "dropout", micro) : null),
+    onStep: async (log, { params }) => {
+      losses.push(log);
+      progress.update(log.step, `loss ${log.loss.toFixed(3)}, ${log.speed.toFixed(0)} tokens/s`);
+      if (cwm.sampleEvery > 0 && log.step % cwm.sampleEvery === 0 && log.step < steps) {
+        await draw(`${run.folder}/samples/${String(log.step).padStart(6, "0")}.png`, params);
+      }
+    },
+    warn: console.warn,
+  });
+  progress.stop();
+
+  // 5. What it left: the adapter, pictures, numbers
+  saveAdapter(`${run.folder}/adapter`, withAdapterTensors(adapter, state.params) as typeof adapter, config.model.path);
+  await draw(`${run.folder}/predictions.png`, state.params);
+  const log = readLog(`${run.folder}/log.jsonl`);
+  await plotLines(`${run.folder}/loss`, log.map(({ step, loss }) => ({ x: step, y: loss, line: stage })), { x: "step", y: "loss" });
+  writeTensorBoard(`${run.folder}/tensorboard`, log.flatMap(({ step, loss, lr }) => [{ step, tag: "loss", value: loss }, { step, tag: "lr", value: lr }]));
+  const [first, last] = [meanLoss(log.slice(0, 10)), meanLoss(log.slice(-10))];
+  run.finish({ steps, loss: { first, last }, trajectories: items.length, positions });
+  const speed = losses.slice(1).reduce((sum, { speed }) => sum + speed, 0) / Math.max(1, losses.length - 1);
+  console.log(summary(run.folder, backend, { first, last, steps, speed }));
+}
+
+function readTrajectories({ data, seed }: Config): TrajectoryList {
+  const list = data.aurora === "" ? { trajectories: worldTrajectories(seed, "train", data.world), problems: [] } : readAurora(data.aurora);
+  return data.limit === 0 ? list : { ...list, trajectories: list.trajectories.slice(0, data.limit) };
+}
+
+function usable(list: TrajectoryList, flags: Readonly<Record<string, string>>): TrajectoryList {
+  const { trajectories, problems } = list;
+  if (problems.length > 0) {
+    const text = describeProblems(problems, trajectories.length + problems.length);
+    if (!("allow-missing" in flags)) throw new UserError(text);
+    console.warn(text);
+  }
+  if (trajectories.length === 0) throw new UserError("Cannot train on no trajectories: the data set is empty");
+  return list;
+}
+
+function memoryPlan(checkpoint: CheckpointPlan, { cwm, model }: Config): MemoryPlan {
+  const positions = 2 * imageTokens(checkpoint.config) + 48; // two images and an action
+  const bytes = model.precision === "bfloat16" ? 2 : 4;
+  return planMemory(checkpoint, { ...cwm.lora, batch: cwm.batch, positions, bytes, checkpointing: cwm.checkpointing });
+}
+
+function planText({ model, cwm }: Config, { parameters }: CheckpointPlan, memory: MemoryPlan, trajectories: number): string {
+  return `${model.path}: ${(parameters / 1e6).toFixed(1)} M weights; ${trajectories} trajectories, batch ${cwm.batch}\n` +
+    `Memory: weights ${mebibytes(memory.weights)}, adapter ${mebibytes(memory.adapter)}, activations ${mebibytes(memory.activations)}, ` +
+    `engine ${mebibytes(memory.engine)}: ${mebibytes(memory.total)} of ${mebibytes(freeMemory())} free`;
+}
+
+function tooLarge(memory: MemoryPlan): string {
+  return `Cannot train as it takes ${mebibytes(memory.total)} and ${mebibytes(freeMemory())} are free: ` +
+    "try --cwm.checkpointing=true, a smaller --cwm.batch with more --cwm.accumulate, or --model.precision=bfloat16";
+}
+
+async function encode(list: TrajectoryList, model: Model, flags: Readonly<Record<string, string>>): Promise<readonly EncodedTrajectory[]> {
+  const { trajectories } = list;
+  const progress = showProgress("encode", trajectories.length);
+  const { encoded, problems } = await encodeTrajectories(trajectories, model.vqgan, cacheFolder(), (done) => progress.update(done));
+  progress.stop();
+  usable({ trajectories: encoded.map(({ trajectory }) => trajectory), problems }, flags);
+  return encoded;
+}
+
+async function drawPredictions(
+  path: string,
+  sampler: Parameters<typeof generateImages>[0],
+  { vqgan }: Model,
+  vocabulary: Vocabulary,
+  items: readonly EncodedTrajectory[],
+  { cwm, seed }: Config,
+): Promise<void> {
+  if (!hasDecoder(vqgan)) return console.warn(`No picture ${path}: the checkpoint has no decoder for image tokens`);
+  const prompts = items.map(({ source, trajectory }) => worldPrompt(vocabulary, source, trajectory.action));
+  const codes = generateImages(sampler, prompts, items[0]!.target.length, { temperature: cwm.temperature, seed });
+  const decoded = tidy(() => decodeCodes(vqgan, tf.tensor2d(codes, undefined, "int32")));
+  const predictions = tensorToImages(decoded);
+  decoded.dispose();
+  const side = vqgan.config.resolution;
+  const rows = await Promise.all(items.map(async ({ trajectory, distances }, i) => ({
+    caption: trajectory.action,
+    images: [
+      squareCrop(await trajectory.source.load(), side),
+      squareCrop(await trajectory.target.load(), side),
+      predictions[i]!,
+      heatMap(recognitionWeights(distances, cwm), Math.sqrt(distances.length)),
+    ],
+  })));
+  writeFile(path, await drawSheet(["source", "target", "prediction", "weights"], rows));
+}
+
+function readLog(path: string): { step: number; loss: number; lr: number }[] {
+  return Deno.readTextFileSync(path).trim().split("\n").map((line) => JSON.parse(line));
+}
+
+function meanLoss(log: readonly { readonly loss: number }[]): number {
+  return log.reduce((sum, { loss }) => sum + loss, 0) / log.length;
+}
+
+function summary(folder: string, backend: Backend, { first, last, steps, speed }: { first: number; last: number; steps: number; speed: number }): string {
+  return [
+    `Loss ${first.toFixed(3)} → ${last.toFixed(3)} in ${steps} steps, ${speed.toFixed(0)} tokens/s, peak ${mebibytes(peakMemory())}`,
+    `on ${backend.name} ${backend.version}, ${backend.threads} threads, in ${duration(performance.now() / 1000)}`,
+    `  ${folder}/predictions.png   source, target, prediction, weights`,
+    `  ${folder}/loss.png          the loss`,
+    `  ${folder}/adapter/          the adapter, in PEFT's layout`,
+  ].join("\n");
+}
+
+if (import.meta.main) await runTask(TASK, main);
