@@ -138,7 +138,8 @@ export function cstring(text: string): Uint8Array<ArrayBuffer> {
 export function openTensorFlow(folder: string, config: Uint8Array<ArrayBuffer>): CApi {
   return withQuietStderr(() => {
     const [framework, cc] = LIBRARY_FILES.map((file) => `${folder}/${file}`) as [string, string];
-    Deno.dlopen(framework, {}); // libtensorflow_cc finds the framework's symbols only when it is open already
+    keepLoaded(framework); // libtensorflow_cc finds the framework's symbols only when it is open already
+    keepLoaded(cc);
     const c = Deno.dlopen(cc, SYMBOLS).symbols;
     const status = c.TF_NewStatus();
     const check = (doing: string) => {
@@ -157,6 +158,16 @@ export function openTensorFlow(folder: string, config: Uint8Array<ArrayBuffer>):
   });
 }
 
+/** Loads a library for the process's whole life: its threads still run when Deno closes what it opened. */
+function keepLoaded(path: string): void {
+  const [RTLD_NOW, RTLD_NODELETE] = [2, Deno.build.os === "darwin" ? 0x80 : 0x1000];
+  const libc = Deno.dlopen(LIBC, { dlopen: { parameters: ["buffer", "i32"], result: "pointer" } });
+  libc.symbols.dlopen(cstring(path), RTLD_NOW | RTLD_NODELETE);
+  libc.close();
+}
+
+const LIBC = Deno.build.os === "darwin" ? "libSystem.dylib" : "libc.so.6";
+
 function text(pointer: Deno.PointerValue): string {
   return pointer ? Deno.UnsafePointerView.getCString(pointer) : "";
 }
@@ -167,7 +178,7 @@ function text(pointer: Deno.PointerValue): string {
  */
 function withQuietStderr<T>(fn: () => T): T {
   Deno.env.set("TF_CPP_MIN_LOG_LEVEL", Deno.env.get("TF_CPP_MIN_LOG_LEVEL") ?? "3"); // reaches the C side; silences XLA later on
-  const libc = Deno.dlopen(Deno.build.os === "darwin" ? "libSystem.dylib" : "libc.so.6", {
+  const libc = Deno.dlopen(LIBC, {
     dup: { parameters: ["i32"], result: "i32" },
     dup2: { parameters: ["i32", "i32"], result: "i32" },
     open: { parameters: ["buffer", "i32"], result: "i32" },

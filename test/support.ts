@@ -1,0 +1,94 @@
+/**
+ * What tests share: assertions with types, tolerances, temporary folders, recorded references.
+ *
+ * @module
+ */
+// @ts-types="./std_assert.d.ts"
+import { assert, assertEquals } from "@std/assert";
+import { readHeader, readInto, type StoredTensor } from "../lib/model/safetensors.ts";
+import { dispose, liveTensors, openBackend, type Tensor, tf } from "../lib/tensor/mod.ts";
+
+// @ts-types="./std_assert.d.ts"
+export * from "@std/assert";
+
+/** Opens the engine; a test file calls it once, before its tests. */
+export async function engine(): Promise<void> {
+  await openBackend();
+}
+
+/** The folder beside the project that holds real data, or undefined where it is not. */
+export function sharedData(): string | undefined {
+  const folder = new URL("../../shared/data", import.meta.url).pathname;
+  try {
+    Deno.statSync(folder);
+    return folder;
+  } catch {
+    console.warn(`skipped: there is no real data in ${folder}`);
+  }
+}
+
+/** Runs a test's body and checks that no tensor is left over. */
+export async function withoutLeaks(body: () => Promise<void> | void): Promise<void> {
+  const before = liveTensors();
+  await body();
+  assertEquals(liveTensors(), before, "tensors were left over");
+}
+
+/** Runs with a temporary folder, which is removed after. */
+export async function withFolder(body: (folder: string) => Promise<void> | void): Promise<void> {
+  const folder = Deno.makeTempDirSync({ prefix: "worldstrap-" });
+  try {
+    await body(folder);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+/** Checks that values are as close as `tolerance`, as the largest difference. */
+export function assertClose(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number, what = "values"): void {
+  assertEquals(actual.length, expected.length, `${what}: lengths differ`);
+  let worst = 0;
+  for (let i = 0; i < actual.length; i++) {
+    const difference = Math.abs(actual[i]! - expected[i]!);
+    worst = Number.isNaN(difference) ? Infinity : Math.max(worst, difference);
+  }
+  assert(worst <= tolerance, `${what} differ by ${worst}, at most ${tolerance} is allowed`);
+}
+
+/** The values of a tensor, which is freed. */
+export function take(tensor: Tensor): Float32Array {
+  const values = tensor.dataSync() as Float32Array;
+  dispose(tensor);
+  return values;
+}
+
+/** Recorded values of a reference implementation. */
+export interface Reference {
+  /** Names of all tensors. */
+  readonly names: readonly string[];
+  /** A tensor's shape. */
+  shape(name: string): number[];
+  /** Its values. */
+  values(name: string): Float32Array | Int32Array | Uint8Array;
+  /** It as a tensor. */
+  tensor(name: string): Tensor;
+}
+
+/** Opens a recorded reference. */
+export function openReference(path: string): Reference {
+  const stored = readHeader(path);
+  const get = (name: string): StoredTensor => {
+    const tensor = stored.get(name);
+    if (!tensor) throw new Error(`There is no ${name} in ${path}`);
+    return tensor;
+  };
+  const values = (name: string) => {
+    const { size, dtype } = get(name);
+    const bytes = new Uint8Array(size);
+    readInto(get(name), bytes);
+    return dtype === "F32" ? new Float32Array(bytes.buffer) : dtype === "I32" ? new Int32Array(bytes.buffer) : bytes;
+  };
+  const shape = (name: string) => [...get(name).shape];
+  const tensor = (name: string) => tf.tensor(values(name) as Float32Array, shape(name), get(name).dtype === "I32" ? "int32" : "float32");
+  return { names: [...stored.keys()], shape, values, tensor };
+}
