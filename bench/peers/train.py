@@ -1,0 +1,40 @@
+"""The peer of `bench train`: transformers + PEFT on PyTorch, as a researcher would train Chameleon with LoRA.
+Forward hides image tokens, which makes their loss infinite, so the output matrix is applied outside it."""
+
+import json
+import resource
+import sys
+import time
+
+import torch
+from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file
+from transformers import ChameleonForConditionalGeneration
+
+folder, steps, checkpointing = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "true"
+torch.set_num_threads(int(sys.argv[4]))
+torch.manual_seed(0)
+batch = load_file(f"{folder}/batch.safetensors")
+tokens, labels = batch["tokens"].long(), batch["labels"].long()  # labels: -100 before the completion
+model = ChameleonForConditionalGeneration.from_pretrained(folder, dtype=torch.bfloat16)
+if checkpointing:
+    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    model.enable_input_require_grads()
+targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+model = get_peft_model(model, LoraConfig(r=16, lora_alpha=16, lora_dropout=0.05, target_modules=targets, task_type="CAUSAL_LM"))
+model.train()
+optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-4)
+base = model.get_base_model()
+times, losses = [], []
+for _ in range(steps):
+    start = time.perf_counter()
+    hidden = base.model(input_ids=tokens).last_hidden_state
+    loss = base.loss_function(logits=base.lm_head(hidden), labels=labels, vocab_size=base.config.vocab_size)
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    losses.append(loss.item())
+    times.append(time.perf_counter() - start)
+times = sorted(times[1:])
+print(json.dumps({"seconds": times[len(times) // 2], "loss": losses,
+                  "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
