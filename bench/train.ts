@@ -46,16 +46,35 @@ async function measure({ name, width, layers, batch, checkpointing }: Case, pyth
     const steps = batch > 4 ? "4" : "8";
     const deno = Deno.execPath();
     const ours = (mode: string, count = steps) =>
-      lastLine<Measured>(deno, ["run", "-A", new URL("train_ours.ts", import.meta.url).pathname, folder, count, mode, `${CODES}`, `${IMAGE}`]);
+      lastLine<Measured>(deno, [
+        "run",
+        "-A",
+        new URL("train_ours.ts", import.meta.url).pathname,
+        folder,
+        count,
+        mode,
+        `${CODES}`,
+        `${IMAGE}`,
+      ]);
     const mine = await ours(checkpointing ? "checkpointed" : "compiled");
     const threads = `${navigator.hardwareConcurrency}`;
-    const peer = await lastLine<Measured>(python, [new URL("peers/train.py", import.meta.url).pathname, folder, steps, `${checkpointing}`, threads]);
+    const peer = await lastLine<Measured>(python, [
+      new URL("peers/train.py", import.meta.url).pathname,
+      folder,
+      steps,
+      `${checkpointing}`,
+      threads,
+    ]);
     const eager = checkpointing ? undefined : await ours("eager", "3");
     const tokens = batch * POSITIONS;
     const share = flops(width, layers, batch) / mine.seconds / mine.peak!;
     console.log(
-      `${name}: ours ${(mine.seconds * 1000).toFixed(0)} ms, ${mib(mine.memory)} MiB; peer ${(peer.seconds * 1000).toFixed(0)} ms, ${mib(peer.memory)} MiB; ` +
-        `${eager ? `eager ${(eager.seconds * 1000).toFixed(0)} ms; ` : ""}${(share * 100).toFixed(0)} % of the product peak of ${(mine.peak! / 1e9).toFixed(0)} GFLOP/s; ` +
+      `${name}: ours ${(mine.seconds * 1000).toFixed(0)} ms, ${mib(mine.memory)} MiB; peer ${(peer.seconds * 1000).toFixed(0)} ms, ${
+        mib(peer.memory)
+      } MiB; ` +
+        `${eager ? `eager ${(eager.seconds * 1000).toFixed(0)} ms; ` : ""}${(share * 100).toFixed(0)} % of the product peak of ${
+          (mine.peak! / 1e9).toFixed(0)
+        } GFLOP/s; ` +
         `loss ${mine.loss[0]!.toFixed(3)} and ${peer.loss[0]!.toFixed(3)}`,
     );
     const round = (x: number) => Number(x.toPrecision(4));

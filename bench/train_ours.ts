@@ -1,6 +1,17 @@
 /** Our side of `bench train`: reads the checkpoint and the batch, trains a few steps, prints times and memory. */
 import { adapterTensors, createAdapter, freezeHead, loadModel, PROJECTIONS, withAdapterTensors } from "../lib/model/mod.ts";
-import { compile, dispose, openBackend, seedTensor, takeNumber, type Tensor, tf, tidy, toPrecision, valueAndGradients } from "../lib/tensor/mod.ts";
+import {
+  compile,
+  dispose,
+  openBackend,
+  seedTensor,
+  takeNumber,
+  type Tensor,
+  tf,
+  tidy,
+  toPrecision,
+  valueAndGradients,
+} from "../lib/tensor/mod.ts";
 import { adamwStep, freshState } from "../lib/train/adamw.ts";
 import { worldGradients, worldLoss } from "../lib/train/world_model.ts";
 import { peakMemory } from "../lib/run.ts";
@@ -31,7 +42,9 @@ let state = freshState([...adapterTensors(adapter).values()]);
 const [times, losses]: [number[], number[]] = [[], []];
 for (let i = 0; i < steps; i++) {
   const start = performance.now();
-  const { value, grads } = tidy(() => mode === "eager" ? eager(state.params, seedTensor(1, i)) : whole(state.params, batch, seedTensor(1, i)));
+  const { value, grads } = tidy(() =>
+    mode === "eager" ? eager(state.params, seedTensor(1, i)) : whole(state.params, batch, seedTensor(1, i))
+  );
   const fresh = tidy(() => adamwStep(state, grads, tf.tensor1d([1e-4, i + 1]), adamw));
   losses.push(takeNumber(value));
   takeNumber(fresh.norm);

@@ -87,6 +87,7 @@ export type Config = z.infer<typeof CONFIG>;
 
 /** An error of the user's, to be shown as one sentence and no stack. */
 export class UserError extends Error {
+  /** The error's kind. */
   override readonly name = "UserError";
 }
 
@@ -199,7 +200,9 @@ function placeOf(
   overrides: readonly Override[],
   lineOf: (key: string) => number | undefined,
 ): string {
-  const override = overrides.find((override) => override.key === key || key.startsWith(`${override.key}.`) || override.key.startsWith(`${key}.`));
+  const override = overrides.find((override) =>
+    override.key === key || key.startsWith(`${override.key}.`) || override.key.startsWith(`${key}.`)
+  );
   if (override || !file) return `--${override?.key ?? key}`;
   const line = lineOf(key);
   return line ? `${file}:${line}` : file;

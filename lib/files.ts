@@ -133,7 +133,9 @@ export function diskError(doing: string, error: unknown): Error {
     return new Error(`Cannot ${doing} as this user may not: choose another folder or change its permissions`, { cause: error });
   }
   const message = error instanceof Error ? error.message : String(error);
-  if (message.includes("os error 28")) return new Error(`Cannot ${doing} as the disk is full: free some space and start again`, { cause: error });
+  if (message.includes("os error 28")) {
+    return new Error(`Cannot ${doing} as the disk is full: free some space and start again`, { cause: error });
+  }
   return new Error(`Cannot ${doing}: ${message}`, { cause: error });
 }
 

@@ -208,7 +208,9 @@ function lock(folder: string, disk: Disk): void {
 
 function refuseOther(folder: string, before: Partial<Manifest>, config: Record<string, unknown>, inputs: Record<string, string>): never {
   const found = firstDifference({ config: before.config, inputs: before.inputs }, { config, inputs }, "");
-  const what = found ? `"${found.path.replace(/^config\./, "")}" was ${JSON.stringify(found.a)} and is now ${JSON.stringify(found.b)}` : "its task differs";
+  const what = found
+    ? `"${found.path.replace(/^config\./, "")}" was ${JSON.stringify(found.a)} and is now ${JSON.stringify(found.b)}`
+    : "its task differs";
   throw new UserError(
     `Cannot go on in ${folder} as it was begun with another config: ${what}. Begin anew with --restart, or elsewhere with --run=DIR`,
   );

@@ -7,7 +7,7 @@
 import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
 import type { Config } from "../lib/config.ts";
 import { encodeFeatures, modelOf, nearestCodes, saveModel, type Vqgan } from "../lib/model/mod.ts";
-import { duration, openRun, type Run, runFolder, showProgress } from "../lib/run.ts";
+import { openRun, type Run, runFolder, showProgress } from "../lib/run.ts";
 import { dispose, openBackend, pick, randomStream, type Tensor, tf, tidy, toPrecision, valuesOf } from "../lib/tensor/mod.ts";
 import { imagesToTensor, loadVocabulary, type RgbImage, type Vocabulary, vocabularyMap } from "../lib/tokens/mod.ts";
 import { type StepLog, train } from "../lib/train/loop.ts";
@@ -26,10 +26,14 @@ export async function main({ config, flags }: Invocation): Promise<void> {
   const { pretrain, seed } = config;
   const folder = runFolder(config, "pretrain-tiny", flags);
   if ("dry-run" in flags) {
-    return console.log(`Would train ${pretrain.vqSteps} steps of the VQGAN and ${pretrain.steps} of the transformer into ${pretrain.out || folder}.`);
+    return console.log(
+      `Would train ${pretrain.vqSteps} steps of the VQGAN and ${pretrain.steps} of the transformer into ${pretrain.out || folder}.`,
+    );
   }
   const backend = await openBackend(config.model.backend);
-  if (backend.name === "wasm") throw new Error('Cannot train from nothing on wasm, which lacks gradients of convolutions: run "deno task setup"');
+  if (backend.name === "wasm") {
+    throw new Error('Cannot train from nothing on wasm, which lacks gradients of convolutions: run "deno task setup"');
+  }
   const run = openRun({ task: TASK.name, stage: "pretrain-tiny", config, sections: ["pretrain", "seed"], inputs: {}, backend, flags });
 
   // 1. Scenes, fewest objects first, and their pictures
@@ -137,7 +141,13 @@ async function trainTransformer(
   return { weights: new Map(names.map((name, i) => [name, state.params[i]!])), loss: last?.loss ?? NaN };
 }
 
-function documentBatch(scenes: readonly EncodedScene[], vocabulary: Vocabulary, seed: number, step: number, { batch, steps }: Config["pretrain"]) {
+function documentBatch(
+  scenes: readonly EncodedScene[],
+  vocabulary: Vocabulary,
+  seed: number,
+  step: number,
+  { batch, steps }: Config["pretrain"],
+) {
   const random = randomStream("documents", seed, step);
   const documents = Array.from({ length: batch }, () => randomDocument(random, scenes, step / steps, vocabulary));
   const longest = Math.max(...documents.map(({ ids }) => ids.length)) - 1;
@@ -152,7 +162,11 @@ function documentBatch(scenes: readonly EncodedScene[], vocabulary: Vocabulary, 
   });
   const shape: [number, number] = [batch, length];
   return {
-    tensors: { tokens: tf.tensor2d(tokens, shape, "int32"), labels: tf.tensor2d(labels, shape, "int32"), weights: tf.tensor2d(weights, shape) },
+    tensors: {
+      tokens: tf.tensor2d(tokens, shape, "int32"),
+      labels: tf.tensor2d(labels, shape, "int32"),
+      weights: tf.tensor2d(weights, shape),
+    },
     size: documents.reduce((sum, { ids }) => sum + ids.length, 0),
     samples: [],
   };

@@ -34,8 +34,8 @@ import { worldGradients } from "../lib/train/world_model.ts";
 import {
   batchItems,
   describeProblems,
-  encodeTrajectories,
   type EncodedTrajectory,
+  encodeTrajectories,
   longestSequence,
   readAurora,
   recognitionWeights,
@@ -85,7 +85,14 @@ export async function main({ config: given, flags }: Invocation): Promise<void> 
   const steps = Math.ceil(cwm.epochs * items.length / (cwm.batch * cwm.accumulate));
   const sampler = { model: model.chameleon, imageHead, firstImage: vocabulary.firstImage, pad: vocabulary.pad };
   const draw = (path: string, params: readonly Tensor[]) =>
-    drawPredictions(path, { ...sampler, adapter: withAdapterTensors(adapter, params) }, model, vocabulary, items.slice(0, cwm.samples), config);
+    drawPredictions(
+      path,
+      { ...sampler, adapter: withAdapterTensors(adapter, params) },
+      model,
+      vocabulary,
+      items.slice(0, cwm.samples),
+      config,
+    );
   const progress = showProgress(stage, steps);
   const losses: { step: number; loss: number; lr: number; norm: number; speed: number }[] = [];
   const { state } = await train({
@@ -118,7 +125,10 @@ export async function main({ config: given, flags }: Invocation): Promise<void> 
   await draw(`${run.folder}/predictions.png`, state.params);
   const log = readLog(`${run.folder}/log.jsonl`);
   await plotLines(`${run.folder}/loss`, log.map(({ step, loss }) => ({ x: step, y: loss, line: stage })), { x: "step", y: "loss" });
-  writeTensorBoard(`${run.folder}/tensorboard`, log.flatMap(({ step, loss, lr }) => [{ step, tag: "loss", value: loss }, { step, tag: "lr", value: lr }]));
+  writeTensorBoard(
+    `${run.folder}/tensorboard`,
+    log.flatMap(({ step, loss, lr }) => [{ step, tag: "loss", value: loss }, { step, tag: "lr", value: lr }]),
+  );
   const [first, last] = [meanLoss(log.slice(0, 10)), meanLoss(log.slice(-10))];
   run.finish({ steps, loss: { first, last }, trajectories: items.length, positions });
   const speed = losses.slice(1).reduce((sum, { speed }) => sum + speed, 0) / Math.max(1, losses.length - 1);
@@ -202,7 +212,11 @@ function meanLoss(log: readonly { readonly loss: number }[]): number {
   return log.reduce((sum, { loss }) => sum + loss, 0) / log.length;
 }
 
-function summary(folder: string, backend: Backend, { first, last, steps, speed }: { first: number; last: number; steps: number; speed: number }): string {
+function summary(
+  folder: string,
+  backend: Backend,
+  { first, last, steps, speed }: { first: number; last: number; steps: number; speed: number },
+): string {
   return [
     `Loss ${first.toFixed(3)} → ${last.toFixed(3)} in ${steps} steps, ${speed.toFixed(0)} tokens/s, peak ${mebibytes(peakMemory())}`,
     `on ${backend.name} ${backend.version}, ${backend.threads} threads, in ${duration(performance.now() / 1000)}`,

@@ -51,7 +51,9 @@ export function createAdapter(model: ChameleonConfig, config: LoraConfig, seed: 
   const layers = Array.from({ length: model.layers }, (_, layer) =>
     Object.fromEntries(config.targets.map((projection) => {
       const [out, input] = projectionShape(model, projection);
-      const a = tf.tidy(() => tf.mul(tf.sub(uniform([config.rank, input], seedTensor(seed, "lora", layer, projection)), 0.5), 2 * input ** -0.5));
+      const a = tf.tidy(() =>
+        tf.mul(tf.sub(uniform([config.rank, input], seedTensor(seed, "lora", layer, projection)), 0.5), 2 * input ** -0.5)
+      );
       return [projection, { a, b: tf.zeros([out, config.rank]) as Tensor }];
     })));
   return { config, scale: config.alpha / config.rank, dropout: config.dropout, layers };

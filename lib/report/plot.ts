@@ -22,7 +22,11 @@ export interface PlotPoint {
  * @param points the points of all lines
  * @param titles of the axes
  */
-export async function plotLines(path: string, points: readonly PlotPoint[], titles: { readonly x: string; readonly y: string }): Promise<void> {
+export async function plotLines(
+  path: string,
+  points: readonly PlotPoint[],
+  titles: { readonly x: string; readonly y: string },
+): Promise<void> {
   const [vega, vegaLite, { default: sharp }] = await Promise.all([import("vega"), import("vega-lite"), import("sharp")]);
   const { spec } = vegaLite.compile({
     ...{ width: 520, height: 260, background: "white", data: { values: [...points] } },

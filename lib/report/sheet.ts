@@ -36,7 +36,8 @@ export async function drawSheet(headings: readonly string[], rows: readonly Shee
     ...headings.map((heading, i) => text(GAP + i * (CELL + GAP), LINE - 4, heading, "bold")),
     ...rows.map(({ caption }, i) => text(GAP, LINE + GAP + i * rowHeight + LINE - 8, shortened(caption, width / 7.5), "normal")),
   ].join("");
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}"><rect width="100%" height="100%" fill="#fff"/>${labels}</svg>`;
+  const svg =
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}"><rect width="100%" height="100%" fill="#fff"/>${labels}</svg>`;
   const layers = await Promise.all(rows.flatMap(({ images }, row) =>
     images.map(async (image, column) => ({
       input: await enlarged(image),

@@ -94,12 +94,17 @@ function registerGather(): void {
       const { binding, getInputTensorIds, createOutputTensor } = backend as unknown as KernelBackend;
       const axis = binding.createTensor([], binding.TF_INT32, [(attrs as unknown as { axis: number }).axis]);
       const ids = getInputTensorIds.call(backend, [inputs["x"], inputs["indices"]] as Tensor[]);
-      const [result] = binding.executeOp("GatherV2", [
-        { name: "batch_dims", type: binding.TF_ATTR_INT, value: (attrs as unknown as { batchDims: number }).batchDims },
-        { name: "Tparams", type: binding.TF_ATTR_TYPE, value: binding.elementType(ids[0]!) },
-        { name: "Tindices", type: binding.TF_ATTR_TYPE, value: binding.TF_INT32 },
-        { name: "Taxis", type: binding.TF_ATTR_TYPE, value: binding.TF_INT32 },
-      ], [...ids, axis], 1);
+      const [result] = binding.executeOp(
+        "GatherV2",
+        [
+          { name: "batch_dims", type: binding.TF_ATTR_INT, value: (attrs as unknown as { batchDims: number }).batchDims },
+          { name: "Tparams", type: binding.TF_ATTR_TYPE, value: binding.elementType(ids[0]!) },
+          { name: "Tindices", type: binding.TF_ATTR_TYPE, value: binding.TF_INT32 },
+          { name: "Taxis", type: binding.TF_ATTR_TYPE, value: binding.TF_INT32 },
+        ],
+        [...ids, axis],
+        1,
+      );
       binding.deleteTensor(axis);
       return createOutputTensor.call(backend, result!);
     },

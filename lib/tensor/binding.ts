@@ -137,9 +137,7 @@ export class Binding {
     check("reading a tensor");
     const size = Number(c.TF_TensorByteSize(tensor));
     const dtype = c.TF_TensorType(tensor);
-    const memory = size > 0
-      ? Deno.UnsafePointerView.getArrayBuffer(c.TF_TensorData(tensor)!, size).slice(0)
-      : new ArrayBuffer(0);
+    const memory = size > 0 ? Deno.UnsafePointerView.getArrayBuffer(c.TF_TensorData(tensor)!, size).slice(0) : new ArrayBuffer(0);
     c.TF_DeleteTensor(tensor);
     if (dtype === DType.FLOAT) return new Float32Array(memory);
     if (dtype === DType.INT32) return new Int32Array(memory);
@@ -179,11 +177,16 @@ export class Binding {
 
   /** Converts the elements of a tensor. */
   cast(id: number, dtype: number): TensorMetadata {
-    return this.#run("Cast", [
-      { name: "SrcT", type: AttrKind.TYPE, value: this.elementType(id) },
-      { name: "DstT", type: AttrKind.TYPE, value: dtype },
-      { name: "Truncate", type: AttrKind.BOOL, value: false },
-    ], [id], 1)[0]!;
+    return this.#run(
+      "Cast",
+      [
+        { name: "SrcT", type: AttrKind.TYPE, value: this.elementType(id) },
+        { name: "DstT", type: AttrKind.TYPE, value: dtype },
+        { name: "Truncate", type: AttrKind.BOOL, value: false },
+      ],
+      [id],
+      1,
+    )[0]!;
   }
 
   /**

@@ -54,7 +54,9 @@ export async function planInstallation(gpu: boolean): Promise<InstallationPlan> 
  */
 export async function installLibtensorflow(gpu: boolean): Promise<void> {
   const python = await findPython();
-  if (!python) throw new Error("Cannot fetch libtensorflow as there is no Python with pip: install Python 3 or uv, or set LIBTENSORFLOW_DIR");
+  if (!python) {
+    throw new Error("Cannot fetch libtensorflow as there is no Python with pip: install Python 3 or uv, or set LIBTENSORFLOW_DIR");
+  }
   const target = installationFolder(gpu);
   const work = `${target.replace(/\/tensorflow$/, "")}.${Deno.pid}.part`;
   Deno.mkdirSync(work, { recursive: true });
@@ -62,7 +64,9 @@ export async function installLibtensorflow(gpu: boolean): Promise<void> {
     await pip(python, ["download", "--dest", work, ...wheelArguments(gpu)]);
     await run(python, ["-c", UNPACK, work, ...LIBRARY_FILES]);
     for (const { name } of [...Deno.readDirSync(work)]) if (name.endsWith(".whl")) Deno.removeSync(`${work}/${name}`);
-    if (!isInstalled(`${work}/tensorflow`)) throw new Error(`Cannot use the wheel of TensorFlow ${TENSORFLOW_VERSION}: it lacks ${LIBRARY_FILES.join(" or ")}`);
+    if (!isInstalled(`${work}/tensorflow`)) {
+      throw new Error(`Cannot use the wheel of TensorFlow ${TENSORFLOW_VERSION}: it lacks ${LIBRARY_FILES.join(" or ")}`);
+    }
     await Deno.remove(target.replace(/\/tensorflow$/, ""), { recursive: true }).catch(() => {});
     await Deno.rename(work, target.replace(/\/tensorflow$/, ""));
   } finally {
@@ -108,7 +112,8 @@ async function findPython(): Promise<string[] | undefined> {
   for (const command of [["python3"], ["python"], ["uv", "run", "--no-project", "--with", "pip", "python"]]) {
     try {
       const [program, ...args] = command as [string, ...string[]];
-      const { success } = await new Deno.Command(program, { args: [...args, "-m", "pip", "--version"], stdout: "null", stderr: "null" }).output();
+      const { success } = await new Deno.Command(program, { args: [...args, "-m", "pip", "--version"], stdout: "null", stderr: "null" })
+        .output();
       if (success) return command;
     } catch { /* not there */ }
   }

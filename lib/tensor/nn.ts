@@ -107,15 +107,19 @@ export function joinHeads(x: Tensor): Tensor {
 export function causalAttention(q: Tensor, k: Tensor, v: Tensor, padding: Tensor): Tensor {
   const precision = precisionOf(q);
   const chunks = queryChunks(q.shape[2]!, k.shape[2]!);
-  return withGradient((save) => {
-    const weights = chunks.map(({ first, count, keys }) => {
-      const scores = tf.matMul(rows(q, first, count), rows(k, 0, keys), false, true); // [B, H, q, t]
-      return maskedSoftmax(scores, rows(padding, 0, keys, 3), keys - count, precision);
-    });
-    const y = concatRows(weights.map((p, i) => tf.matMul(p, rows(v, 0, chunks[i]!.keys)))); // [B, H, Q, d]
-    save([q, k, v, y, ...weights]);
-    return y;
-  }, (dy, saved) => attentionGradient(dy, saved, chunks), [q, k, v]);
+  return withGradient(
+    (save) => {
+      const weights = chunks.map(({ first, count, keys }) => {
+        const scores = tf.matMul(rows(q, first, count), rows(k, 0, keys), false, true); // [B, H, q, t]
+        return maskedSoftmax(scores, rows(padding, 0, keys, 3), keys - count, precision);
+      });
+      const y = concatRows(weights.map((p, i) => tf.matMul(p, rows(v, 0, chunks[i]!.keys)))); // [B, H, Q, d]
+      save([q, k, v, y, ...weights]);
+      return y;
+    },
+    (dy, saved) => attentionGradient(dy, saved, chunks),
+    [q, k, v],
+  );
 }
 
 /** Attention of one new query over slots, of which `mask` opens some. q: [B, H, 1, d], k and v: [B, H, S, d], mask: [B, 1, 1, S] */

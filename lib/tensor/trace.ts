@@ -62,10 +62,15 @@ export class Trace {
 
   /** Adds an input of the function to be. */
   placeholder(dtype: number, shape: readonly number[]): Symbolic {
-    return this.operation("Placeholder", [
-      { name: "dtype", type: AttrKind.TYPE, value: dtype },
-      { name: "shape", type: AttrKind.SHAPE, value: shape },
-    ], [], 1)[0]!;
+    return this.operation(
+      "Placeholder",
+      [
+        { name: "dtype", type: AttrKind.TYPE, value: dtype },
+        { name: "shape", type: AttrKind.SHAPE, value: shape },
+      ],
+      [],
+      1,
+    )[0]!;
   }
 
   /** Adds a constant with the value of a `TF_Tensor`. */

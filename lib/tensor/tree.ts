@@ -11,8 +11,8 @@ export type Tree = Tensor | number | string | boolean | null | undefined | reado
 /** The tensors of a tree, from left to right. */
 export function leaves(tree: unknown, into: Tensor[] = []): Tensor[] {
   if (tree instanceof tf.Tensor) into.push(tree);
-  else if (Array.isArray(tree)) for (const branch of tree) leaves(branch, into);
-  else if (typeof tree === "object" && tree !== null) for (const branch of Object.values(tree)) leaves(branch, into);
+  else if (Array.isArray(tree)) { for (const branch of tree) leaves(branch, into); }
+  else if (typeof tree === "object" && tree !== null) { for (const branch of Object.values(tree)) leaves(branch, into); }
   return into;
 }
 

@@ -36,7 +36,9 @@ export function codesToIds({ firstImage, codes: limit }: Vocabulary, codes: Arra
 export function idsToCodes({ firstImage, codes: limit }: Vocabulary, ids: ArrayLike<number>): number[] {
   return Array.from(ids, (id) => {
     const code = id - firstImage;
-    if (!(code >= 0 && code < limit)) throw new RangeError(`Cannot use id ${id} as an image token: those are ${firstImage} … ${firstImage + limit - 1}`);
+    if (!(code >= 0 && code < limit)) {
+      throw new RangeError(`Cannot use id ${id} as an image token: those are ${firstImage} … ${firstImage + limit - 1}`);
+    }
     return code;
   });
 }

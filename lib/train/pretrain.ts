@@ -3,7 +3,18 @@
  *
  * @module
  */
-import { type ChameleonConfig, decodeVectors, encodeFeatures, hiddenStates, logitsOf, modelOf, type VqConfig, type Vqgan, vqShapes, weightShapes } from "../model/mod.ts";
+import {
+  type ChameleonConfig,
+  decodeVectors,
+  encodeFeatures,
+  hiddenStates,
+  logitsOf,
+  modelOf,
+  type VqConfig,
+  type Vqgan,
+  vqShapes,
+  weightShapes,
+} from "../model/mod.ts";
 import {
   compile,
   crossEntropy,

@@ -1,0 +1,10 @@
+/**
+ * Training: losses, AdamW, checkpoints, the loop.
+ *
+ * @module
+ */
+export * from "./adamw.ts";
+export * from "./checkpoints.ts";
+export * from "./loop.ts";
+export * from "./pretrain.ts";
+export * from "./world_model.ts";

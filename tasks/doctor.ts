@@ -1,0 +1,59 @@
+/**
+ * Says what the workbench finds on this machine, what is missing, and the command that mends it.
+ *
+ * @module
+ */
+import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
+import { exists } from "../lib/files.ts";
+import { mebibytes } from "../lib/model/memory.ts";
+import { freeMemory, VERSION } from "../lib/run.ts";
+import { openBackend, planInstallation, precisionOf, tf, toPrecision } from "../lib/tensor/mod.ts";
+
+const TASK: TaskInfo = {
+  name: "doctor",
+  about: "Prints backend, version, threads, bfloat16, GPU and memory, what is missing, and the command that mends it.",
+  sections: ["model"],
+  flags: { json: "one JSON object, without user or home folder, for an issue" },
+};
+
+/** Runs the task. */
+export async function main({ config, flags }: Invocation): Promise<void> {
+  const backend = await openBackend(config.model.backend);
+  const narrow = toPrecision(tf.zeros([1]), "bfloat16");
+  const { total } = Deno.systemMemoryInfo();
+  const facts = {
+    worldstrap: VERSION,
+    deno: Deno.version.deno,
+    system: `${Deno.build.os} ${Deno.build.arch}`,
+    backend: `${backend.name} ${backend.version}`,
+    threads: backend.threads,
+    bfloat16: precisionOf(narrow) === "bfloat16" ? `yes${cpuFlags()}` : "no",
+    gpu: backend.gpu ? "yes" : "no",
+    memory: `${mebibytes(freeMemory())} free of ${mebibytes(total)}`,
+    base: exists(`${config.model.path}/config.json`) ? config.model.path : "missing",
+  };
+  narrow.dispose();
+  const missing = await missingParts(backend.name, facts.base, config.model.path);
+  if ("json" in flags) return console.log(JSON.stringify({ ...facts, missing }, null, 2));
+  for (const [name, value] of Object.entries(facts)) console.log(`${name.padEnd(12)}${value}`);
+  console.log(missing.length === 0 ? "Nothing is missing." : missing.join("\n"));
+}
+
+async function missingParts(backend: string, base: string, path: string): Promise<string[]> {
+  const missing: string[] = [];
+  if (backend === "wasm" && !(await planInstallation(false)).installed) {
+    missing.push("libtensorflow is not installed, wasm is slower and cannot pretrain: deno task setup");
+  }
+  if (base === "missing") missing.push(`There is no checkpoint in ${path}: deno task pretrain-tiny --pretrain.out=${path}`);
+  return missing;
+}
+
+/** Whether the processor multiplies bfloat16 itself. */
+function cpuFlags(): string {
+  if (!exists("/proc/cpuinfo")) return "";
+  const text = Deno.readTextFileSync("/proc/cpuinfo");
+  const found = ["amx_bf16", "avx512_bf16"].filter((flag) => text.includes(flag));
+  return found.length > 0 ? `, by ${found.join(" and ")}` : ", without processor support";
+}
+
+if (import.meta.main) await runTask(TASK, main);

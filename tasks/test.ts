@@ -1,0 +1,33 @@
+/**
+ * Runs the tests, after installing the engine where it is missing. The last line is `N passed, N failed`.
+ *
+ * @module
+ */
+import { installLibtensorflow, planInstallation } from "../lib/tensor/install.ts";
+
+const plan = await planInstallation(false);
+if (!plan.installed) {
+  console.log(plan.text);
+  await installLibtensorflow(false).catch((error) => console.log(`${error.message}: testing on wasm`));
+}
+
+const [files, examples] = [["test"], ["--doc", "mod.ts", "lib", "README.md"]];
+const chosen = Deno.args.length > 0 ? [Deno.args] : [files, examples];
+let [passed, failed, broken] = [0, 0, false];
+for (const args of chosen) {
+  const child = new Deno.Command(Deno.execPath(), { args: ["test", "--allow-all", ...args], stdout: "piped", env: { NO_COLOR: "1" } })
+    .spawn();
+  let text = "";
+  for await (const piece of child.stdout.pipeThrough(new TextDecoderStream())) {
+    text += piece;
+    await Deno.stdout.write(new TextEncoder().encode(piece));
+  }
+  for (const match of text.matchAll(/^(?:ok|FAILED) \| (\d+) passed.*?\| (\d+) failed/gm)) {
+    passed += Number(match[1]);
+    failed += Number(match[2]);
+  }
+  broken ||= !(await child.status).success;
+}
+if (broken && failed === 0) failed = 1; // a file that cannot be loaded fails no test of its own
+console.log(`${passed} passed, ${failed} failed`);
+Deno.exit(failed > 0 ? 1 : 0);
