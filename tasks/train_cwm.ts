@@ -6,29 +6,27 @@
  */
 import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
 import { type Config, UserError } from "../lib/config.ts";
-import { writeFile } from "../lib/files.ts";
 import {
   adapterTensors,
   type CheckpointPlan,
   createAdapter,
-  decodeCodes,
   freezeHead,
-  hasDecoder,
   imageTokens,
   loadModel,
   mebibytes,
   type MemoryPlan,
+  memoryText,
   type Model,
   planCheckpoint,
   planMemory,
   saveAdapter,
+  tooLargeText,
   withAdapterTensors,
 } from "../lib/model/mod.ts";
-import { drawSheet, heatMap, plotLines, writeTensorBoard } from "../lib/report/mod.ts";
+import { drawPredictions, plotLines, writeTensorBoard } from "../lib/report/mod.ts";
 import { duration, freeMemory, openRun, peakMemory, runFolder, showProgress } from "../lib/run.ts";
-import { generateImages } from "../lib/sample/generate.ts";
-import { type Backend, cacheFolder, seedTensor, type Tensor, tf, tidy } from "../lib/tensor/mod.ts";
-import { loadVocabulary, squareCrop, tensorToImages, type Vocabulary, worldPrompt } from "../lib/tokens/mod.ts";
+import { type Backend, cacheFolder, seedTensor, type Tensor } from "../lib/tensor/mod.ts";
+import { loadVocabulary } from "../lib/tokens/mod.ts";
 import { train } from "../lib/train/loop.ts";
 import { worldGradients } from "../lib/train/world_model.ts";
 import {
@@ -38,7 +36,6 @@ import {
   encodeTrajectories,
   longestSequence,
   readAurora,
-  recognitionWeights,
   type TrajectoryList,
   worldBatch,
 } from "../lib/trajectories/mod.ts";
@@ -62,8 +59,10 @@ export async function main({ config: given, flags }: Invocation): Promise<void> 
   const list = usable(readTrajectories(config), flags);
   const checkpoint = planCheckpoint(config.model.path, config.model.precision);
   const memory = memoryPlan(checkpoint, config);
-  console.log(planText(config, checkpoint, memory, list.trajectories.length));
-  if (memory.total > freeMemory()) throw new UserError(tooLarge(memory));
+  console.log(
+    `${list.trajectories.length} trajectories, batch ${cwm.batch}; ${config.model.path}: ${memoryText(checkpoint, memory, freeMemory())}`,
+  );
+  if (memory.total > freeMemory()) throw new UserError(tooLargeText(memory, freeMemory()));
   if ("dry-run" in flags) return console.log(`Nothing was written; the run would go to ${runFolder(config, stage, flags)}.`);
 
   // 2. Engine, base, run
@@ -88,10 +87,13 @@ export async function main({ config: given, flags }: Invocation): Promise<void> 
     drawPredictions(
       path,
       { ...sampler, adapter: withAdapterTensors(adapter, params) },
-      model,
+      model.vqgan,
       vocabulary,
       items.slice(0, cwm.samples),
-      config,
+      {
+        ...cwm,
+        seed,
+      },
     );
   const progress = showProgress(stage, steps);
   const losses: { step: number; loss: number; lr: number; norm: number; speed: number }[] = [];
@@ -157,17 +159,6 @@ function memoryPlan(checkpoint: CheckpointPlan, { cwm, model }: Config): MemoryP
   return planMemory(checkpoint, { ...cwm.lora, batch: cwm.batch, positions, bytes, checkpointing: cwm.checkpointing });
 }
 
-function planText({ model, cwm }: Config, { parameters }: CheckpointPlan, memory: MemoryPlan, trajectories: number): string {
-  return `${model.path}: ${(parameters / 1e6).toFixed(1)} M weights; ${trajectories} trajectories, batch ${cwm.batch}\n` +
-    `Memory: weights ${mebibytes(memory.weights)}, adapter ${mebibytes(memory.adapter)}, activations ${mebibytes(memory.activations)}, ` +
-    `engine ${mebibytes(memory.engine)}: ${mebibytes(memory.total)} of ${mebibytes(freeMemory())} free`;
-}
-
-function tooLarge(memory: MemoryPlan): string {
-  return `Cannot train as it takes ${mebibytes(memory.total)} and ${mebibytes(freeMemory())} are free: ` +
-    "try --cwm.checkpointing=true, a smaller --cwm.batch with more --cwm.accumulate, or --model.precision=bfloat16";
-}
-
 async function encode(list: TrajectoryList, model: Model, flags: Readonly<Record<string, string>>): Promise<readonly EncodedTrajectory[]> {
   const { trajectories } = list;
   const progress = showProgress("encode", trajectories.length);
@@ -175,33 +166,6 @@ async function encode(list: TrajectoryList, model: Model, flags: Readonly<Record
   progress.stop();
   usable({ trajectories: encoded.map(({ trajectory }) => trajectory), problems }, flags);
   return encoded;
-}
-
-async function drawPredictions(
-  path: string,
-  sampler: Parameters<typeof generateImages>[0],
-  { vqgan }: Model,
-  vocabulary: Vocabulary,
-  items: readonly EncodedTrajectory[],
-  { cwm, seed }: Config,
-): Promise<void> {
-  if (!hasDecoder(vqgan)) return console.warn(`No picture ${path}: the checkpoint has no decoder for image tokens`);
-  const prompts = items.map(({ source, trajectory }) => worldPrompt(vocabulary, source, trajectory.action));
-  const codes = generateImages(sampler, prompts, items[0]!.target.length, { temperature: cwm.temperature, seed });
-  const decoded = tidy(() => decodeCodes(vqgan, tf.tensor2d(codes, undefined, "int32")));
-  const predictions = tensorToImages(decoded);
-  decoded.dispose();
-  const side = vqgan.config.resolution;
-  const rows = await Promise.all(items.map(async ({ trajectory, distances }, i) => ({
-    caption: trajectory.action,
-    images: [
-      squareCrop(await trajectory.source.load(), side),
-      squareCrop(await trajectory.target.load(), side),
-      predictions[i]!,
-      heatMap(recognitionWeights(distances, cwm), Math.sqrt(distances.length)),
-    ],
-  })));
-  writeFile(path, await drawSheet(["source", "target", "prediction", "weights"], rows));
 }
 
 function readLog(path: string): { step: number; loss: number; lr: number }[] {

@@ -59,6 +59,20 @@ function blockActivations({ hiddenSize, intermediateSize, heads }: ChameleonConf
   return tokens * (widths + attention) * bytes;
 }
 
+/** The plan in a line. */
+export function memoryText({ parameters }: CheckpointPlan, plan: MemoryPlan, free: number): string {
+  const parts = `weights ${mebibytes(plan.weights)}, adapter ${mebibytes(plan.adapter)}, activations ${mebibytes(plan.activations)}`;
+  return `${(parameters / 1e6).toFixed(1)} M weights\nMemory: ${parts}, engine ${mebibytes(plan.engine)}: ${mebibytes(plan.total)} of ${
+    mebibytes(free)
+  } free`;
+}
+
+/** Why a plan does not fit, and what makes it smaller. */
+export function tooLargeText(plan: MemoryPlan, free: number): string {
+  return `Cannot train as it takes ${mebibytes(plan.total)} and ${mebibytes(free)} are free: ` +
+    "try --cwm.checkpointing=true, a smaller --cwm.batch with more --cwm.accumulate, or --model.precision=bfloat16";
+}
+
 /** Bytes as people say them. */
 export function mebibytes(bytes: number): string {
   return bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${Math.round(bytes / 2 ** 20)} MiB`;

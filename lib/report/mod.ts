@@ -4,5 +4,6 @@
  * @module
  */
 export * from "./plot.ts";
+export * from "./predictions.ts";
 export * from "./sheet.ts";
 export * from "./tensorboard.ts";

@@ -116,10 +116,10 @@ async function loadPair({ source, target }: Trajectory, { config }: Vqgan): Prom
 function encodePairs(pairs: readonly PreparedPair[], vqgan: Vqgan): EncodedTrajectory[] {
   const { resolution } = vqgan.config;
   const size = resolution * resolution * 3;
-  const values = new Float32Array(2 * pairs.length * size);
+  const values = new Float32Array(2 * BATCH * size); // always a full batch: the last bits depend on its size
   pairs.forEach(({ images }, i) => images.forEach((image, side) => values.set(image, (2 * i + side) * size)));
   const { codes, distances } = tidy(() => {
-    const features = encodeFeatures(vqgan, tf.tensor4d(values, [2 * pairs.length, resolution, resolution, 3])); // [2N, g, g, E]
+    const features = encodeFeatures(vqgan, tf.tensor4d(values, [2 * BATCH, resolution, resolution, 3])); // [2N, g, g, E]
     return { codes: nearestCodes(vqgan, features), distances: pairDistances(features) };
   });
   const [codeValues, distanceValues] = [valuesOf(codes), valuesOf(distances)];

@@ -1,0 +1,54 @@
+/**
+ * What a world model predicts, as a picture: source, target, prediction, and where the loss looked.
+ *
+ * @module
+ */
+import { writeFile } from "../files.ts";
+import { decodeCodes, hasDecoder, type Vqgan } from "../model/mod.ts";
+import { generateImages, type ImageSampler, type SamplingOptions } from "../sample/generate.ts";
+import { tf, tidy } from "../tensor/mod.ts";
+import { type RgbImage, squareCrop, tensorToImages, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
+import { type EncodedTrajectory, recognitionWeights, type WeightOptions } from "../trajectories/mod.ts";
+import { drawSheet, heatMap } from "./sheet.ts";
+
+/**
+ * Draws one prediction for each trajectory and writes them as a sheet. Without a decoder there is no picture.
+ *
+ * @param path the PNG
+ * @param sampler the world model
+ * @param vqgan decodes the predictions
+ * @param vocabulary of the model
+ * @param items trajectories, a row each
+ * @param options of sampling, and of the weights that are shown
+ */
+export async function drawPredictions(
+  path: string,
+  sampler: ImageSampler,
+  vqgan: Vqgan,
+  vocabulary: Vocabulary,
+  items: readonly EncodedTrajectory[],
+  options: SamplingOptions & WeightOptions,
+): Promise<void> {
+  if (!hasDecoder(vqgan)) return console.warn(`No picture ${path}: the checkpoint has no decoder for image tokens`);
+  const prompts = items.map(({ source, trajectory }) => worldPrompt(vocabulary, source, trajectory.action));
+  const predictions = decodedImages(vqgan, generateImages(sampler, prompts, items[0]!.target.length, options));
+  const side = vqgan.config.resolution;
+  const rows = await Promise.all(items.map(async ({ trajectory, distances }, i) => ({
+    caption: trajectory.action,
+    images: [
+      squareCrop(await trajectory.source.load(), side),
+      squareCrop(await trajectory.target.load(), side),
+      predictions[i]!,
+      heatMap(recognitionWeights(distances, options), Math.sqrt(distances.length)),
+    ],
+  })));
+  writeFile(path, await drawSheet(["source", "target", "prediction", "weights"], rows));
+}
+
+/** Pictures of image codes. */
+export function decodedImages(vqgan: Vqgan, codes: readonly (readonly number[])[]): RgbImage[] {
+  const decoded = tidy(() => decodeCodes(vqgan, tf.tensor2d(codes.map((row) => [...row]), undefined, "int32")));
+  const images = tensorToImages(decoded);
+  decoded.dispose();
+  return images;
+}
