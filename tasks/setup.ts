@@ -4,7 +4,7 @@
  * @module
  */
 import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
-import { type Backend, installLibtensorflow, openBackend, planInstallation } from "../lib/tensor/mod.ts";
+import { type Backend, checkGpuLayout, installLibtensorflow, openBackend, planInstallation } from "../lib/tensor/mod.ts";
 import { mebibytes } from "../lib/model/memory.ts";
 import type { Config } from "../lib/config.ts";
 
@@ -20,10 +20,20 @@ export async function main({ flags }: Invocation): Promise<void> {
   const gpu = "gpu" in flags;
   const plan = await planInstallation(gpu);
   console.log(plan.text);
-  if ("dry-run" in flags || plan.installed) return;
+  if ("dry-run" in flags) return gpu ? await showGpuLayout() : undefined;
+  if (plan.installed) return;
   await installLibtensorflow(gpu);
   const backend = await openBackend("tensorflow");
   console.log(`libtensorflow ${backend.version} works${backend.gpu ? " with a GPU" : ""}: ${plan.folder}, ${mebibytes(plan.bytes())}`);
+}
+
+async function showGpuLayout(): Promise<void> {
+  const { bytes, folders, missing } = await checkGpuLayout();
+  for (const [folder, files] of Object.entries(folders)) console.log(`  ${folder}: ${files.length} libraries`);
+  console.log(
+    `${mebibytes(bytes)} to fetch; ${missing.length === 0 ? "all that the engine needs is there" : `missing: ${missing.join(", ")}`}`,
+  );
+  if (missing.length > 0) throw new Error("Cannot use these CUDA wheels: their layout is another one than this version expects");
 }
 
 /**

@@ -60,6 +60,8 @@ async function open(want: "auto" | "tensorflow" | "wasm"): Promise<Backend> {
 }
 
 async function openLibtensorflow(folder: string): Promise<Backend> {
+  const nvcc = `${folder}/../nvidia/cuda_nvcc`; // XLA's assembler and device library come with the CUDA wheels
+  if (!Deno.env.get("XLA_FLAGS") && isFolder(nvcc)) Deno.env.set("XLA_FLAGS", `--xla_gpu_cuda_data_dir=${nvcc}`);
   const api = openTensorFlow(folder, sessionConfig());
   await registerKernels(api);
   await tf.setBackend("tensorflow");
@@ -118,6 +120,14 @@ async function openWasm(reason: string): Promise<Backend> {
   await tf.setBackend("wasm");
   await tf.ready();
   return { name: "wasm", version: wasm.version_wasm, reason, threads: 1, gpu: false };
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
+  }
 }
 
 /** A `ConfigProto`: soft placement, and GPU memory taken as it is needed. */

@@ -138,6 +138,7 @@ export function cstring(text: string): Uint8Array<ArrayBuffer> {
 export function openTensorFlow(folder: string, config: Uint8Array<ArrayBuffer>): CApi {
   return withQuietStderr(() => {
     const [framework, cc] = LIBRARY_FILES.map((file) => `${folder}/${file}`) as [string, string];
+    preloadNvidia(`${folder}/../nvidia`);
     keepLoaded(framework); // libtensorflow_cc finds the framework's symbols only when it is open already
     keepLoaded(cc);
     const c = Deno.dlopen(cc, SYMBOLS).symbols;
@@ -156,6 +157,17 @@ export function openTensorFlow(folder: string, config: Uint8Array<ArrayBuffer>):
     c.TF_DeleteDeviceList(list);
     return { c, status, context, check, version: text(c.TF_Version()), devices };
   });
+}
+
+/** NVIDIA's libraries, where the CUDA wheels brought them: TensorFlow then finds them by name. */
+function preloadNvidia(folder: string): void {
+  try {
+    for (const { name } of Deno.readDirSync(folder)) {
+      for (const { name: file } of Deno.readDirSync(`${folder}/${name}/lib`)) {
+        if (/\.so(\.\d+)?$/.test(file)) keepLoaded(`${folder}/${name}/lib/${file}`);
+      }
+    }
+  } catch { /* the CPU build */ }
 }
 
 /** Loads a library for the process's whole life: its threads still run when Deno closes what it opened. */

@@ -41,7 +41,7 @@ export async function planInstallation(gpu: boolean): Promise<InstallationPlan> 
   const bytes = () => LIBRARY_FILES.reduce((sum, file) => sum + Deno.statSync(`${folder}/${file}`).size, 0);
   if (isInstalled(folder)) return { installed: true, folder, text: `libtensorflow is in ${folder}`, bytes };
   const python = await findPython();
-  const size = gpu ? "about 4 GB to fetch with NVIDIA's libraries" : "about 270 MB to fetch, 850 MB on disk";
+  const size = gpu ? "about 3.1 GiB to fetch with NVIDIA's libraries" : "about 270 MB to fetch, 850 MB on disk";
   const how = python ? `by ${python.join(" ")} -m pip` : "but there is no Python with pip (nor uv) to fetch it: install one of them";
   return { installed: false, folder, text: `libtensorflow ${TENSORFLOW_VERSION} goes to ${folder}: ${size}, ${how}`, bytes };
 }
@@ -61,7 +61,10 @@ export async function installLibtensorflow(gpu: boolean): Promise<void> {
   const work = `${target.replace(/\/tensorflow$/, "")}.${Deno.pid}.part`;
   Deno.mkdirSync(work, { recursive: true });
   try {
-    await pip(python, ["download", "--dest", work, ...wheelArguments(gpu)]);
+    const wheels = gpu
+      ? [...PLATFORM, "--no-deps", ...(await resolveGpu(python)).map(({ name, version }) => `${name}==${version}`)]
+      : ["--no-deps", ...wheelArguments(false)];
+    await pip(python, ["download", "--dest", work, ...wheels]);
     await run(python, ["-c", UNPACK, work, ...LIBRARY_FILES]);
     for (const { name } of [...Deno.readDirSync(work)]) if (name.endsWith(".whl")) Deno.removeSync(`${work}/${name}`);
     if (!isInstalled(`${work}/tensorflow`)) {
@@ -74,25 +77,101 @@ export async function installLibtensorflow(gpu: boolean): Promise<void> {
   }
 }
 
+/** What the CUDA wheels hold, read without fetching them. */
+export interface GpuLayout {
+  /** Bytes to fetch. */
+  readonly bytes: number;
+  /** Libraries by the folder they are in. */
+  readonly folders: Readonly<Record<string, readonly string[]>>;
+  /** What the engine needs and the wheels lack. */
+  readonly missing: readonly string[];
+}
+
+/** Folders of NVIDIA's libraries that TensorFlow looks into, beside its own. */
+const GPU_FOLDERS = ["cublas", "cuda_runtime", "cudnn", "cufft", "cusolver", "cusparse", "nccl", "nvjitlink"];
+
+/**
+ * Looks into the CUDA wheels' tables of contents.
+ *
+ * @returns what is in them, and what is missing
+ */
+export async function checkGpuLayout(): Promise<GpuLayout> {
+  const python = await findPython();
+  if (!python) throw new Error("Cannot look into the CUDA wheels as there is no Python with pip: install Python 3 or uv");
+  const addresses = (await resolveGpu(python)).map(({ url }) => url);
+  const { bytes, folders } = JSON.parse(await run(python, ["-c", LIST, ...addresses])) as Omit<GpuLayout, "missing">;
+  const wanted = LIBRARY_FILES.map((file) => [file, folders["tensorflow"]] as const);
+  const missing = wanted.filter(([file, there]) => !there?.includes(file)).map(([file]) => `tensorflow/${file}`);
+  const nvidia = GPU_FOLDERS.map((name) => `nvidia/${name}/lib`).filter((folder) => !folders[folder]?.length);
+  return { bytes, folders, missing: [...missing, ...nvidia] };
+}
+
+/** TensorFlow's CUDA build and NVIDIA's libraries as pip finds them; what else TensorFlow's Python part needs is of no use. */
+async function resolveGpu(python: readonly string[]): Promise<{ name: string; version: string; url: string }[]> {
+  const options = ["install", "--dry-run", "--ignore-installed", "--report", "-", "--target", "."];
+  const text = await run(python, ["-m", "pip", "--quiet", "--disable-pip-version-check", ...options, ...wheelArguments(true)]);
+  const { install } = JSON.parse(text) as { install: { metadata: { name: string; version: string }; download_info: { url: string } }[] };
+  return install.filter(({ metadata: { name } }) => name === "tensorflow" || name.startsWith("nvidia-"))
+    .map(({ metadata: { name, version }, download_info: { url } }) => ({ name, version, url }));
+}
+
+/** Python code that lists the libraries in wheels, by reading their ends alone. */
+const LIST = `
+import io, json, sys, urllib.request, zipfile
+
+class Remote(io.RawIOBase):
+    def __init__(self, url):
+        self.url, self.at = url, 0
+        self.size = int(urllib.request.urlopen(urllib.request.Request(url, method="HEAD")).headers["Content-Length"])
+    def seekable(self): return True
+    def readable(self): return True
+    def tell(self): return self.at
+    def seek(self, offset, whence=0):
+        self.at = offset + [0, self.at, self.size][whence]
+        return self.at
+    def readinto(self, buffer):
+        if self.at >= self.size: return 0
+        end = min(self.size, self.at + max(len(buffer), 1 << 16))
+        request = urllib.request.Request(self.url, headers={"Range": f"bytes={self.at}-{end - 1}"})
+        data = urllib.request.urlopen(request).read()[:len(buffer)]
+        buffer[:len(data)] = data
+        self.at += len(data)
+        return len(data)
+
+size, folders = 0, {}
+for url in sys.argv[1:]:
+    remote = Remote(url)
+    size += remote.size
+    for entry in zipfile.ZipFile(io.BufferedReader(remote, 1 << 20)).namelist():
+        folder, _, file = entry.rpartition("/")
+        if ".so" in file and (folder == "tensorflow" or folder.startswith("nvidia/")): folders.setdefault(folder, []).append(file)
+print(json.dumps({"bytes": size, "folders": folders}))
+`;
+
 /** Python code that takes the libraries out of the wheels, and nothing else. */
 const UNPACK = `
 import glob, sys, zipfile
 for wheel in glob.glob(sys.argv[1] + "/*.whl"):
     with zipfile.ZipFile(wheel) as z:
         for name in z.namelist():
-            if name in ["tensorflow/" + file for file in sys.argv[2:]] or (name.startswith("nvidia/") and "/lib/" in name):
+            if name in ["tensorflow/" + file for file in sys.argv[2:]] or (name.startswith("nvidia/") and ("/lib/" in name or "/cuda_nvcc/" in name)):
                 z.extract(name, sys.argv[1])
 `;
 
-/** Arguments that name the wheel for this system, whatever Python fetches it. */
+const MACHINE = Deno.build.arch === "aarch64" ? Deno.build.os === "darwin" ? "arm64" : "aarch64" : "x86_64";
+
+/** pip's options that ask for this system's wheels, whatever Python fetches them. */
+const PLATFORM: readonly string[] = (() => {
+  const { os } = Deno.build;
+  const names = os === "darwin" ? ["macosx_12_0"] : os === "windows" ? ["win"] : ["manylinux_2_27", "manylinux_2_17", "manylinux2014"];
+  const platforms = names.flatMap((name) => ["--platform", name === "win" ? "win_amd64" : `${name}_${MACHINE}`]);
+  return ["--only-binary=:all:", "--python-version", "3.12", "--implementation", "cp", ...platforms];
+})();
+
+/** Options and name of TensorFlow's wheel. */
 function wheelArguments(gpu: boolean): string[] {
-  const { os, arch } = Deno.build;
-  const machine = arch === "aarch64" ? os === "darwin" ? "arm64" : "aarch64" : "x86_64";
-  const platform = os === "darwin" ? `macosx_12_0_${machine}` : os === "windows" ? "win_amd64" : `manylinux_2_27_${machine}`;
-  const name = gpu ? "tensorflow[and-cuda]" : os === "linux" && machine === "x86_64" ? "tensorflow-cpu" : "tensorflow";
-  const target = ["--only-binary=:all:", "--python-version", "3.12", "--implementation", "cp", "--platform", platform];
-  const older = os === "linux" ? ["--platform", `manylinux2014_${machine}`, "--platform", `manylinux_2_17_${machine}`] : [];
-  return [...(gpu ? [] : ["--no-deps"]), ...target, ...older, `${name}==${TENSORFLOW_VERSION}`];
+  const small = Deno.build.os === "linux" && MACHINE === "x86_64"; // elsewhere there is no wheel without CUDA by another name
+  return [...PLATFORM, `${gpu ? "tensorflow[and-cuda]" : small ? "tensorflow-cpu" : "tensorflow"}==${TENSORFLOW_VERSION}`];
 }
 
 async function pip(python: readonly string[], args: readonly string[]): Promise<void> {
@@ -100,9 +179,10 @@ async function pip(python: readonly string[], args: readonly string[]): Promise<
   await run(python, ["-m", "pip", "--quiet", "--disable-pip-version-check", ...args]);
 }
 
-async function run([command, ...first]: readonly string[], args: readonly string[]): Promise<void> {
-  const { success, stderr } = await new Deno.Command(command!, { args: [...first, ...args], stdout: "null", stderr: "piped" }).output();
-  if (success) return;
+async function run([command, ...first]: readonly string[], args: readonly string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(command!, { args: [...first, ...args], stdout: "piped", stderr: "piped" })
+    .output();
+  if (success) return new TextDecoder().decode(stdout);
   const lines = new TextDecoder().decode(stderr).trim().split("\n");
   throw new Error(`${command} failed: ${lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1)}`);
 }

@@ -1,0 +1,85 @@
+/** train-cwm as a user runs it: in a process of its own. */
+import { loadAdapter, planCheckpoint } from "../../lib/model/mod.ts";
+import { disposeAdapter } from "../../lib/model/lora.ts";
+import { decodeImage } from "../../lib/tokens/mod.ts";
+import { sweep } from "../faults/kill_sweep.ts";
+import { assert, assertEquals, engine, sharedData, withFolder } from "../support.ts";
+
+await engine();
+const ROOT = new URL("../..", import.meta.url).pathname;
+const MICRO = ["--data.world=32", "--cwm.epochs=2", "--cwm.batch=8", "--cwm.samples=2", "--cwm.sampleEvery=4"];
+const shared = sharedData();
+
+async function task(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", `${ROOT}tasks/train_cwm.ts`, ...args],
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+  });
+  const { code, stdout, stderr } = await command.output();
+  return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
+}
+
+Deno.test("train-cwm leaves an adapter, pictures, numbers and a manifest, and a clean terminal", () =>
+  withFolder(async (folder) => {
+    const { code, out, err } = await task(...MICRO, `--run=${folder}/run`);
+    assertEquals(code, 0, err);
+    assert(!/absl|oneDNN|XLA|warn/i.test(err + out), err);
+    const { config } = planCheckpoint(`${ROOT}data/tiny`, "bfloat16");
+    disposeAdapter(loadAdapter(`${folder}/run/adapter`, config));
+    for (const name of ["predictions.png", "loss.png", "samples/000004.png"]) {
+      await decodeImage(Deno.readFileSync(`${folder}/run/${name}`), name);
+    }
+    const manifest = JSON.parse(Deno.readTextFileSync(`${folder}/run/manifest.json`));
+    assertEquals([manifest.seed, manifest.config.cwm.batch, typeof manifest.finished], [1, 8, "string"]);
+    assertEquals(JSON.parse(Deno.readTextFileSync(`${folder}/run/result.json`)).steps, 8);
+    assert(!Deno.readTextFileSync(`${folder}/run/adapter/adapter_config.json`).includes(Deno.env.get("HOME") ?? "/root"));
+    const again = await task(...MICRO, `--run=${folder}/run`);
+    assert(again.out.includes("is finished already"), again.out);
+    const other = await task(...MICRO, "--cwm.lr=0.5", `--run=${folder}/run`);
+    assertEquals(other.code, 1);
+    assert(other.err.includes('"cwm.lr" was 0.004 and is now 0.5'), other.err);
+  }));
+
+Deno.test("train-cwm --dry-run writes nothing and says what would happen", () =>
+  withFolder(async (folder) => {
+    const { code, out } = await task(...MICRO, "--dry-run", `--run=${folder}/run`);
+    assertEquals([code, [...Deno.readDirSync(folder)]], [0, []]);
+    assert(/Memory: .* free/.test(out) && out.includes("Nothing was written"), out);
+  }));
+
+Deno.test("train-cwm says in one sentence what is wrong, with exit code 1 and nothing written", () =>
+  withFolder(async (folder) => {
+    Deno.writeTextFileSync(`${folder}/list.json`, JSON.stringify([{ input: "list.json", output: "list.json", instruction: "x" }]));
+    Deno.writeTextFileSync(`${folder}/file`, "");
+    const cases: readonly (readonly [args: string[], sentence: RegExp])[] = [
+      [["--cwm.batchsize=3"], /there is no key "cwm.batchsize"; the nearest is "cwm.batch" in section "cwm"/],
+      [["--model.path=nowhere"], /Cannot read nowhere\/config.json as it is not there/],
+      [["--data.aurora=nowhere.json"], /Cannot read nowhere.json as it is not there/],
+      [[`--data.aurora=${folder}/list.json`], /1 of 1 trajectories cannot be used[\s\S]*as an image/],
+      [[`--run=${folder}/file/run`], /Cannot write .*file\/run/],
+      [["--cwm.batch=100000000"], /Cannot train as it takes .* are free: try/],
+    ];
+    for (const [args, sentence] of cases) {
+      const { code, err } = await task(...MICRO, `--run=${folder}/run`, ...args);
+      assertEquals(code, 1, err);
+      assert(sentence.test(err), err);
+      assert(!err.includes("    at "), err);
+    }
+  }));
+
+Deno.test({
+  name: "train-cwm runs on real triplets",
+  ignore: !shared,
+  fn: () =>
+    withFolder(async (folder) => {
+      const { code, err } = await task(...MICRO, `--data.aurora=${shared}/aurora-bench/test.json`, "--data.limit=8", `--run=${folder}/run`);
+      assertEquals(code, 0, err);
+    }),
+});
+
+Deno.test("train-cwm goes on after SIGKILLs at random moments and ends with the same bits", () =>
+  withFolder(async (folder) => {
+    const { kills, failures, equal } = await sweep(folder, 4);
+    assertEquals([kills, failures, equal], [4, [], true]);
+  }));
