@@ -23,6 +23,8 @@ export interface Invocation {
   readonly config: Config;
   /** Flags that were given, with their values ("" for a bare one). */
   readonly flags: Readonly<Record<string, string>>;
+  /** What the command line sets of the configuration. */
+  readonly overrides: readonly Override[];
 }
 
 const COMMON_FLAGS: Readonly<Record<string, string>> = {
@@ -58,7 +60,7 @@ export function parseArguments(args: readonly string[], task: TaskInfo): Invocat
     else overrides.push({ key: name, value });
   }
   if ("help" in flags) return void console.log(helpText(task));
-  return { config: resolveConfig(flags["config"] || DEFAULT_CONFIG, overrides), flags };
+  return { config: resolveConfig(flags["config"] || DEFAULT_CONFIG, overrides), flags, overrides };
 }
 
 /**

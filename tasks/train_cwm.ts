@@ -5,7 +5,7 @@
  * @module
  */
 import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
-import { type Config, UserError } from "../lib/config.ts";
+import { type Config, resolveConfig, UserError } from "../lib/config.ts";
 import {
   adapterTensors,
   type CheckpointPlan,
@@ -27,7 +27,7 @@ import { drawPredictions, plotLines, writeTensorBoard } from "../lib/report/mod.
 import { duration, freeMemory, openRun, peakMemory, runFolder, showProgress } from "../lib/run.ts";
 import { type Backend, cacheFolder, seedTensor, type Tensor } from "../lib/tensor/mod.ts";
 import { loadVocabulary } from "../lib/tokens/mod.ts";
-import { train } from "../lib/train/loop.ts";
+import { readLog, train } from "../lib/train/loop.ts";
 import { worldGradients } from "../lib/train/world_model.ts";
 import {
   batchItems,
@@ -49,9 +49,13 @@ const TASK: TaskInfo = {
   flags: { cft: "the baseline C-FT: no recognition weights" },
 };
 
+const WASM_CONFIG = "data/configs/tiny-wasm.yaml";
+
 /** Runs the task. */
-export async function main({ config: given, flags }: Invocation): Promise<void> {
-  const config = "cft" in flags ? { ...given, cwm: { ...given.cwm, weights: "none" as const } } : given;
+export async function main(invocation: Invocation): Promise<void> {
+  const { flags } = invocation;
+  const backend = "dry-run" in flags ? undefined : await ensureEngine(invocation.config.model.backend);
+  const config = configFor(invocation, backend);
   const stage = "cft" in flags ? "train-cft" : "train-cwm";
   const { cwm, seed } = config;
 
@@ -63,10 +67,9 @@ export async function main({ config: given, flags }: Invocation): Promise<void> 
     `${list.trajectories.length} trajectories, batch ${cwm.batch}; ${config.model.path}: ${memoryText(checkpoint, memory, freeMemory())}`,
   );
   if (memory.total > freeMemory()) throw new UserError(tooLargeText(memory, freeMemory()));
-  if ("dry-run" in flags) return console.log(`Nothing was written; the run would go to ${runFolder(config, stage, flags)}.`);
+  if (!backend) return console.log(`Nothing was written; the run would go to ${runFolder(config, stage, flags)}.`);
 
-  // 2. Engine, base, run
-  const backend = await ensureEngine(config.model.backend);
+  // 2. Base and run
   const model = loadModel(config.model.path, config.model.precision);
   const vocabulary = loadVocabulary(config.model.path, checkpoint.config.vq.codes);
   const inputs = { base: config.model.path, trajectories: `${list.trajectories.length}` };
@@ -96,7 +99,6 @@ export async function main({ config: given, flags }: Invocation): Promise<void> 
       },
     );
   const progress = showProgress(stage, steps);
-  const losses: { step: number; loss: number; lr: number; norm: number; speed: number }[] = [];
   const { state } = await train({
     folder: run.folder,
     digest: run.digest,
@@ -112,7 +114,6 @@ export async function main({ config: given, flags }: Invocation): Promise<void> 
     },
     gradients: (params, batch, micro) => gradients(params, batch, cwm.lora.dropout > 0 ? seedTensor(seed, "dropout", micro) : null),
     onStep: async (log, { params }) => {
-      losses.push(log);
       progress.update(log.step, `loss ${log.loss.toFixed(3)}, ${log.speed.toFixed(0)} tokens/s`);
       if (cwm.sampleEvery > 0 && log.step % cwm.sampleEvery === 0 && log.step < steps) {
         await draw(`${run.folder}/samples/${String(log.step).padStart(6, "0")}.png`, params);
@@ -125,7 +126,7 @@ export async function main({ config: given, flags }: Invocation): Promise<void> 
   // 5. What it left: the adapter, pictures, numbers
   saveAdapter(`${run.folder}/adapter`, withAdapterTensors(adapter, state.params) as typeof adapter, config.model.path);
   await draw(`${run.folder}/predictions.png`, state.params);
-  const log = readLog(`${run.folder}/log.jsonl`);
+  const log = readLog(run.folder);
   await plotLines(`${run.folder}/loss`, log.map(({ step, loss }) => ({ x: step, y: loss, line: stage })), { x: "step", y: "loss" });
   writeTensorBoard(
     `${run.folder}/tensorboard`,
@@ -133,8 +134,16 @@ export async function main({ config: given, flags }: Invocation): Promise<void> 
   );
   const [first, last] = [meanLoss(log.slice(0, 10)), meanLoss(log.slice(-10))];
   run.finish({ steps, loss: { first, last }, trajectories: items.length, positions });
-  const speed = losses.slice(1).reduce((sum, { speed }) => sum + speed, 0) / Math.max(1, losses.length - 1);
+  const speed = log.map(({ speed }) => speed).sort((a, b) => a - b)[log.length >> 1]!;
   console.log(summary(run.folder, backend, { first, last, steps, speed }));
+}
+
+/** The configuration; on wasm, when none is given, a smaller one, so that it ends in minutes too. */
+function configFor({ config: given, flags, overrides }: Invocation, backend: Backend | undefined): Config {
+  const small = backend?.name === "wasm" && !flags["config"];
+  if (small) console.log(`Taking ${WASM_CONFIG}, which is smaller: --config=FILE takes another`);
+  const config = small ? resolveConfig(WASM_CONFIG, overrides) : given;
+  return "cft" in flags ? { ...config, cwm: { ...config.cwm, weights: "none" } } : config;
 }
 
 function readTrajectories({ data, seed }: Config): TrajectoryList {
@@ -166,10 +175,6 @@ async function encode(list: TrajectoryList, model: Model, flags: Readonly<Record
   progress.stop();
   usable({ trajectories: encoded.map(({ trajectory }) => trajectory), problems }, flags);
   return encoded;
-}
-
-function readLog(path: string): { step: number; loss: number; lr: number }[] {
-  return Deno.readTextFileSync(path).trim().split("\n").map((line) => JSON.parse(line));
 }
 
 function meanLoss(log: readonly { readonly loss: number }[]): number {

@@ -50,11 +50,11 @@ export function freeze<T>(tree: T): T {
  *
  * @example A fused activation
  * ```ts
- * import { compile, openBackend, tf } from "worldstrap";
+ * import { compile, openBackend, type Tensor, tf } from "worldstrap";
  * import { assertEquals } from "@std/assert";
  *
  * await openBackend();
- * const swish = compile((x: tf.Tensor) => tf.mul(x, tf.sigmoid(x)), { xla: true });
+ * const swish = compile((x: Tensor) => tf.mul(x, tf.sigmoid(x)), { xla: true });
  * assertEquals(swish(tf.tensor1d([0])).arraySync(), [0]);
  * ```
  */

@@ -89,6 +89,11 @@ export async function train<T>(training: Training<T>): Promise<TrainingPoint> {
   return point;
 }
 
+/** The log of a run's folder, a line a step. */
+export function readLog(folder: string): StepLog[] {
+  return Deno.readTextFileSync(`${folder}/log.jsonl`).trim().split("\n").map((line) => JSON.parse(line));
+}
+
 async function trainingStep<T>(
   training: Training<T>,
   { step, state }: TrainingPoint,
