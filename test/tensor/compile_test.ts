@@ -41,7 +41,7 @@ for (const xla of [false, true]) {
     withoutLeaks(() => {
       const plain = (x: Tensor, w: Tensor) => tf.tanh(tf.matMul(tf.softmax(x) as never, w as never)) as Tensor;
       const compiled = compile(plain, { xla });
-      const x = tf.randomNormal([4, 5], 0, 1, "float32", 1), w = tf.randomNormal([5, 3], 0, 1, "float32", 2);
+      const [x, w] = [tf.randomNormal([4, 5], 0, 1, "float32", 1), tf.randomNormal([5, 3], 0, 1, "float32", 2)] as const;
       const run = (f: typeof plain) => tidy(() => valueAndGradients(([x, w]) => tf.sum(tf.square(f(x!, w!))) as Tensor, [x, w]));
       const [a, b] = [run(plain), run(compiled)];
       assertClose(take(b.value), take(a.value), 1e-5);
@@ -127,14 +127,14 @@ Deno.test("bfloat16 and float32 mix by widening, and gradients come back in thei
 });
 
 Deno.test("crossEntropy() is −log softmax at the label, and 0 for labels outside the slice", () => {
-  const logits = tf.tensor2d([[1, 2, 3], [1, 2, 3]]), labels = tf.tensor1d([2, -5], "int32");
+  const [logits, labels] = [tf.tensor2d([[1, 2, 3], [1, 2, 3]]), tf.tensor1d([2, -5], "int32")] as const;
   const expected = -Math.log(Math.exp(3) / (Math.exp(1) + Math.exp(2) + Math.exp(3)));
   assertClose(take(crossEntropy(logits, labels)), [expected, 0], 1e-6);
   dispose([logits, labels]);
 });
 
 Deno.test("uniform() gives the same numbers for a seed, inside compiled functions too, evenly spread", () => {
-  const seed = seedTensor(1, "test"), other = seedTensor(2, "test");
+  const [seed, other] = [seedTensor(1, "test"), seedTensor(2, "test")] as const;
   const draw = (seed: Tensor) => uniform([1000], seed);
   const values = take(draw(seed));
   assertEquals(take(compile(draw, { xla: true })(seed)), values);

@@ -118,7 +118,7 @@ Deno.test("decodeImage() lays transparency on white and refuses what is not an i
 });
 
 Deno.test("squareCrop() keeps the middle, and pixels survive the way to a tensor and back", async () => {
-  const width = 96, height = 64;
+  const [width, height] = [96, 64];
   const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => i * 7 % 256);
   const square = squareCrop({ width, height, data }, 64);
   assertEquals([square.width, square.height, ...square.data.slice(0, 3)], [64, 64, ...data.slice(16 * 3, 16 * 3 + 3)]);
