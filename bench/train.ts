@@ -13,6 +13,7 @@ interface Case {
   readonly layers: number;
   readonly batch: number;
   readonly checkpointing: boolean;
+  readonly peerCheckpointing: boolean;
 }
 
 interface Measured {
@@ -23,9 +24,10 @@ interface Measured {
 }
 
 const CASES: readonly Case[] = [
-  { name: "d 256, 6 layers, 4 × 548", width: 256, layers: 6, batch: 4, checkpointing: false },
-  { name: "d 512, 8 layers, 4 × 548", width: 512, layers: 8, batch: 4, checkpointing: false },
-  { name: "d 512, 8 layers, 16 × 548, checkpointed", width: 512, layers: 8, batch: 16, checkpointing: true },
+  { name: "d 256, 6 layers, 4 × 548", width: 256, layers: 6, batch: 4, checkpointing: false, peerCheckpointing: false },
+  { name: "d 512, 8 layers, 4 × 548", width: 512, layers: 8, batch: 4, checkpointing: false, peerCheckpointing: false },
+  { name: "d 512, 8 layers, 16 × 548, both checkpointed", width: 512, layers: 8, batch: 16, checkpointing: true, peerCheckpointing: true },
+  { name: "d 512, 8 layers, 16 × 548, ours checkpointed", width: 512, layers: 8, batch: 16, checkpointing: true, peerCheckpointing: false },
 ];
 const [VOCABULARY, CODES, POSITIONS, IMAGE] = [16384, 2048, 548, 256];
 
@@ -38,7 +40,7 @@ export async function main(only = ""): Promise<void> {
   report("train", results);
 }
 
-async function measure({ name, width, layers, batch, checkpointing }: Case, python: string): Promise<BenchCase> {
+async function measure({ name, width, layers, batch, checkpointing, peerCheckpointing }: Case, python: string): Promise<BenchCase> {
   const folder = Deno.makeTempDirSync({ prefix: "worldstrap-bench-" });
   try {
     writeCheckpoint(folder, width, layers);

@@ -59,6 +59,7 @@ const CWM = z.strictObject({
   normalise: z.enum(["mean", "none"]).default("mean").describe("scale the weights of an image to mean 1"),
   floor: share.default(0.1).describe("share of the loss that all tokens carry alike"),
   lora: LORA.prefault({}),
+  steps: whole.default(1000).describe("steps of the optimiser; 0: as many as the epochs take"),
   epochs: z.number().positive().default(4),
   batch: count.default(16),
   accumulate: count.default(1).describe("micro-batches a step"),

@@ -84,7 +84,7 @@ export async function main(invocation: Invocation): Promise<void> {
   const adapter = createAdapter(checkpoint.config, cwm.lora, seed);
   const imageHead = freezeHead(model.chameleon, vocabulary);
   const gradients = worldGradients({ model: model.chameleon, imageHead, adapter, checkpointing: cwm.checkpointing });
-  const steps = Math.ceil(cwm.epochs * items.length / (cwm.batch * cwm.accumulate));
+  const steps = cwm.steps || Math.ceil(cwm.epochs * items.length / (cwm.batch * cwm.accumulate));
   const sampler = { model: model.chameleon, imageHead, firstImage: vocabulary.firstImage, pad: vocabulary.pad };
   const draw = (path: string, params: readonly Tensor[]) =>
     drawPredictions(

@@ -8,7 +8,7 @@
 import { randomStream } from "../../lib/tensor/random.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
-const OPTIONS = ["--data.world=48", "--cwm.epochs=8", "--cwm.batch=8", "--cwm.saveEvery=5", "--cwm.sampleEvery=0", "--cwm.samples=2"];
+const OPTIONS = ["--data.world=48", "--cwm.steps=48", "--cwm.batch=8", "--cwm.saveEvery=5", "--cwm.sampleEvery=0", "--cwm.samples=2"];
 
 /** What a sweep found. */
 export interface Sweep {

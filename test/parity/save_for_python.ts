@@ -5,7 +5,17 @@
  *
  * @module
  */
-import { hiddenStates, loadModel, logitsOf, mergeAdapter, PROJECTIONS, randomAdapter, saveAdapter, saveModel, writeSafetensors } from "../../lib/model/mod.ts";
+import {
+  hiddenStates,
+  loadModel,
+  logitsOf,
+  mergeAdapter,
+  PROJECTIONS,
+  randomAdapter,
+  saveAdapter,
+  saveModel,
+  writeSafetensors,
+} from "../../lib/model/mod.ts";
 import { bytesOfTensor, openBackend, type Tensor, tf, tidy } from "../../lib/tensor/mod.ts";
 import { imageIds, loadVocabulary, vocabularyMap } from "../../lib/tokens/mod.ts";
 
@@ -29,4 +39,7 @@ const entry = (name: string, tensor: Tensor) => ({
   ...{ name, dtype: name === "tokens" ? "I32" as const : "F32" as const, shape: tensor.shape },
   bytes: () => name === "tokens" ? new Uint8Array(Int32Array.from(ids).buffer) : bytesOfTensor(tensor, "F32"),
 });
-writeSafetensors(`${folder}/logits.safetensors`, [entry("tokens", tokens), entry("base", base), entry("adapted", adapted)], { format: "pt", text });
+writeSafetensors(`${folder}/logits.safetensors`, [entry("tokens", tokens), entry("base", base), entry("adapted", adapted)], {
+  format: "pt",
+  text,
+});

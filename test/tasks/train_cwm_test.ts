@@ -7,7 +7,7 @@ import { assert, assertEquals, engine, sharedData, withFolder } from "../support
 
 await engine();
 const ROOT = new URL("../..", import.meta.url).pathname;
-const MICRO = ["--data.world=32", "--cwm.epochs=2", "--cwm.batch=8", "--cwm.samples=2", "--cwm.sampleEvery=4"];
+const MICRO = ["--data.world=32", "--cwm.steps=8", "--cwm.batch=8", "--cwm.samples=2", "--cwm.sampleEvery=4"];
 const shared = sharedData();
 
 async function task(...args: string[]): Promise<{ code: number; out: string; err: string }> {
