@@ -64,7 +64,7 @@ async function measure({ name, width, layers, batch, checkpointing, peerCheckpoi
       new URL("peers/train.py", import.meta.url).pathname,
       folder,
       steps,
-      `${checkpointing}`,
+      `${peerCheckpointing}`,
       threads,
     ]);
     const eager = checkpointing ? undefined : await ours("eager", "3");

@@ -20,7 +20,7 @@ export interface MemoryPlan {
   readonly total: number;
 }
 
-const ENGINE_BYTES = 350 * 2 ** 20; // libtensorflow, its compiler, and Deno, measured
+const ENGINE_BYTES = 750 * 2 ** 20; // libtensorflow, what XLA compiled, and Deno, measured
 
 /** What the plan depends on beside the checkpoint. */
 export interface TrainingSize {
@@ -38,7 +38,7 @@ export interface TrainingSize {
   readonly checkpointing: boolean;
 }
 
-/** Works out a training's memory. Within a third of what was measured for d 192 to d 512. */
+/** Works out a training's memory. Within a third of what `bench train` measured at d 256 and d 512. */
 export function planMemory({ config, bytes: weights }: CheckpointPlan, size: TrainingSize): MemoryPlan {
   const factors = size.targets.reduce((sum, name) => {
     const [out, input] = projectionShape(config, name);
@@ -54,8 +54,8 @@ export function planMemory({ config, bytes: weights }: CheckpointPlan, size: Tra
 /** What a block keeps for its gradient: inputs of products with and without dropout, heads, attention weights. */
 function blockActivations({ hiddenSize, intermediateSize, heads }: ChameleonConfig, { batch, positions, bytes }: TrainingSize): number {
   const tokens = batch * positions;
-  const widths = 14 * hiddenSize + 5 * intermediateSize;
-  const attention = 0.65 * heads * positions; // causal chunks
+  const widths = 22 * hiddenSize + 8 * intermediateSize; // those kept, and those alive at once in the backward pass
+  const attention = heads * positions;
   return tokens * (widths + attention) * bytes;
 }
 
