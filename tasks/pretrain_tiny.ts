@@ -8,12 +8,13 @@ import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
 import type { Config } from "../lib/config.ts";
 import { encodeFeatures, modelOf, nearestCodes, saveModel, type Vqgan } from "../lib/model/mod.ts";
 import { openRun, type Run, runFolder, showProgress } from "../lib/run.ts";
-import { dispose, openBackend, pick, randomStream, type Tensor, tf, tidy, toPrecision, valuesOf } from "../lib/tensor/mod.ts";
+import { dispose, pick, randomStream, type Tensor, tf, tidy, toPrecision, valuesOf } from "../lib/tensor/mod.ts";
 import { imagesToTensor, loadVocabulary, type RgbImage, type Vocabulary, vocabularyMap } from "../lib/tokens/mod.ts";
 import { type StepLog, train } from "../lib/train/loop.ts";
 import { documentGradients, gridCodebook, initTransformer, initVqgan, TINY_VQ, tinyConfig, vqganGradients } from "../lib/train/pretrain.ts";
 import { type EncodedScene, randomDocument, randomScene, renderScenes, type Scene, tinyTokenizer } from "../lib/world/mod.ts";
 import { writeFile } from "../lib/files.ts";
+import { ensureEngine } from "./setup.ts";
 
 const TASK: TaskInfo = {
   name: "pretrain-tiny",
@@ -30,7 +31,7 @@ export async function main({ config, flags }: Invocation): Promise<void> {
       `Would train ${pretrain.vqSteps} steps of the VQGAN and ${pretrain.steps} of the transformer into ${pretrain.out || folder}.`,
     );
   }
-  const backend = await openBackend(config.model.backend);
+  const backend = await ensureEngine(config.model.backend);
   if (backend.name === "wasm") {
     throw new Error('Cannot train from nothing on wasm, which lacks gradients of convolutions: run "deno task setup"');
   }
