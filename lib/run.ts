@@ -4,6 +4,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import { statfsSync } from "node:fs";
 import cliProgress from "cli-progress";
 import type { Config } from "./config.ts";
 import { UserError } from "./config.ts";
@@ -65,7 +66,7 @@ export function openRun(options: RunOptions): Run {
   const path = `${folder}/manifest.json`;
   const before = exists(path) ? readJson(path) as Partial<Manifest> : undefined;
   if (before && before.digest !== digest) refuseOther(folder, before, resolved, inputs);
-  lock(folder, disk);
+  if (!before?.finished) lock(folder, disk); // a finished run is only looked at
   const manifest: Manifest = {
     task,
     digest,
@@ -79,7 +80,7 @@ export function openRun(options: RunOptions): Run {
     seconds: before?.seconds ?? 0,
     peakMemoryMiB: before?.peakMemoryMiB ?? 0,
   };
-  writeFile(path, JSON.stringify(manifest, null, 2) + "\n", disk);
+  if (!before?.finished) writeFile(path, JSON.stringify(manifest, null, 2) + "\n", disk);
   const clock = performance.now();
   return {
     folder,
@@ -96,6 +97,33 @@ export function openRun(options: RunOptions): Run {
       disk.remove(`${folder}/lock.json`);
     },
   };
+}
+
+/** What a dry run shows of a stage. */
+export interface DryRun {
+  /** The configuration. */
+  readonly config: Config;
+  /** The stage that would run. */
+  readonly stage: string;
+  /** Sections that it reads. */
+  readonly sections: readonly string[];
+  /** Digests of its inputs. */
+  readonly inputs: Readonly<Record<string, string>>;
+  /** Where it would go. */
+  readonly folder: string;
+}
+
+/** Config, digests of inputs, free disk, and the stage that would run. */
+export function dryRunText({ config, stage, sections, inputs, folder }: DryRun): string {
+  const shown = Object.fromEntries(["experiment", "seed", ...sections].map((section) => [section, config[section as keyof Config]]));
+  const { bavail, bsize } = statfsSync(".");
+  return [
+    JSON.stringify(shown, null, 2),
+    `Inputs: ${Object.entries(inputs).map(([name, digest]) => `${name} ${digest}`).join(", ")}`,
+    `Free disk: ${(bavail * bsize / 2 ** 30).toFixed(1)} GiB`,
+    `Stages: ${stage}`,
+    `Nothing was written; the run would go to ${folder}.`,
+  ].join("\n");
 }
 
 /** A digest of anything that JSON can hold. */

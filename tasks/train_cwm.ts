@@ -8,6 +8,7 @@ import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
 import { type Config, resolveConfig, UserError } from "../lib/config.ts";
 import {
   adapterTensors,
+  checkpointDigest,
   type CheckpointPlan,
   createAdapter,
   freezeHead,
@@ -24,19 +25,19 @@ import {
   withAdapterTensors,
 } from "../lib/model/mod.ts";
 import { drawPredictions, plotLines, writeTensorBoard } from "../lib/report/mod.ts";
-import { duration, freeMemory, openRun, peakMemory, runFolder, showProgress } from "../lib/run.ts";
+import { digestOf, dryRunText, duration, freeMemory, openRun, peakMemory, runFolder, showProgress } from "../lib/run.ts";
 import { type Backend, cacheFolder, seedTensor, type Tensor } from "../lib/tensor/mod.ts";
 import { loadVocabulary } from "../lib/tokens/mod.ts";
 import { readLog, train } from "../lib/train/loop.ts";
 import { worldGradients } from "../lib/train/world_model.ts";
 import {
   batchItems,
-  describeProblems,
   type EncodedTrajectory,
   encodeTrajectories,
   longestSequence,
   readAurora,
   type TrajectoryList,
+  usableTrajectories,
   worldBatch,
 } from "../lib/trajectories/mod.ts";
 import { worldTrajectories } from "../lib/world/mod.ts";
@@ -59,20 +60,20 @@ export async function main(invocation: Invocation): Promise<void> {
   const stage = "cft" in flags ? "train-cft" : "train-cwm";
   const { cwm, seed } = config;
 
-  // 1. Trajectories, and a plan of what the training takes
-  const list = usable(readTrajectories(config), flags);
+  // 1. Trajectories, their digests, and a plan of what the training takes
+  const list = usableTrajectories(readTrajectories(config), "allow-missing" in flags);
   const checkpoint = planCheckpoint(config.model.path, config.model.precision);
   const memory = memoryPlan(checkpoint, config);
+  const inputs = { base: checkpointDigest(checkpoint), trajectories: digestOf(list.trajectories.map(({ id, action }) => [id, action])) };
   console.log(
     `${list.trajectories.length} trajectories, batch ${cwm.batch}; ${config.model.path}: ${memoryText(checkpoint, memory, freeMemory())}`,
   );
   if (memory.total > freeMemory()) throw new UserError(tooLargeText(memory, freeMemory()));
-  if (!backend) return console.log(`Nothing was written; the run would go to ${runFolder(config, stage, flags)}.`);
+  if (!backend) return console.log(dryRunText({ config, stage, sections: TASK.sections, inputs, folder: runFolder(config, stage, flags) }));
 
   // 2. Base and run
   const model = loadModel(config.model.path, config.model.precision);
   const vocabulary = loadVocabulary(config.model.path, checkpoint.config.vq.codes);
-  const inputs = { base: config.model.path, trajectories: `${list.trajectories.length}` };
   const run = openRun({ task: TASK.name, stage, config, sections: ["seed", "data", "model", "cwm"], inputs, backend, flags });
   if (run.finished) return console.log(`${run.folder} is finished already; --restart begins anew.`);
 
@@ -151,17 +152,6 @@ function readTrajectories({ data, seed }: Config): TrajectoryList {
   return data.limit === 0 ? list : { ...list, trajectories: list.trajectories.slice(0, data.limit) };
 }
 
-function usable(list: TrajectoryList, flags: Readonly<Record<string, string>>): TrajectoryList {
-  const { trajectories, problems } = list;
-  if (problems.length > 0) {
-    const text = describeProblems(problems, trajectories.length + problems.length);
-    if (!("allow-missing" in flags)) throw new UserError(text);
-    console.warn(text);
-  }
-  if (trajectories.length === 0) throw new UserError("Cannot train on no trajectories: the data set is empty");
-  return list;
-}
-
 function memoryPlan(checkpoint: CheckpointPlan, { cwm, model }: Config): MemoryPlan {
   const positions = 2 * imageTokens(checkpoint.config) + 48; // two images and an action
   const bytes = model.precision === "bfloat16" ? 2 : 4;
@@ -173,7 +163,7 @@ async function encode(list: TrajectoryList, model: Model, flags: Readonly<Record
   const progress = showProgress("encode", trajectories.length);
   const { encoded, problems } = await encodeTrajectories(trajectories, model.vqgan, cacheFolder(), (done) => progress.update(done));
   progress.stop();
-  usable({ trajectories: encoded.map(({ trajectory }) => trajectory), problems }, flags);
+  usableTrajectories({ trajectories: encoded.map(({ trajectory }) => trajectory), problems }, "allow-missing" in flags);
   return encoded;
 }
 

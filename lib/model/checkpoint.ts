@@ -3,12 +3,13 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import { type Disk, readJson, writeFile } from "../files.ts";
 import { bytesOfTensor, freeze, type Precision, type Tensor, tf, toPrecision } from "../tensor/mod.ts";
 import type { Chameleon, Layer } from "./chameleon.ts";
 import { type ChameleonConfig, formatConfig, parseConfig, PROJECTIONS, projectionShape } from "./config.ts";
 import { differences, listed, readTensor } from "./lora.ts";
-import { type OutgoingTensor, readModelHeaders, type StoredTensor, writeSafetensors } from "./safetensors.ts";
+import { type OutgoingTensor, readInto, readModelHeaders, type StoredTensor, writeSafetensors } from "./safetensors.ts";
 import { type Vqgan, vqShapes } from "./vqgan.ts";
 
 /** A model: transformer and image tokenizer. */
@@ -56,6 +57,17 @@ export function planCheckpoint(folder: string, precision: Precision): Checkpoint
     bytes += count * (isMatrix(name) && precision === "bfloat16" ? 2 : 4);
   }
   return { config, stored, bytes, parameters };
+}
+
+/** A digest of a checkpoint: its shape, and the first bytes of every tensor, so that 14 GB take no longer than 14 MB. */
+export function checkpointDigest({ config, stored }: CheckpointPlan): string {
+  const hash = createHash("sha256").update(JSON.stringify(config));
+  for (const [name, tensor] of [...stored].sort(([a], [b]) => a < b ? -1 : 1)) {
+    const head = new Uint8Array(Math.min(4096, tensor.size));
+    readInto({ ...tensor, size: head.length }, head);
+    hash.update(`${name} ${tensor.dtype} ${tensor.shape}`).update(head);
+  }
+  return hash.digest("hex").slice(0, 16);
 }
 
 /**

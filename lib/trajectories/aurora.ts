@@ -65,6 +65,22 @@ export function describeProblems(problems: readonly Problem[], total: number): s
   return [`${count}; mend them, or leave them out with --allow-missing:`, ...shown, ...more].join("\n");
 }
 
+/**
+ * A list that can be worked with: one without problems, or with them when they may be left out.
+ *
+ * @throws Error with all problems when they may not, or when nothing is left
+ */
+export function usableTrajectories(list: TrajectoryList, allowMissing: boolean): TrajectoryList {
+  const { trajectories, problems } = list;
+  if (problems.length > 0) {
+    const text = describeProblems(problems, trajectories.length + problems.length);
+    if (!allowMissing) throw new Error(text);
+    console.warn(text);
+  }
+  if (trajectories.length === 0) throw new Error("Cannot work on no trajectories: the data set is empty");
+  return list;
+}
+
 function parseEntry(entry: unknown, index: number, path: string): Trajectory | Problem {
   const fields = (typeof entry === "object" && entry !== null ? entry : {}) as Record<string, unknown>;
   const subset = typeof fields["task"] === "string" ? fields["task"] : parent(path).split("/").at(-1)!;
