@@ -34,7 +34,6 @@ const COMMON_FLAGS: Readonly<Record<string, string>> = {
   "dry-run": "check all that can be checked, say what would happen, write nothing",
   restart: "begin anew instead of going on",
   "allow-missing": "leave out files that are missing or broken, with a count",
-  "no-deps": "do not run an earlier stage whose output is not there",
 };
 
 const DEFAULT_CONFIG = "data/configs/tiny.yaml";

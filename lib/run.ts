@@ -66,7 +66,6 @@ export function openRun(options: RunOptions): Run {
   const path = `${folder}/manifest.json`;
   const before = exists(path) ? readJson(path) as Partial<Manifest> : undefined;
   if (before && before.digest !== digest) refuseOther(folder, before, resolved, inputs);
-  if (!before?.finished) lock(folder, disk); // a finished run is only looked at
   const manifest: Manifest = {
     task,
     digest,
@@ -80,7 +79,10 @@ export function openRun(options: RunOptions): Run {
     seconds: before?.seconds ?? 0,
     peakMemoryMiB: before?.peakMemoryMiB ?? 0,
   };
-  if (!before?.finished) writeFile(path, JSON.stringify(manifest, null, 2) + "\n", disk);
+  if (manifest.finished === null) { // a finished run is only looked at
+    lock(folder, disk);
+    writeFile(path, JSON.stringify(manifest, null, 2) + "\n", disk);
+  }
   const clock = performance.now();
   return {
     folder,
@@ -97,6 +99,11 @@ export function openRun(options: RunOptions): Run {
       disk.remove(`${folder}/lock.json`);
     },
   };
+}
+
+/** What is said of a run that needs nothing more. */
+export function finishedText(folder: string): string {
+  return `${folder} is finished already; --restart begins anew.`;
 }
 
 /** What a dry run shows of a stage. */

@@ -7,10 +7,10 @@
 import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
 import type { Config } from "../lib/config.ts";
 import { encodeFeatures, modelOf, nearestCodes, saveModel, type Vqgan } from "../lib/model/mod.ts";
-import { openRun, type Run, runFolder, showProgress } from "../lib/run.ts";
+import { finishedText, openRun, type Run, runFolder, showProgress } from "../lib/run.ts";
 import { dispose, pick, randomStream, type Tensor, tf, tidy, toPrecision, valuesOf } from "../lib/tensor/mod.ts";
 import { imagesToTensor, loadVocabulary, type RgbImage, type Vocabulary, vocabularyMap } from "../lib/tokens/mod.ts";
-import { type StepLog, train } from "../lib/train/loop.ts";
+import { readLog, train } from "../lib/train/loop.ts";
 import { documentGradients, gridCodebook, initTransformer, initVqgan, TINY_VQ, tinyConfig, vqganGradients } from "../lib/train/pretrain.ts";
 import { type EncodedScene, randomDocument, randomScene, renderScenes, type Scene, tinyTokenizer } from "../lib/world/mod.ts";
 import { writeFile } from "../lib/files.ts";
@@ -36,6 +36,7 @@ export async function main({ config, flags }: Invocation): Promise<void> {
     throw new Error('Cannot train from nothing on wasm, which lacks gradients of convolutions: run "deno task setup"');
   }
   const run = openRun({ task: TASK.name, stage: "pretrain-tiny", config, sections: ["pretrain", "seed"], inputs: {}, backend, flags });
+  if (run.finished) return console.log(finishedText(run.folder));
 
   // 1. Scenes, fewest objects first, and their pictures
   const scenes = makeScenes(seed, pretrain.scenes);
@@ -121,7 +122,6 @@ async function trainTransformer(
   const first = initTransformer(shape, seed);
   const names = [...first.keys()];
   const progress = showProgress("Transformer", pretrain.steps);
-  let last: StepLog | undefined;
   const { state } = await train({
     folder: `${run.folder}/transformer`,
     digest: run.digest,
@@ -131,15 +131,12 @@ async function trainTransformer(
     saveEvery: pretrain.saveEvery,
     batch: (step) => Promise.resolve(documentBatch(scenes, vocabulary, seed, step, pretrain)),
     gradients: (params, batch) => documentGradients(names, params, shape, batch, model.precision),
-    onStep: (log) => {
-      last = log;
-      progress.update(log.step, `loss ${log.loss.toFixed(3)}, ${log.speed.toFixed(0)} tokens/s`);
-    },
+    onStep: ({ step, loss, speed }) => progress.update(step, `loss ${loss.toFixed(3)}, ${speed.toFixed(0)} tokens/s`),
     warn: console.warn,
   });
   progress.stop();
   dispose([state.mean, state.square]);
-  return { weights: new Map(names.map((name, i) => [name, state.params[i]!])), loss: last?.loss ?? NaN };
+  return { weights: new Map(names.map((name, i) => [name, state.params[i]!])), loss: readLog(`${run.folder}/transformer`).at(-1)!.loss };
 }
 
 function documentBatch(

@@ -25,7 +25,7 @@ import {
   withAdapterTensors,
 } from "../lib/model/mod.ts";
 import { drawPredictions, plotLines, writeTensorBoard } from "../lib/report/mod.ts";
-import { digestOf, dryRunText, duration, freeMemory, openRun, peakMemory, runFolder, showProgress } from "../lib/run.ts";
+import { digestOf, dryRunText, duration, finishedText, freeMemory, openRun, peakMemory, runFolder, showProgress } from "../lib/run.ts";
 import { type Backend, cacheFolder, seedTensor, type Tensor } from "../lib/tensor/mod.ts";
 import { loadVocabulary } from "../lib/tokens/mod.ts";
 import { readLog, train } from "../lib/train/loop.ts";
@@ -71,11 +71,11 @@ export async function main(invocation: Invocation): Promise<void> {
   if (memory.total > freeMemory()) throw new UserError(tooLargeText(memory, freeMemory()));
   if (!backend) return console.log(dryRunText({ config, stage, sections: TASK.sections, inputs, folder: runFolder(config, stage, flags) }));
 
-  // 2. Base and run
+  // 2. Run and base
+  const run = openRun({ task: TASK.name, stage, config, sections: ["seed", "data", "model", "cwm"], inputs, backend, flags });
+  if (run.finished) return console.log(finishedText(run.folder));
   const model = loadModel(config.model.path, config.model.precision);
   const vocabulary = loadVocabulary(config.model.path, checkpoint.config.vq.codes);
-  const run = openRun({ task: TASK.name, stage, config, sections: ["seed", "data", "model", "cwm"], inputs, backend, flags });
-  if (run.finished) return console.log(`${run.folder} is finished already; --restart begins anew.`);
 
   // 3. Images to tokens, once
   const items = await encode(list, model, flags);

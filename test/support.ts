@@ -55,6 +55,15 @@ export function assertClose(actual: ArrayLike<number>, expected: ArrayLike<numbe
   assert(worst <= tolerance, `${what} differ by ${worst}, at most ${tolerance} is allowed`);
 }
 
+/** Checks gradients against recorded ones, each within 1e-4 of its norm, and frees them. */
+export function assertGradients(names: Iterable<string>, grads: readonly Tensor[], reference: Reference): void {
+  [...names].forEach((name, i) => {
+    const expected = reference.values(`grad.${name}`) as Float32Array;
+    const difference = Math.hypot(...take(grads[i]!).map((x, j) => x - expected[j]!)) / Math.hypot(...expected);
+    assert(difference < 1e-4, `${name} is off by ${difference} of its norm`);
+  });
+}
+
 /** The values of a tensor, which is freed. */
 export function take(tensor: Tensor): Float32Array {
   const values = tensor.dataSync() as Float32Array;

@@ -39,7 +39,7 @@ Deno.test("doctor --json names backend, memory and what is missing, and no home 
   assertEquals(code, 0, text);
   const facts = JSON.parse(text);
   assert(typeof facts.backend === "string" && typeof facts.memory === "string" && Array.isArray(facts.missing));
-  assert(!text.includes(Deno.env.get("HOME") ?? "/root/"), text);
+  assert(!text.includes(Deno.env.get("HOME") ?? "/home/"), text);
 });
 
 Deno.test("pretrain-tiny runs from nothing to a checkpoint that train-cwm can start from", () =>

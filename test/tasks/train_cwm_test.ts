@@ -33,7 +33,7 @@ Deno.test("train-cwm leaves an adapter, pictures, numbers and a manifest, and a 
     const manifest = JSON.parse(Deno.readTextFileSync(`${folder}/run/manifest.json`));
     assertEquals([manifest.seed, manifest.config.cwm.batch, typeof manifest.finished], [1, 8, "string"]);
     assertEquals(JSON.parse(Deno.readTextFileSync(`${folder}/run/result.json`)).steps, 8);
-    assert(!Deno.readTextFileSync(`${folder}/run/adapter/adapter_config.json`).includes(Deno.env.get("HOME") ?? "/root"));
+    assert(!Deno.readTextFileSync(`${folder}/run/adapter/adapter_config.json`).includes(Deno.env.get("HOME") ?? "/home/"));
     const again = await task(...MICRO, `--run=${folder}/run`);
     assert(again.out.includes("is finished already"), again.out);
     const other = await task(...MICRO, "--cwm.lr=0.5", `--run=${folder}/run`);
