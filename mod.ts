@@ -15,9 +15,10 @@
  */
 export * from "./lib/config.ts";
 export type { Disk } from "./lib/files.ts";
+export * from "./lib/judge/mod.ts";
 export * from "./lib/model/mod.ts";
 export * from "./lib/report/mod.ts";
-export * from "./lib/sample/generate.ts";
+export * from "./lib/sample/mod.ts";
 export * from "./lib/tensor/mod.ts";
 export * from "./lib/tokens/mod.ts";
 export * from "./lib/train/mod.ts";

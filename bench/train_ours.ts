@@ -13,7 +13,7 @@ import {
   valueAndGradients,
 } from "../lib/tensor/mod.ts";
 import { adamwStep, freshState } from "../lib/train/adamw.ts";
-import { worldGradients, worldLoss } from "../lib/train/world_model.ts";
+import { completionGradients, completionLoss } from "../lib/train/completion_loss.ts";
 import { peakMemory } from "../lib/run.ts";
 import { openReference } from "../test/support.ts";
 
@@ -33,10 +33,10 @@ const batch = {
   weights: tf.ones([count, completions]),
 };
 const adapter = createAdapter(model.config, { rank: 16, alpha: 16, dropout: 0.05, targets: PROJECTIONS }, 1);
-const options = { model, imageHead: freezeHead(model, { firstImage, codes }), adapter, checkpointing: mode === "checkpointed" };
+const options = { model, head: freezeHead(model, { firstImage, codes }), adapter, checkpointing: mode === "checkpointed" };
 const eager = (params: readonly Tensor[], seed: Tensor) =>
-  valueAndGradients((factors) => worldLoss({ ...options, adapter: withAdapterTensors(adapter, factors) }, batch, seed), params);
-const whole = worldGradients(options);
+  valueAndGradients((factors) => completionLoss({ ...options, adapter: withAdapterTensors(adapter, factors) }, batch, seed), params);
+const whole = completionGradients(options);
 const adamw = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, clip: 1 };
 let state = freshState([...adapterTensors(adapter).values()]);
 const [times, losses]: [number[], number[]] = [[], []];

@@ -27,10 +27,13 @@ const LORA = z.strictObject({
   targets: z.array(z.enum(PROJECTIONS)).min(1).default([...PROJECTIONS]).describe("the adapted matrices"),
 });
 
+const DIFFICULTY = z.enum(["easy", "default", "hard"]).default("default").describe("the tiny world's dial");
+
 const DATA = z.strictObject({
   aurora: z.string().default("").describe("an AURORA list (test.json, train.json); empty: the tiny world"),
   limit: whole.default(0).describe("take only so many trajectories; 0: all"),
   world: count.default(2000).describe("trajectories of the tiny world"),
+  difficulty: DIFFICULTY,
 });
 
 const MODEL = z.strictObject({
@@ -41,11 +44,14 @@ const MODEL = z.strictObject({
 
 const PRETRAIN = z.strictObject({
   out: z.string().default("").describe("where the checkpoint goes; empty: the run's folder"),
-  scenes: count.default(12000).describe("scenes in the pool"),
-  vqSteps: count.default(1800),
-  vqBatch: count.default(16),
-  vqLr: z.number().positive().default(1e-3),
-  steps: count.default(4000),
+  difficulty: DIFFICULTY,
+  groups: count.default(5000).describe("groups of three scenes in the pool"),
+  vqSteps: count.default(8000),
+  vqBatch: count.default(8),
+  vqLocalSteps: count.default(2500).describe("more steps of the VQGAN, on pairs, which make its tokens local"),
+  vqLr: z.number().positive().default(1.5e-3),
+  steps: count.default(14000),
+  nearSteps: count.default(5000).describe("more steps of the transformer, on scenes that are nearly the same"),
   batch: count.default(16),
   lr: z.number().positive().default(1.5e-3),
   warmup: whole.default(200),
@@ -54,10 +60,7 @@ const PRETRAIN = z.strictObject({
   beta2: share.default(0.98),
 });
 
-const CWM = z.strictObject({
-  weights: z.enum(["l2", "none"]).default("l2").describe("recognition weights of the loss (paper §3.2); none: C-FT"),
-  normalise: z.enum(["mean", "none"]).default("mean").describe("scale the weights of an image to mean 1"),
-  floor: share.default(0.1).describe("share of the loss that all tokens carry alike"),
+const FINE_TUNING = {
   lora: LORA.prefault({}),
   steps: whole.default(1000).describe("steps of the optimiser; 0: as many as the epochs take"),
   epochs: z.number().positive().default(4),
@@ -69,8 +72,33 @@ const CWM = z.strictObject({
   saveEvery: count.default(50),
   sampleEvery: whole.default(100).describe("steps between pictures of predictions; 0: at the end alone"),
   samples: count.default(6).describe("trajectories on the picture"),
-  temperature: z.number().positive().default(1),
   ...ADAMW,
+};
+
+const CDM = z.strictObject(FINE_TUNING);
+
+const CWM = z.strictObject({
+  weights: z.enum(["l2", "none"]).default("l2").describe("recognition weights of the loss (paper §3.2); none: C-FT"),
+  normalise: z.enum(["mean", "none"]).default("mean").describe("scale the weights of an image to mean 1"),
+  floor: share.default(0.1).describe("share of the loss that all tokens carry alike"),
+  temperature: z.number().min(0).default(1).describe("of the pictures"),
+  ...FINE_TUNING,
+});
+
+const EXPORT = z.strictObject({
+  validation: whole.default(500),
+  bench: whole.default(250).describe("50 of each family"),
+  videos: whole.default(50),
+});
+
+const PROBE = z.strictObject({
+  adapter: z.string().default("").describe("an adapter's folder, in PEFT's layout; empty: the base alone"),
+  bench: count.default(250).describe("trajectories of the tiny world's bench"),
+});
+
+const GATES = z.strictObject({
+  bench: count.default(50).describe("trajectories of the bench in each family"),
+  seeds: whole.default(3).describe("seeds of the fine-tuned models"),
 });
 
 /** The schema of a configuration file. */
@@ -80,7 +108,11 @@ export const CONFIG = z.strictObject({
   data: DATA.prefault({}).describe("trajectories to train on"),
   model: MODEL.prefault({}).describe("the base"),
   pretrain: PRETRAIN.prefault({}).describe("task pretrain-tiny"),
+  cdm: CDM.prefault({}).describe("task train-cdm"),
   cwm: CWM.prefault({}).describe("task train-cwm"),
+  export: EXPORT.prefault({}).describe("task export-world"),
+  probe: PROBE.prefault({}).describe("task probe"),
+  gates: GATES.prefault({}).describe("task gates"),
 });
 
 /** A whole configuration. */
@@ -216,7 +248,7 @@ function nearestKey(path: readonly string[]): [key: string, section: string] {
   const own = path.slice(0, -1).join(".");
   const cost = (key: string) => {
     const parts = key.split(".");
-    return editDistance(parts.at(-1)!, wanted) + (parts.slice(0, -1).join(".") === own ? 0 : 0.5);
+    return editDistance(parts.at(-1)!, wanted) + (parts.slice(0, -1).join(".") === own ? 0 : key.startsWith(`${own}.`) ? 0.25 : 0.5);
   };
   const near = names.reduce((best, key) => cost(key) < cost(best) ? key : best);
   const section = near.split(".").slice(0, -1).join(".");

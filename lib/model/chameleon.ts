@@ -211,6 +211,34 @@ export function decodeStep(
   return { hidden: rmsNorm(x, model.norm, model.config.rmsEpsilon, shape.precision), cache: grown };
 }
 
+/**
+ * More tokens for each sequence after a prefix whose keys and values are known: what a whole forward pass gives for them.
+ *
+ * @param model the weights
+ * @param tokens [B, Q] int32, what follows the prefix
+ * @param cache keys and values of the prefix, [B, Hkv, S, d]
+ * @param options adapter, and padding [B, 1, 1, S + Q] over prefix and tokens
+ * @returns hidden states, [B, Q, D]
+ */
+export function continueFrom(model: Chameleon, tokens: Tensor, cache: readonly KeysValues[], options: ForwardOptions = {}): Tensor {
+  const queries = tokens.shape[1]!;
+  const before = cache[0]!.k.shape[2]!;
+  const shape = shapeOf(model, options.adapter);
+  const all = geometryOf(model.config, before + queries, options.padding);
+  const rest = (table: Tensor) => tf.slice(table, [before, 0], [queries, -1]);
+  const geometry = { cos: rest(all.cos), sin: rest(all.sin), padding: all.padding };
+  let x = embedTokens(model, tokens); // [B, Q, D]
+  model.layers.forEach((layer, i) => {
+    x = blockWithCache(x, layer, options.adapter?.layers[i] ?? {}, geometry, shape, null, queries, cache[i]!).x;
+  });
+  return rmsNorm(x, model.norm, model.config.rmsEpsilon, shape.precision);
+}
+
+/** Keys and values that came before; `slot` says where one new position is written, without it new ones follow. */
+interface Past extends KeysValues {
+  readonly slot?: Tensor; // [1, 1, S, 1]
+}
+
 type BlockArguments = [
   x: Tensor, // [B, T, D]
   layer: Layer,
@@ -236,7 +264,7 @@ function blockWithCache(
   shape: Shape,
   seed: Tensor | null,
   queries: number,
-  past?: KeysValues & { readonly slot: Tensor },
+  past?: Past,
 ): { x: Tensor } & KeysValues {
   const { epsilon, precision, swinNorm } = shape;
   const [batch, positions, width] = x.shape as [number, number, number];
@@ -259,7 +287,7 @@ function attention(
   shape: Shape,
   seed: Tensor | null,
   queries: number,
-  past?: KeysValues & { readonly slot: Tensor },
+  past?: Past,
 ): { y: Tensor } & KeysValues {
   const { heads, keyHeads, precision } = shape;
   const [batch, positions, width] = x.shape as [number, number, number];
@@ -274,13 +302,13 @@ function attention(
   const rotatedQ = normaliseAndRotate(q, layer.qNorm, lastRows(cos), lastRows(sin), headDim ** -0.5, precision); // [B, H, Q, d]
   const newK = normaliseAndRotate(k, layer.kNorm, cos, sin, 1, precision); // [B, Hkv, T, d]
   const newV = splitHeads(v, keyHeads); // [B, Hkv, T, d]
-  const keys = past ? writeSlot(past.k, newK, past.slot) : newK;
-  const values = past ? writeSlot(past.v, newV, past.slot) : newV;
+  const keys = past ? joined(past.k, newK, past.slot) : newK;
+  const values = past ? joined(past.v, newV, past.slot) : newV;
 
   const group = heads / keyHeads;
-  const attend = past ? slotAttention : causalAttention;
-  const joined = joinHeads(attend(rotatedQ, repeatHeads(keys, group), repeatHeads(values, group), padding)); // [B, Q, H·d]
-  const y = adaptedLinear(joined, dropInput(joined, lora.o_proj, shape, seed, 1), layer.o_proj, lora.o_proj, shape.scale);
+  const attend = past?.slot ? slotAttention : causalAttention;
+  const mixed = joinHeads(attend(rotatedQ, repeatHeads(keys, group), repeatHeads(values, group), padding)); // [B, Q, H·d]
+  const y = adaptedLinear(mixed, dropInput(mixed, lora.o_proj, shape, seed, 1), layer.o_proj, lora.o_proj, shape.scale);
   return { y, k: keys, v: values };
 }
 
@@ -305,9 +333,9 @@ function dropInput(x: Tensor, lora: LowRank | undefined, shape: Shape, seed: Ten
   return dropout(x, shape.dropout, tf.add(seed, tf.tensor1d([site << 16, 0], "int32")), shape.precision);
 }
 
-/** Puts one position's keys or values into their slot. slots: [B, H, S, d], one: [B, H, 1, d], slot: [1, 1, S, 1] */
-function writeSlot(slots: Tensor, one: Tensor, slot: Tensor): Tensor {
-  return blend(slots, one, slot, precisionOf(slots));
+/** Old keys or values with the new ones in their slot, or behind them. old: [B, H, S, d], fresh: [B, H, T, d], slot: [1, 1, S, 1] */
+function joined(old: Tensor, fresh: Tensor, slot: Tensor | undefined): Tensor {
+  return slot ? blend(old, fresh, slot, precisionOf(old)) : tf.concat([old, fresh], 2);
 }
 
 const blend: (slots: Tensor, one: Tensor, slot: Tensor, precision: Precision) => Tensor = compile(

@@ -66,7 +66,7 @@ const HF_VQ = z.looseObject({
   resolution: size.default(512),
   base_channels: size.default(128),
   channel_multiplier: z.array(size).min(1).max(10).default([1, 1, 2, 2, 4]),
-  num_res_blocks: size.default(2),
+  num_res_blocks: z.number().int().nonnegative().max(100).default(2),
   attn_type: z.string().nullable().default("vanilla"),
 });
 

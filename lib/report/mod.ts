@@ -6,4 +6,5 @@
 export * from "./plot.ts";
 export * from "./predictions.ts";
 export * from "./sheet.ts";
+export * from "./table.ts";
 export * from "./tensorboard.ts";

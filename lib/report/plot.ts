@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { TopLevelSpec } from "vega-lite";
 import { writeFile } from "../files.ts";
 
 /** A point of a line. */
@@ -27,8 +28,7 @@ export async function plotLines(
   points: readonly PlotPoint[],
   titles: { readonly x: string; readonly y: string },
 ): Promise<void> {
-  const [vega, vegaLite, { default: sharp }] = await Promise.all([import("vega"), import("vega-lite"), import("sharp")]);
-  const { spec } = vegaLite.compile({
+  await draw(path, {
     ...{ width: 520, height: 260, background: "white", data: { values: [...points] } },
     mark: { type: "line", strokeWidth: 1.5 },
     encoding: {
@@ -37,6 +37,57 @@ export async function plotLines(
       color: { field: "line", type: "nominal", title: null },
     },
   });
+}
+
+/** A point of a scatter plot. */
+export interface ScatterPoint {
+  /** Along the axis below. */
+  readonly x: number;
+  /** Along the axis at the left. */
+  readonly y: number;
+  /** The panel's row. */
+  readonly row: string;
+  /** The panel's column. */
+  readonly column: string;
+  /** What its colour says. */
+  readonly group: string;
+}
+
+/**
+ * Draws scatter plots in rows and columns, each with the line where both axes are equal, to `PATH.svg` and `PATH.png`.
+ *
+ * @param path the files' path without an ending
+ * @param points the points of all panels
+ * @param titles of the axes
+ */
+export async function plotScatter(
+  path: string,
+  points: readonly ScatterPoint[],
+  titles: { readonly x: string; readonly y: string },
+): Promise<void> {
+  const values = points.flatMap(({ x, y }) => [x, y]);
+  const domain = [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))] as [number, number];
+  const axis = (field: "x" | "y") => ({ field, type: "quantitative" as const, title: titles[field], scale: { domain, zero: false } });
+  const diagonal = domain.map((value) => ({ x: value, y: value }));
+  await draw(path, {
+    ...{ background: "white", data: { values: [...points] } },
+    facet: { row: { field: "row", type: "nominal", title: null }, column: { field: "column", type: "nominal", title: null, sort: null } },
+    spec: {
+      ...{ width: 180, height: 180 },
+      layer: [
+        {
+          mark: { type: "circle", size: 12, opacity: 0.6 },
+          encoding: { x: axis("x"), y: axis("y"), color: { field: "group", type: "nominal", title: null } },
+        },
+        { data: { values: diagonal }, mark: { type: "line", strokeWidth: 1, color: "#888" }, encoding: { x: axis("x"), y: axis("y") } },
+      ],
+    },
+  });
+}
+
+async function draw(path: string, chart: TopLevelSpec): Promise<void> {
+  const [vega, vegaLite, { default: sharp }] = await Promise.all([import("vega"), import("vega-lite"), import("sharp")]);
+  const { spec } = vegaLite.compile(chart);
   const svg = await new vega.View(vega.parse(spec), { renderer: "none" }).toSVG();
   writeFile(`${path}.svg`, svg);
   writeFile(`${path}.png`, new Uint8Array(await sharp(new TextEncoder().encode(svg), { density: 144 }).png().toBuffer()));

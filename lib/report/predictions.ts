@@ -5,9 +5,9 @@
  */
 import { writeFile } from "../files.ts";
 import { decodeCodes, hasDecoder, type Vqgan } from "../model/mod.ts";
-import { generateImages, type ImageSampler, type SamplingOptions } from "../sample/generate.ts";
+import { generate, type Sampler, type SamplingOptions } from "../sample/generate.ts";
 import { tf, tidy } from "../tensor/mod.ts";
-import { type RgbImage, squareCrop, tensorToImages, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
+import { idsToCodes, type RgbImage, squareCrop, tensorToImages, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
 import { type EncodedTrajectory, recognitionWeights, type WeightOptions } from "../trajectories/mod.ts";
 import { drawSheet, heatMap } from "./sheet.ts";
 
@@ -23,7 +23,7 @@ import { drawSheet, heatMap } from "./sheet.ts";
  */
 export async function drawPredictions(
   path: string,
-  sampler: ImageSampler,
+  sampler: Sampler,
   vqgan: Vqgan,
   vocabulary: Vocabulary,
   items: readonly EncodedTrajectory[],
@@ -31,7 +31,8 @@ export async function drawPredictions(
 ): Promise<void> {
   if (!hasDecoder(vqgan)) return console.warn(`No picture ${path}: the checkpoint has no decoder for image tokens`);
   const prompts = items.map(({ source, trajectory }) => worldPrompt(vocabulary, source, trajectory.action));
-  const predictions = decodedImages(vqgan, generateImages(sampler, prompts, items[0]!.target.length, options));
+  const drawn = generate(sampler, prompts, items[0]!.target.length, options);
+  const predictions = decodedImages(vqgan, drawn.map((ids) => idsToCodes(vocabulary, ids)));
   const side = vqgan.config.resolution;
   const rows = await Promise.all(items.map(async ({ trajectory, distances }, i) => ({
     caption: trajectory.action,

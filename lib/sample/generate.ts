@@ -1,71 +1,74 @@
 /**
- * Next observations: image tokens drawn one by one after a prompt, from image tokens alone.
+ * Tokens drawn one by one after a prompt: next observations from image tokens alone, actions from text.
  *
  * @module
  */
 import { type Adapter, type Chameleon, decodeStep, type KeysValues, logitsOf, prefill } from "../model/mod.ts";
 import { compile, dispose, seedTensor, type Tensor, tf, tidy, uniform, valuesOf } from "../tensor/mod.ts";
 
-/** How image tokens are drawn. */
+/** How tokens are drawn. */
 export interface SamplingOptions {
-  /** Divides the logits; low values copy the source (paper A.8.2). */
+  /** Divides the logits; low values copy the source (paper A.8.2). 0 takes the likeliest token. */
   readonly temperature: number;
   /** Seed; row i of a batch draws from stream i, whatever the batch. */
   readonly seed: number;
 }
 
-/** A model ready to draw images. */
-export interface ImageSampler {
+/** A model ready to draw tokens. */
+export interface Sampler {
   /** The base. */
   readonly model: Chameleon;
   /** An adapter, or none. */
   readonly adapter?: Adapter | undefined;
-  /** Rows of the output matrix for image tokens, [K, D]. */
-  readonly imageHead: Tensor;
-  /** Id of image code 0. */
-  readonly firstImage: number;
+  /** Rows of the output matrix for the tokens that may be drawn, [K, D]. */
+  readonly head: Tensor;
+  /** Id of the first row. */
+  readonly firstId: number;
   /** The padding id. */
   readonly pad: number;
 }
 
 /**
- * Draws an image after each prompt.
+ * Draws tokens after each prompt.
  *
  * @param sampler the model
- * @param prompts ids up to where the image begins
- * @param count image tokens
+ * @param prompts ids up to where the completion begins
+ * @param count tokens to draw
  * @param options temperature and seed
- * @returns image codes of each prompt
- * @throws RangeError when the temperature is not above 0
+ * @param stop an id at which a row has ended; the drawing ends when all rows have
+ * @returns ids after each prompt, `stop` and what follows it left out
+ * @throws RangeError when the temperature is below 0
  */
-export function generateImages(
-  sampler: ImageSampler,
+export function generate(
+  sampler: Sampler,
   prompts: readonly (readonly number[])[],
   count: number,
   { temperature, seed }: SamplingOptions,
+  stop?: number,
 ): number[][] {
-  if (!(temperature > 0)) throw new RangeError(`Cannot sample at temperature ${temperature}: it must be above 0`);
-  const { model, adapter, imageHead, firstImage } = sampler;
+  if (!(temperature >= 0)) throw new RangeError(`Cannot sample at temperature ${temperature}: it must be 0 or above`);
+  const { model, adapter, head, firstId } = sampler;
   const { tokens, padding } = layPrompts(prompts, sampler.pad, count);
-  const draw = (hidden: Tensor, step: number) => drawCodes(hidden, imageHead, temperature, rowSeeds(seed, step, prompts.length));
-  const started = tidy(() => {
+  const draw = (hidden: Tensor, step: number) => drawRows(hidden, head, temperature, rowSeeds(seed, step, prompts.length));
+  let { rows, cache } = tidy(() => {
     const { hidden, cache } = prefillCompiled(model, adapter ?? null, tokens, padding, count);
-    return { codes: draw(hidden, 0), cache };
+    return { rows: draw(hidden, 0), cache };
   });
-  let { codes, cache } = started;
-  const drawn = [valuesOf(codes)];
-  for (let step = 1; step < count; step++) {
+  const drawn: number[][] = prompts.map(() => []);
+  const keep = () => valuesOf(rows).forEach((row, i) => drawn[i]!.push(row + firstId));
+  keep();
+  for (let step = 1; step < count && !drawn.every((ids) => stop !== undefined && ids.includes(stop)); step++) {
     const next = tidy(() => {
       const position = tf.scalar(tokens.shape[1]! + step - 1, "int32");
-      const grown = stepCompiled(model, adapter ?? null, tf.add(codes, tf.scalar(firstImage, "int32")), position, cache, padding);
-      return { codes: draw(grown.hidden, step), cache: grown.cache };
+      const grown = stepCompiled(model, adapter ?? null, tf.add(rows, tf.scalar(firstId, "int32")), position, cache, padding);
+      return { rows: draw(grown.hidden, step), cache: grown.cache };
     });
-    dispose([codes, cache]);
-    ({ codes, cache } = next);
-    drawn.push(valuesOf(codes));
+    dispose([rows, cache]);
+    ({ rows, cache } = next);
+    keep();
   }
-  dispose([codes, cache, tokens, padding]);
-  return prompts.map((_, row) => drawn.map((values) => values[row]!));
+  dispose([rows, cache, tokens, padding]);
+  return drawn.map((ids) => stop !== undefined && ids.includes(stop) ? ids.slice(0, ids.indexOf(stop)) : ids);
 }
 
 const prefillCompiled = compile((model: Chameleon, adapter: Adapter | null, tokens: Tensor, padding: Tensor, free: number) => {
@@ -81,9 +84,10 @@ const stepCompiled = compile(
     decodeStep(model, tokens, position, cache, { adapter: adapter ?? undefined, padding }),
 );
 
-/** Draws a code for each row by the Gumbel-max trick. hidden: [B, 1, D], seeds: [B, 2] → [B] int32 */
-const drawCodes = compile((hidden: Tensor, imageHead: Tensor, temperature: number, seeds: Tensor) => {
-  const logits = tf.squeeze(logitsOf(hidden, imageHead), [1]); // [B, K]
+/** Draws a row of the head for each prompt by the Gumbel-max trick. hidden: [B, 1, D], seeds: [B, 2] → [B] int32 */
+const drawRows = compile((hidden: Tensor, head: Tensor, temperature: number, seeds: Tensor) => {
+  const logits = tf.squeeze(logitsOf(hidden, head), [1]); // [B, K]
+  if (temperature === 0) return tf.argMax(logits, -1);
   const noise = tf.concat(tf.unstack(seeds).map((seed) => uniform([1, logits.shape[1]!], seed)), 0); // [B, K]
   const gumbel = tf.neg(tf.log(tf.neg(tf.log(tf.maximum(noise, 1e-9)))));
   return tf.argMax(tf.add(tf.div(logits, temperature), gumbel), -1);

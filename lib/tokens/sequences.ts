@@ -56,10 +56,14 @@ export function worldPrompt(vocabulary: Vocabulary, source: ArrayLike<number>, a
 
 /** The dynamics model's sequence; the completion is the action and the end. */
 export function dynamicsSequence(vocabulary: Vocabulary, source: ArrayLike<number>, target: ArrayLike<number>, action: string): Sequence {
-  const { bos, endOfTurn, eos } = vocabulary;
+  return { prompt: dynamicsPrompt(vocabulary, source, target), completion: [...vocabulary.encode(action), vocabulary.eos] };
+}
+
+/** The dynamics model's sequence up to where the action begins. */
+export function dynamicsPrompt(vocabulary: Vocabulary, source: ArrayLike<number>, target: ArrayLike<number>): number[] {
+  const { bos, endOfTurn } = vocabulary;
   const question = vocabulary.encode(DYNAMICS_QUESTION);
-  const prompt = [bos, ...imageIds(vocabulary, source), ...imageIds(vocabulary, target), ...question, endOfTurn];
-  return { prompt, completion: [...vocabulary.encode(action), eos] };
+  return [bos, ...imageIds(vocabulary, source), ...imageIds(vocabulary, target), ...question, endOfTurn];
 }
 
 /** A batch on rectangular arrays, padded on the left so that completions end together. */

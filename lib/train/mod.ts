@@ -7,4 +7,4 @@ export * from "./adamw.ts";
 export * from "./checkpoints.ts";
 export * from "./loop.ts";
 export * from "./pretrain.ts";
-export * from "./world_model.ts";
+export * from "./completion_loss.ts";

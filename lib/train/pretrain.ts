@@ -20,13 +20,19 @@ import {
   crossEntropy,
   normal,
   type Precision,
+  type Random,
   seedTensor,
   type Tensor,
   tf,
   tidy,
   toPrecision,
+  uniform,
+  upsample2,
   valueAndGradients,
 } from "../tensor/mod.ts";
+import type { Vocabulary } from "../tokens/mod.ts";
+import { randomDocuments, type ScenePool } from "../world/mod.ts";
+import type { TrainingBatch } from "./loop.ts";
 
 /** Levels of the codebook's axes: a fixed grid, as in finite scalar quantization (Mentzer et al. 2023), never collapses. */
 export const CODE_LEVELS = [8, 5, 5, 5] as const;
@@ -41,15 +47,19 @@ export function tinyConfig(vocabSize: number): ChameleonConfig {
   };
 }
 
-/** The tiny VQGAN's shape: 64 × 64 pixels become 8 × 8 tokens. */
+/**
+ * The tiny VQGAN's shape: 64 × 64 pixels become 8 × 8 tokens. 64 channels throughout, as GroupNorm has 32 groups: with one
+ * channel a group a picture loses its brightness before the last filter, and one wrong token disturbs all of it. No blocks
+ * between the encoder's strides: what a token sees is then its own surroundings, 17 pixels, until the middle.
+ */
 export const TINY_VQ: VqConfig = {
   embedDim: CODE_LEVELS.length,
   codes: CODE_LEVELS.reduce<number>((a, b) => a * b, 1),
   latentChannels: 64,
   resolution: 64,
-  baseChannels: 32,
-  channelMultiplier: [1, 1, 2, 2],
-  resBlocks: 1,
+  baseChannels: 64,
+  channelMultiplier: [1, 1, 1, 1],
+  resBlocks: 0,
   midAttention: false,
 };
 
@@ -77,25 +87,66 @@ export function initVqgan(seed: number): Map<string, Tensor> {
 }
 
 /**
- * Loss of the VQGAN and its gradients: absolute and squared error of the picture, and the features' distance from
- * their codes. Gradients pass the quantisation as if it were not there.
+ * Loss of the VQGAN and its gradients: absolute and squared error of the picture, weighted towards what stands out from the
+ * background, and the features' distance from their codes. Gradients pass the quantisation as if it were not there. A few
+ * codes are exchanged at random and their places left out of the loss, so that a wrong code spoils its own place alone. With pairs
+ * of pictures their features are also drawn together where the pictures are the same.
  */
 export const vqganGradients: (
   names: readonly string[],
   params: readonly Tensor[],
   images: Tensor,
+  seed: Tensor,
+  inPairs: boolean,
 ) => { value: Tensor; grads: Tensor[] } = compile(
-  (names: readonly string[], params: readonly Tensor[], images: Tensor) =>
+  (names: readonly string[], params: readonly Tensor[], images: Tensor, seed: Tensor, inPairs: boolean) =>
     valueAndGradients((weights) => {
       const vq: Vqgan = { config: TINY_VQ, weights: Object.fromEntries(names.map((name, i) => [name, weights[i]!])) };
       const features = encodeFeatures(vq, images); // [B, g, g, E]
-      const offset = quantisationOffset(features);
-      const pictures = decodeVectors(vq, tf.add(features, offset));
-      const error = tf.sub(pictures, images);
-      const commitment = tf.mean(tf.square(tf.sub(features, stopped(tf.add(features, offset)))));
-      return tf.add(tf.add(tf.mean(tf.abs(error)), tf.mul(2, tf.mean(tf.square(error)))), tf.mul(0.25, commitment)) as Tensor;
+      const { codes, isExchanged } = exchangeSome(tf.add(features, quantisationOffset(features)), seed);
+      const error = tf.sub(decodeVectors(vq, codes), images); // [B, h, w, 3]
+      const contrast = tf.mean(tf.abs(tf.sub(images, tf.mean(images, [1, 2], true))), 3, true); // [B, h, w, 1]
+      const kept = enlarge(tf.sub(1, isExchanged), images.shape[1]! / features.shape[1]!); // [B, h, w, 1]
+      const weight = tf.mul(tf.add(tf.mul(contrast, 3), 0.5), kept);
+      const commitment = tf.mean(tf.square(tf.sub(features, stopped(tf.add(features, quantisationOffset(features))))));
+      const picture = tf.mean(tf.mul(weight, tf.add(tf.abs(error), tf.mul(2, tf.square(error)))));
+      const loss = tf.add(picture, tf.mul(0.25, commitment)) as Tensor;
+      return inPairs ? tf.add(loss, tf.mul(LOCALITY, unequalFeatures(images, features))) as Tensor : loss;
     }, params),
 );
+
+const LOCALITY = 4; // weight of the features' difference where pictures are the same
+
+/**
+ * How much features differ at places where two pictures are the same: what happens elsewhere in a picture should leave a
+ * token alone. Pictures come in pairs. images: [2N, h, w, 3], features: [2N, g, g, E] → a scalar
+ */
+function unequalFeatures(images: Tensor, features: Tensor): Tensor {
+  const [count, side] = features.shape as [number, number];
+  const patch = images.shape[1]! / side;
+  const apart = (t: Tensor) => tf.sub(...tf.unstack(tf.reshape(t, [count / 2, 2, -1]), 1) as [Tensor, Tensor]); // [N, rest]
+  const pixels = tf.mean(tf.reshape(tf.abs(apart(images)), [count / 2 * side, patch, images.shape[2]! * 3]), 1); // rows of a place
+  const places = tf.mean(tf.reshape(pixels, [count / 2 * side * side, patch * 3]), 1, true); // [N·g·g, 1]
+  const isSame = tf.cast(tf.less(places, 1e-4), "float32");
+  return tf.mean(tf.mul(isSame, tf.square(tf.reshape(apart(features), [count / 2 * side * side, -1])))) as Tensor;
+}
+
+const EXCHANGED = 0.04; // share of the codes
+
+/** Code vectors of which some are exchanged for random ones. [B, g, g, E] → the same, and [B, g, g, 1] with 1 at exchanged */
+function exchangeSome(codes: Tensor, seed: Tensor): { codes: Tensor; isExchanged: Tensor } {
+  const [batch, height, width, dim] = codes.shape as [number, number, number, number];
+  const chance = uniform([batch, height, width, dim + 1], seed);
+  const isExchanged = tf.cast(tf.less(tf.slice(chance, [0, 0, 0, dim], [-1, -1, -1, 1]), EXCHANGED), "float32");
+  const random = tf.sub(tf.mul(tf.slice(chance, [0, 0, 0, 0], [-1, -1, -1, dim]), 2), 1);
+  const others = tf.add(random, quantisationOffset(random));
+  return { codes: tf.add(tf.mul(codes, tf.sub(1, isExchanged)), tf.mul(others, isExchanged)), isExchanged };
+}
+
+/** Repeats every place `times` × `times`. [B, g, g, 1] → [B, h, w, 1] */
+function enlarge(x: Tensor, times: number): Tensor {
+  return times === 1 ? x : enlarge(upsample2(x), times / 2);
+}
 
 /** First weights of the transformer, by name: normal with deviation 0.02, output projections less. */
 export function initTransformer(config: ChameleonConfig, seed: number): Map<string, Tensor> {
@@ -114,6 +165,45 @@ export interface DocumentBatch {
   readonly labels: Tensor;
   /** Weights of the labels; 0 at padding, [B, T]. */
   readonly weights: Tensor;
+}
+
+/**
+ * A batch of documents, padded on the right: causal attention never looks there.
+ *
+ * @param random the stream to draw from
+ * @param pool scenes
+ * @param vocabulary the tiny vocabulary
+ * @param count documents
+ * @param progress share of the training that is done
+ */
+export function documentBatch(
+  random: Random,
+  pool: ScenePool,
+  vocabulary: Vocabulary,
+  count: number,
+  progress: number,
+): TrainingBatch<DocumentBatch> {
+  const documents = randomDocuments(random, pool, count, progress, vocabulary);
+  const longest = Math.max(...documents.map(({ ids }) => ids.length)) - 1;
+  const length = Math.ceil(longest / 32) * 32; // few lengths, so that few shapes are compiled
+  const tokens = new Int32Array(count * length).fill(vocabulary.pad);
+  const labels = new Int32Array(count * length);
+  const weights = new Float32Array(count * length);
+  documents.forEach(({ ids, weights: costs }, row) => {
+    tokens.set(ids.slice(0, -1), row * length);
+    labels.set(ids.slice(1), row * length);
+    weights.set(costs.slice(1), row * length);
+  });
+  const shape: [number, number] = [count, length];
+  return {
+    tensors: {
+      tokens: tf.tensor2d(tokens, shape, "int32"),
+      labels: tf.tensor2d(labels, shape, "int32"),
+      weights: tf.tensor2d(weights, shape),
+    },
+    size: documents.reduce((sum, { ids }) => sum + ids.length, 0),
+    samples: [],
+  };
 }
 
 /** Loss of the transformer on documents, and its gradients; products run in `precision` on float32 weights. */

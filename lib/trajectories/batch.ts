@@ -1,21 +1,21 @@
 /**
- * Batches of the world model's sequences. Which trajectories a batch holds depends on the seed and its number alone.
+ * Batches of both models' sequences. Which trajectories a batch holds depends on the seed and its number alone.
  *
  * @module
  */
 import { permutation, randomStream, type Tensor, tf } from "../tensor/mod.ts";
-import { padBatch, type Sequence, type Vocabulary, worldSequence } from "../tokens/mod.ts";
+import { dynamicsSequence, padBatch, type Sequence, type Vocabulary, worldSequence } from "../tokens/mod.ts";
 import type { EncodedTrajectory } from "./encode.ts";
 
-/** A batch for the world model. */
-export interface WorldBatch {
+/** A batch of sequences whose completions are learnt. */
+export interface CompletionBatch {
   /** Ids, padded on the left, [B, T]. */
   readonly tokens: Tensor;
   /** 0 at tokens, −1e9 at padding, [B, 1, 1, T]. */
   readonly padding: Tensor;
-  /** Image codes that the last N positions must give, [B, N]. */
+  /** What the last N positions must give, counted from the first row of the output matrix in use, [B, N]; less than 0: nothing. */
   readonly labels: Tensor;
-  /** Loss weights of those, [B, N]. */
+  /** Loss weights of those; the loss is the mean over [B, N]. */
   readonly weights: Tensor;
 }
 
@@ -71,30 +71,73 @@ export function batchItems<T>(items: readonly T[], seed: number, size: number, n
   });
 }
 
-/** Lays trajectories in a batch of `positions` or more. */
+/** A batch and how many tokens are in it. */
+export interface SizedBatch {
+  /** The tensors. */
+  readonly tensors: CompletionBatch;
+  /** Tokens, padding not counted. */
+  readonly size: number;
+}
+
+/** How sequences are laid in a batch. */
+export interface BatchShape {
+  /** Positions that the model has. */
+  readonly limit: number;
+  /** Lengths are rounded up to a multiple of this. */
+  readonly multiple: number;
+}
+
+/** A batch for the world model: labels are image codes, weighted by recognition. */
 export function worldBatch(
   items: readonly EncodedTrajectory[],
   vocabulary: Vocabulary,
   options: WeightOptions,
-  limit: number,
-  multiple: number,
-): { tensors: WorldBatch; size: number } {
-  const sequences = items.map(({ source, target, trajectory }) => worldSequence(vocabulary, source, trajectory.action, target));
-  const batch = padBatch(sequences, vocabulary.pad, limit, multiple);
-  const count = items.length;
-  const weights = new Float32Array(count * batch.completions);
-  items.forEach(({ distances }, i) => weights.set(recognitionWeights(distances, options), i * batch.completions));
-  const tensors = {
-    tokens: tf.tensor2d(batch.tokens, [count, batch.positions], "int32"),
-    padding: tf.tensor4d(batch.isToken.map((is) => is ? 0 : -1e9), [count, 1, 1, batch.positions]),
-    labels: tf.tensor2d(batch.labels.map((id) => id - vocabulary.firstImage), [count, batch.completions], "int32"),
-    weights: tf.tensor2d(weights, [count, batch.completions]),
-  };
-  return { tensors, size: batch.isToken.reduce((a, b) => a + b, 0) };
+  shape: BatchShape,
+): SizedBatch {
+  const sequences = items.map((item) => worldSequenceOf(item, vocabulary));
+  const weights = items.map(({ distances }) => recognitionWeights(distances, options));
+  return completionBatch(sequences, vocabulary, shape, vocabulary.firstImage, weights);
+}
+
+/** A batch for the dynamics model: labels are ids of the action; every token of the batch weighs the same. */
+export function dynamicsBatch(items: readonly EncodedTrajectory[], vocabulary: Vocabulary, shape: BatchShape): SizedBatch {
+  const sequences = items.map((item) => dynamicsSequenceOf(item, vocabulary));
+  const lengths = sequences.map(({ completion }) => completion.length);
+  const weight = Math.max(...lengths) * lengths.length / lengths.reduce((a, b) => a + b, 0); // the mean runs over padding too
+  return completionBatch(sequences, vocabulary, shape, 0, lengths.map((length) => new Float32Array(length).fill(weight)));
+}
+
+/** A trajectory as the world model's sequence. */
+export function worldSequenceOf({ source, target, trajectory }: EncodedTrajectory, vocabulary: Vocabulary): Sequence {
+  return worldSequence(vocabulary, source, trajectory.action, target);
+}
+
+/** A trajectory as the dynamics model's sequence. */
+export function dynamicsSequenceOf({ source, target, trajectory }: EncodedTrajectory, vocabulary: Vocabulary): Sequence {
+  return dynamicsSequence(vocabulary, source, target, trajectory.action);
 }
 
 /** Positions of the longest sequence. */
-export function longestSequence(items: readonly EncodedTrajectory[], vocabulary: Vocabulary): number {
-  const length = ({ prompt, completion }: Sequence) => prompt.length + completion.length - 1;
-  return Math.max(...items.map((item) => length(worldSequence(vocabulary, item.source, item.trajectory.action, item.target))));
+export function longestSequence(sequences: readonly Sequence[]): number {
+  return Math.max(...sequences.map(({ prompt, completion }) => prompt.length + completion.length - 1));
+}
+
+function completionBatch(
+  sequences: readonly Sequence[],
+  vocabulary: Vocabulary,
+  { limit, multiple }: BatchShape,
+  firstLabel: number,
+  weights: readonly Float32Array[],
+): SizedBatch {
+  const { tokens, isToken, labels, positions, completions } = padBatch(sequences, vocabulary.pad, limit, multiple);
+  const count = sequences.length;
+  const laid = new Float32Array(count * completions);
+  weights.forEach((row, i) => laid.set(row, (i + 1) * completions - row.length));
+  const tensors = {
+    tokens: tf.tensor2d(tokens, [count, positions], "int32"),
+    padding: tf.tensor4d(isToken.map((is) => is ? 0 : -1e9), [count, 1, 1, positions]),
+    labels: tf.tensor2d(labels.map((id) => id - firstLabel), [count, completions], "int32"),
+    weights: tf.tensor2d(laid, [count, completions]),
+  };
+  return { tensors, size: isToken.reduce((a, b) => a + b, 0) };
 }

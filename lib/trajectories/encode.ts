@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { exists, writeFile } from "../files.ts";
 import { encodeFeatures, nearestCodes, type Vqgan } from "../model/mod.ts";
 import { bytesOfTensor, type Tensor, tf, tidy, valuesOf } from "../tensor/mod.ts";
-import { imagesToTensor, squareCrop } from "../tokens/mod.ts";
+import { imagesToTensor, type RgbImage, squareCrop } from "../tokens/mod.ts";
 import type { Problem } from "./aurora.ts";
 import type { Observation, Trajectory } from "./trajectory.ts";
 
@@ -101,6 +101,18 @@ async function prepare(trajectory: Trajectory, folder: string, vqgan: Vqgan): Pr
   } catch (error) {
     return { id: trajectory.id, reason: (error as Error).message };
   }
+}
+
+/** Image codes of pictures that have the VQGAN's size, some at a time. */
+export function encodePictures(vqgan: Vqgan, pictures: readonly RgbImage[]): number[][] {
+  const encoded: number[][] = [];
+  for (let i = 0; i < pictures.length; i += 4 * BATCH) {
+    const codes = tidy(() => nearestCodes(vqgan, encodeFeatures(vqgan, imagesToTensor(pictures.slice(i, i + 4 * BATCH)))));
+    const [values, each] = [Array.from(valuesOf(codes)), codes.shape[1]!];
+    for (let start = 0; start < values.length; start += each) encoded.push(values.slice(start, start + each));
+    codes.dispose();
+  }
+  return encoded;
 }
 
 async function loadPair({ source, target }: Trajectory, { config }: Vqgan): Promise<[Float32Array, Float32Array]> {

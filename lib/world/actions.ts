@@ -1,80 +1,180 @@
 /**
- * Actions of the tiny world: functions on scenes, and how they are said.
+ * Actions of the tiny world: what they mean, as data, and what they do to scenes.
  *
  * @module
  */
 import { permutation, pick, type Random } from "../tensor/mod.ts";
-import { type Colour, COLOURS, isFree, nameOf, randomObject, sameKind, type Scene, type WorldObject } from "./scene.ts";
+import type { Difficulty, Family } from "./difficulty.ts";
+import {
+  type Colour,
+  GRID,
+  isCalled,
+  isFree,
+  type Name,
+  randomObject,
+  type Scene,
+  type Shape,
+  type Size,
+  type WorldObject,
+} from "./scene.ts";
 
-/** Kinds of actions. */
-export const ACTIONS = ["move", "recolour", "remove", "add"] as const;
+/** Directions, as steps of rows and columns. */
+export const DIRECTIONS = { up: [-1, 0], down: [1, 0], left: [0, -1], right: [0, 1] } as const;
+/** A direction's name. */
+export type Direction = keyof typeof DIRECTIONS;
+
+/** What an action means. */
+export type Action =
+  | { readonly kind: "recolour"; readonly object: Name; readonly colour: Colour }
+  | { readonly kind: "remove"; readonly object: Name }
+  | { readonly kind: "add"; readonly object: Name; readonly row: number; readonly column: number }
+  | { readonly kind: "replace"; readonly object: Name; readonly shape: Shape }
+  | { readonly kind: "resize"; readonly object: Name; readonly size: Size }
+  | { readonly kind: "walk"; readonly direction: Direction }
+  | { readonly kind: "raise" }
+  | { readonly kind: "lower" }
+  | { readonly kind: "push" | "roll"; readonly object: Name; readonly direction: Direction }
+  | { readonly kind: "turn"; readonly object: Name }
+  | { readonly kind: "swap"; readonly object: Name; readonly other: Name }
+  | { readonly kind: "beside"; readonly object: Name; readonly direction: Direction; readonly other: Name }
+  | { readonly kind: "fall"; readonly object: Name };
 /** A kind of action. */
-export type ActionKind = typeof ACTIONS[number];
+export type ActionKind = Action["kind"];
 
-/** What an action did: the sentence and the scene after it. */
-export interface Transition {
-  /** The kind of action. */
-  readonly kind: ActionKind;
-  /** The action, said in English. */
-  readonly action: string;
-  /** The scene after it. */
-  readonly target: Scene;
-}
-
-const DIRECTIONS = { up: [-1, 0], down: [1, 0], left: [0, -1], right: [0, 1] } as const;
-
-/** A random action that the scene allows, done. */
-export function randomTransition(random: Random, scene: Scene, kinds: readonly ActionKind[] = ACTIONS): Transition {
-  for (const i of permutation(random, kinds.length)) {
-    const transition = TRY[kinds[i]!](random, scene);
-    if (transition) return transition;
+/**
+ * Does an action.
+ *
+ * @param scene the scene before
+ * @param action what is done
+ * @returns the scene after, or undefined where the action cannot be done or changes nothing
+ */
+export function applyAction(scene: Scene, action: Action): Scene | undefined {
+  const person = scene.objects.find(({ shape }) => shape === "person");
+  if (action.kind === "walk") return person && moved(scene, person, ...stepped(person, action.direction));
+  if (action.kind === "raise" || action.kind === "lower") {
+    const turn = action.kind === "raise" ? 1 : 0;
+    return person && person.turn !== turn ? replaced(scene, person, { ...person, turn }) : undefined;
   }
-  throw new RangeError(`Cannot find an action among ${kinds.join(", ")} that a scene of ${scene.objects.length} objects allows`);
+  if (action.kind === "add") return added(scene, action.object, action.row, action.column);
+  const object = scene.objects.find((other) => isCalled(other, action.object));
+  return object && applyTo(scene, object, action);
 }
 
-const TRY: Readonly<Record<ActionKind, (random: Random, scene: Scene) => Transition | undefined>> = {
-  move(random, scene) {
-    const object = pick(random, scene.objects);
-    const free = (Object.keys(DIRECTIONS) as (keyof typeof DIRECTIONS)[]).filter((direction) => {
-      const [down, right] = DIRECTIONS[direction];
-      return isFree(scene, object.row + down, object.column + right);
-    });
-    if (free.length === 0) return;
-    const direction = pick(random, free);
-    const [down, right] = DIRECTIONS[direction];
-    const moved = { ...object, row: object.row + down, column: object.column + right };
-    const action = say(random, [`move the ${nameOf(object)} ${direction}`, `push the ${nameOf(object)} ${direction}`]);
-    return { kind: "move", action, target: replaced(scene, object, moved) };
-  },
-  recolour(random, scene) {
-    const object = pick(random, scene.objects);
-    const free = (Object.keys(COLOURS) as Colour[])
-      .filter((colour) => colour !== object.colour && !scene.objects.some((other) => sameKind({ ...object, colour }, other)));
-    const colour = pick(random, free);
-    const action = say(random, [`make the ${nameOf(object)} ${colour}`, `paint the ${nameOf(object)} ${colour}`]);
-    return { kind: "recolour", action, target: replaced(scene, object, { ...object, colour }) };
-  },
-  remove(random, scene) {
-    if (scene.objects.length < 2) return;
-    const object = pick(random, scene.objects);
-    const action = say(random, [`remove the ${nameOf(object)}`, `take away the ${nameOf(object)}`]);
-    return { kind: "remove", action, target: { ...scene, objects: scene.objects.filter((other) => other !== object) } };
-  },
-  add(random, scene) {
-    const beside = pick(random, scene.objects);
-    const direction = pick(random, ["left", "right"] as const);
-    const column = beside.column + DIRECTIONS[direction][1];
-    const object = randomObject(random, beside.row, column);
-    if (!isFree(scene, beside.row, column) || scene.objects.some((other) => sameKind(object, other))) return;
-    const place = `${direction} of the ${nameOf(beside)}`;
-    const what = `${object.size} ${nameOf(object)}`;
-    const action = say(random, [`add a ${what} ${place}`, `put a ${what} ${place}`]);
-    return { kind: "add", action, target: { ...scene, objects: [...scene.objects, object] } };
-  },
-};
+type ActionOnObject = Exclude<Action, { readonly kind: "walk" | "raise" | "lower" | "add" }>;
 
-function say(random: Random, sentences: readonly string[]): string {
-  return pick(random, sentences);
+function applyTo(scene: Scene, object: WorldObject, action: ActionOnObject): Scene | undefined {
+  const other = "other" in action ? scene.objects.find((one) => isCalled(one, action.other)) : undefined;
+  switch (action.kind) {
+    case "recolour":
+      return changed(scene, object, { ...object, colour: action.colour });
+    case "replace":
+      return changed(scene, object, { ...object, shape: action.shape, turn: 0 });
+    case "resize":
+      return object.size === action.size ? undefined : replaced(scene, object, { ...object, size: action.size });
+    case "remove":
+      return { ...scene, objects: scene.objects.filter((one) => one !== object) };
+    case "turn":
+      return object.shape === "triangle" ? replaced(scene, object, { ...object, turn: (object.turn + 1) % 4 }) : undefined;
+    case "push":
+      return moved(scene, object, ...stepped(object, action.direction));
+    case "fall":
+      return moved(scene, object, ...lastFree(scene, object, "down"));
+    case "roll":
+      return moved(scene, object, ...lastFree(scene, object, action.direction));
+    case "beside":
+      return other && other !== object ? moved(scene, object, ...stepped(other, action.direction)) : undefined;
+    case "swap":
+      return other && other !== object ? swapped(scene, object, other) : undefined;
+  }
+}
+
+/** A random action of a family that a scene allows; undefined when it allows none. */
+export function randomAction(random: Random, scene: Scene, world: Difficulty, family: Family): Action | undefined {
+  const kinds = world.actions[family];
+  for (const i of permutation(random, kinds.length)) {
+    const possible = actionsOf(random, scene, world, kinds[i]!).filter((action) => applyAction(scene, action));
+    if (possible.length > 0) return pick(random, possible);
+  }
+}
+
+/** Actions of a kind that are worth trying on a scene. */
+function actionsOf(random: Random, scene: Scene, world: Difficulty, kind: ActionKind): Action[] {
+  const things = scene.objects.filter(({ shape }) => shape !== "person");
+  const object = things.length > 0 ? called(pick(random, things)) : undefined;
+  const directions = Object.keys(DIRECTIONS) as Direction[];
+  if (kind === "walk") return (["left", "right"] as const).map((direction) => ({ kind, direction }));
+  if (kind === "raise" || kind === "lower") return [{ kind }];
+  if (kind === "add") return [randomAddition(random, scene, world)];
+  if (!object) return [];
+  switch (kind) {
+    case "remove": // a scene never becomes empty
+      return scene.objects.length > 1 ? [{ kind, object }] : [];
+    case "recolour":
+      return world.colours.map((colour) => ({ kind, object, colour }));
+    case "replace":
+      return world.shapes.map((shape) => ({ kind, object, shape }));
+    case "resize":
+      return world.sizes.map((size) => ({ kind, object, size }));
+    case "push":
+      return directions.map((direction) => ({ kind, object, direction }));
+    case "roll":
+      return (["left", "right"] as const).map((direction) => ({ kind, object, direction }));
+    case "swap":
+      return things.map((other) => ({ kind, object, other: called(other) }));
+    case "beside":
+      return things.flatMap((other) => directions.map((direction) => ({ kind, object, direction, other: called(other) })));
+    default:
+      return [{ kind, object }];
+  }
+}
+
+function randomAddition(random: Random, scene: Scene, world: Difficulty): Action {
+  const free = Array.from({ length: GRID * GRID }, (_, i) => [Math.floor(i / GRID), i % GRID] as const).filter((at) =>
+    isFree(scene, ...at)
+  );
+  const [row, column] = pick(random, free);
+  return { kind: "add", object: called(randomObject(random, world, pick(random, world.shapes), row, column)), row, column };
+}
+
+/** Adds an object; where the world has jitter or sizes, an added one is large and stands in the middle of its place. */
+function added(scene: Scene, { colour, shape }: Name, row: number, column: number): Scene | undefined {
+  const object: WorldObject = { colour, shape, size: "large", turn: 0, row, column, offset: [0, 0] };
+  if (shape === "person" || !isFree(scene, row, column) || scene.objects.some((other) => isCalled(other, object))) return;
+  return { ...scene, objects: [...scene.objects, object] };
+}
+
+/** The object's name and nothing else of it. */
+function called({ colour, shape }: Name): Name {
+  return { colour, shape };
+}
+
+function stepped({ row, column }: WorldObject, direction: Direction): [row: number, column: number] {
+  const [down, right] = DIRECTIONS[direction];
+  return [row + down, column + right];
+}
+
+/** The last free place on the way. */
+function lastFree(scene: Scene, object: WorldObject, direction: Direction): [row: number, column: number] {
+  let last = object;
+  for (let next = stepped(last, direction); isFree(scene, ...next); next = stepped(last, direction)) {
+    last = { ...object, row: next[0], column: next[1] };
+  }
+  return [last.row, last.column];
+}
+
+/** The object in the middle of another place, if that is free. */
+function moved(scene: Scene, object: WorldObject, row: number, column: number): Scene | undefined {
+  return isFree(scene, row, column) ? replaced(scene, object, { ...object, row, column, offset: [0, 0] }) : undefined;
+}
+
+function swapped(scene: Scene, a: WorldObject, b: WorldObject): Scene {
+  const [atA, atB] = [a, b].map(({ row, column, offset }) => ({ row, column, offset })) as [object, object];
+  return { ...scene, objects: scene.objects.map((one) => one === a ? { ...a, ...atB } : one === b ? { ...b, ...atA } : one) };
+}
+
+/** The object with another look, if no other object looks so already. */
+function changed(scene: Scene, object: WorldObject, by: WorldObject): Scene | undefined {
+  return object.shape === "person" || scene.objects.some((other) => isCalled(other, by)) ? undefined : replaced(scene, object, by);
 }
 
 function replaced(scene: Scene, object: WorldObject, by: WorldObject): Scene {

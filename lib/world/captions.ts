@@ -4,39 +4,58 @@
  * @module
  */
 import { permutation, pick, type Random } from "../tensor/mod.ts";
-import { nameOf, type Scene, type WorldObject } from "./scene.ts";
+import type { Direction } from "./actions.ts";
+import { PHRASINGS, placeName, RELATIONS } from "./phrases.ts";
+import { COLOURS, nameOf, type Scene, SHAPES, SIZES, type WorldObject } from "./scene.ts";
 
-const ROWS = ["top", "upper", "lower", "bottom"] as const;
-const COLUMNS = ["first", "second", "third", "fourth"] as const;
-
-/** Every object of a scene with size, name and place, row by row. */
-export function fullCaption({ background, objects }: Scene): string {
-  const ordered = [...objects].sort((a, b) => a.row - b.row || a.column - b.column);
-  return `${background}: ${ordered.map(describe).join(", ")}`;
-}
-
-/** One fact about a scene: an object's place, a relation of two, or how many there are. */
-export function shortCaption(random: Random, scene: Scene): string {
-  const order = permutation(random, scene.objects.length).map((i) => scene.objects[i]!);
-  const [first, second] = order;
-  if (!first) return `${scene.background}: nothing`;
-  if (second && random() < 0.3) return relation(first, second);
-  return pick(random, [describe(first), `${nameOf(first)} on ${scene.background}`, `${scene.objects.length} objects`]);
-}
-
-/** An object with size, name and place. */
+/** An object with its name and place: what a base must be able to say (gate 2). */
 export function describe(object: WorldObject): string {
-  return `${object.size} ${nameOf(object)} ${ROWS[object.row]} ${COLUMNS[object.column]}`;
+  const arms = object.shape === "person" ? object.turn === 1 ? " arms up" : " arms down" : "";
+  return `${object.colour} ${object.shape} ${placeName(object.row, object.column)}${arms}`;
+}
+
+/** Every object of a scene with name and place, row by row. */
+export function fullCaption({ objects }: Pick<Scene, "objects">): string {
+  if (objects.length === 0) return "nothing";
+  return [...objects].sort((a, b) => a.row - b.row || a.column - b.column).map(describe).join(", ");
+}
+
+/** One fact about a scene: an object, what is at a place, a relation of two, the background, or how many objects there are. */
+export function shortCaption(random: Random, scene: Scene): string {
+  const [first, second] = permutation(random, scene.objects.length).map((i) => scene.objects[i]!);
+  if (!first) return `nothing on ${scene.background.tone}`;
+  if (second && random() < 0.3) return relation(first, second);
+  return pick(random, [
+    describe(first),
+    describe(first),
+    `${placeName(first.row, first.column)} ${first.colour} ${first.shape}`,
+    `${first.colour} ${first.shape} on ${scene.background.tone}`,
+    `${scene.objects.length} objects`,
+  ]);
 }
 
 function relation(a: WorldObject, b: WorldObject): string {
-  if (a.column !== b.column) return `the ${nameOf(a)} is ${a.column < b.column ? "left" : "right"} of the ${nameOf(b)}`;
-  return `the ${nameOf(a)} is ${a.row < b.row ? "above" : "below"} the ${nameOf(b)}`;
+  const sideways: Direction = a.column < b.column ? "left" : "right";
+  const direction = a.column !== b.column ? sideways : a.row < b.row ? "up" : "down";
+  return `the ${nameOf(a)} is ${RELATIONS[direction]} the ${nameOf(b)}`;
 }
 
+/** What only one of two scenes has, or "nothing". */
+export function onlyIn(scene: Scene, other: Scene): string {
+  const said = new Set(other.objects.map(describe));
+  return fullCaption({ objects: scene.objects.filter((object) => !said.has(describe(object))) });
+}
+
+const OWN = "first second only both nothing on white grey brown black objects arms up down";
+const PROMPT = "What action leads from the first image to second";
+
 /** Words that the tiny tokenizer keeps whole: those of captions, actions, and the models' prompts. */
-export const WORDS: readonly string[] = (
-  "a above add and at away below black blue bottom brown circle colour diamond down first fourth from green grey image in " +
-  "is large left leads lower make move nothing object objects of on orange paint purple push put red remove right second " +
-  "small square take the third to top triangle up upper white yellow What What action leads first second"
-).split(" ");
+export const WORDS: readonly string[] = [
+  ...new Set([
+    ...`${OWN} ${PROMPT} top middle bottom left centre right above below of is now`.split(" "),
+    ...Object.values(PHRASINGS).flat().flatMap((phrasing) => phrasing.replaceAll(/\{\w+\}/g, "").split(/ +/)),
+    ...Object.keys(COLOURS),
+    ...SHAPES,
+    ...Object.keys(SIZES),
+  ]),
+].filter((word) => word !== "").sort();

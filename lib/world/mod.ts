@@ -5,8 +5,14 @@
  */
 export * from "./actions.ts";
 export * from "./captions.ts";
+export * from "./difficulty.ts";
 export * from "./documents.ts";
+export * from "./judge.ts";
+export * from "./phrases.ts";
+export * from "./read.ts";
 export * from "./render.ts";
 export * from "./scene.ts";
+export * from "./shapes.ts";
 export * from "./tokenizer.ts";
 export * from "./trajectories.ts";
+export * from "./videos.ts";

@@ -5,12 +5,13 @@
  */
 import sharp from "sharp";
 import { crop, type RgbImage } from "../tokens/mod.ts";
-import { BACKGROUNDS, COLOURS, GRID, type Scene, SIZES, type WorldObject } from "./scene.ts";
+import { COLOURS, middleOf, type Pattern, type Scene, SIDE, SIZES, TONES, type WorldObject } from "./scene.ts";
+import { partsOf, partsSvg } from "./shapes.ts";
 
-/** Pixels of a scene's side. */
-export const SIDE = 64;
 /** Version of the drawing: caches of drawn scenes carry it. */
-export const RENDERER = "world-1";
+export const RENDERER = "world-2";
+/** Colour of the floor. */
+export const FLOOR = "#586478";
 
 const SHEET = 16; // scenes a sheet: larger ones fall out of the cache and take longer a scene
 
@@ -18,40 +19,52 @@ const SHEET = 16; // scenes a sheet: larger ones fall out of the cache and take 
  * Draws scenes.
  *
  * @param scenes the scenes
- * @returns their images, 64 × 64
+ * @param side pixels along a side
+ * @returns their images, side × side
  */
-export async function renderScenes(scenes: readonly Scene[]): Promise<RgbImage[]> {
+export async function renderScenes(scenes: readonly Scene[], side = SIDE): Promise<RgbImage[]> {
   const images: RgbImage[] = [];
-  for (let i = 0; i < scenes.length; i += SHEET) images.push(...await renderSheet(scenes.slice(i, i + SHEET)));
+  for (let i = 0; i < scenes.length; i += SHEET) images.push(...await renderSheet(scenes.slice(i, i + SHEET), side));
   return images;
 }
 
-async function renderSheet(scenes: readonly Scene[]): Promise<RgbImage[]> {
-  const width = SIDE * scenes.length;
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${SIDE}">${
-    scenes.map((scene, i) => `<g transform="translate(${i * SIDE} 0)">${sceneSvg(scene)}</g>`).join("")
-  }</svg>`;
+async function renderSheet(scenes: readonly Scene[], side: number): Promise<RgbImage[]> {
+  const width = side * scenes.length;
+  const inner = scenes.map((scene, i) => `<svg x="${i * SIDE}" width="${SIDE}" height="${SIDE}">${sceneSvg(scene)}</svg>`).join("");
+  const view = `viewBox="0 0 ${SIDE * scenes.length} ${SIDE}"`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${side}" ${view}>${inner}</svg>`;
   const data = await sharp(new TextEncoder().encode(svg)).removeAlpha().raw().toBuffer();
-  const sheet = { width, height: SIDE, data: new Uint8Array(data) };
-  return scenes.map((_, i) => crop(sheet, i * SIDE, 0, SIDE, SIDE));
+  const sheet = { width, height: side, data: new Uint8Array(data) };
+  return scenes.map((_, i) => crop(sheet, i * side, 0, side, side));
 }
 
-function sceneSvg({ background, objects }: Scene): string {
-  return `<rect width="${SIDE}" height="${SIDE}" fill="${BACKGROUNDS[background]}"/>${objects.map(objectSvg).join("")}`;
+/** A scene as SVG of 64 × 64 units, without the element around it. */
+export function sceneSvg({ background, objects, camera }: Scene): string {
+  const base = `<rect width="${SIDE}" height="${SIDE}" fill="${TONES[background.tone]}"/>`;
+  return base + patternSvg(background.pattern, camera) + objects.map((object) => objectSvg(object, camera)).join("");
 }
 
-function objectSvg({ shape, colour, size, row, column }: WorldObject): string {
-  const cell = SIDE / GRID;
-  const [x, y, r] = [(column + 0.5) * cell, (row + 0.5) * cell, SIZES[size]];
-  const fill = `fill="${COLOURS[colour]}"`;
-  switch (shape) {
-    case "circle":
-      return `<circle cx="${x}" cy="${y}" r="${r}" ${fill}/>`;
-    case "square":
-      return `<rect x="${x - r}" y="${y - r}" width="${2 * r}" height="${2 * r}" ${fill}/>`;
-    case "triangle":
-      return `<path d="M${x} ${y - r}L${x + r} ${y + r}H${x - r}Z" ${fill}/>`;
-    case "diamond":
-      return `<path d="M${x} ${y - r}L${x + r} ${y}L${x} ${y + r}L${x - r} ${y}Z" ${fill}/>`;
+function patternSvg(pattern: Pattern, [right, down]: Scene["camera"]): string {
+  const tiles = (step: number, filled: (i: number, j: number) => boolean) => {
+    const cells = Array.from({ length: 2 * SIDE / step }, (_, i) => i);
+    return cells.flatMap((i) => cells.filter((j) => filled(i, j)).map((j) => [i * step - SIDE / 2 + right, j * step - SIDE / 2 + down]))
+      .map(([x, y]) => `<rect x="${x}" y="${y}" width="${step}" height="${step}" fill="#808080" fill-opacity="0.25"/>`).join("");
+  };
+  switch (pattern) {
+    case "plain":
+      return "";
+    case "floor":
+      return `<rect y="${SIDE - 8 + down}" width="${SIDE}" height="16" fill="${FLOOR}"/>`;
+    case "stripes":
+      return tiles(8, (_, j) => j % 2 === 0);
+    case "checks":
+      return tiles(8, (i, j) => (i + j) % 2 === 0);
   }
+}
+
+function objectSvg(object: WorldObject, camera: Scene["camera"]): string {
+  const [x, y] = middleOf(object, camera);
+  const { shape, turn, size, colour } = object;
+  const parts = partsSvg(partsOf(shape, turn));
+  return `<g transform="translate(${x} ${y}) scale(${SIZES[size] / 8})" fill="${COLOURS[colour]}">${parts}</g>`;
 }

@@ -1,27 +1,34 @@
 /**
- * Scenes of the tiny world, as data: objects in the cells of a grid on a plain background.
+ * Scenes of the tiny world, as data: objects in the places of a 3 × 3 lattice on a background.
  *
  * @module
  */
 import { permutation, pick, type Random, randomInt } from "../tensor/mod.ts";
+import type { Difficulty } from "./difficulty.ts";
 
 /** What an object can look like. */
-export const SHAPES = ["circle", "square", "triangle", "diamond"] as const;
+export const SHAPES = ["circle", "square", "triangle", "diamond", "cross", "person"] as const;
 /** Colours of objects, as they are called and drawn. */
 export const COLOURS = {
-  red: "#e02020",
-  green: "#18a038",
-  blue: "#2050e0",
-  yellow: "#f0c800",
-  purple: "#9030c0",
-  orange: "#f07818",
+  red: "#d82020",
+  green: "#18a030",
+  blue: "#2048e0",
+  yellow: "#f0d000",
+  purple: "#a030c8",
+  cyan: "#20c8d8",
 } as const;
-/** Sizes, as radii in pixels of a 64-pixel image. */
-export const SIZES = { small: 5, large: 7.5 } as const;
-/** Backgrounds, as they are called and drawn. */
-export const BACKGROUNDS = { white: "#f4f4f4", grey: "#b8b8b8", brown: "#8a7462", black: "#303030" } as const;
-/** Cells along a side: each is 16 pixels, two image tokens of the tiny model. */
-export const GRID = 4;
+/** Sizes, as half widths in pixels of a 64-pixel image. */
+export const SIZES = { small: 6, large: 8 } as const;
+/** Tones of backgrounds, as they are called and drawn. */
+export const TONES = { white: "#f0f0f0", grey: "#b0b0b0", brown: "#8a7462", black: "#303030" } as const;
+/** Patterns of backgrounds. The floor is where physics happens; stripes and checks are for the `hard` world. */
+export const PATTERNS = ["plain", "floor", "stripes", "checks"] as const;
+/** Places along a side. */
+export const GRID = 3;
+/** Pixels of a scene's side. */
+export const SIDE = 64;
+/** Pixels from place to place: an object of 16 pixels covers 2 × 2 image tokens of 8, with a column of tokens between. */
+export const PITCH = 24;
 
 /** A shape's name. */
 export type Shape = typeof SHAPES[number];
@@ -29,74 +36,118 @@ export type Shape = typeof SHAPES[number];
 export type Colour = keyof typeof COLOURS;
 /** A size's name. */
 export type Size = keyof typeof SIZES;
-/** A background's name. */
-export type Background = keyof typeof BACKGROUNDS;
+/** A tone's name. */
+export type Tone = keyof typeof TONES;
+/** A pattern's name. */
+export type Pattern = typeof PATTERNS[number];
 
-/** An object. */
-export interface WorldObject {
-  /** Its shape. */
-  readonly shape: Shape;
+/** What an object is called by. */
+export interface Name {
   /** Its colour. */
   readonly colour: Colour;
+  /** Its shape. */
+  readonly shape: Shape;
+}
+
+/** An object. */
+export interface WorldObject extends Name {
   /** Its size. */
   readonly size: Size;
+  /** Quarter turns clockwise; a person with 1 has the arms up. */
+  readonly turn: number;
   /** Its row, 0 at the top. */
   readonly row: number;
   /** Its column, 0 at the left. */
   readonly column: number;
+  /** Pixels to the right and down from the place's middle; 0 where the world has no jitter. */
+  readonly offset: readonly [number, number];
 }
 
-/** A scene. No two objects share a cell, or both shape and colour. */
+/** A scene. No two objects share a place, or both shape and colour; there is one person at most. */
 export interface Scene {
   /** What is behind the objects. */
-  readonly background: Background;
-  /** The objects. */
+  readonly background: { readonly tone: Tone; readonly pattern: Pattern };
+  /** The objects; later ones are drawn over earlier ones. */
   readonly objects: readonly WorldObject[];
+  /** Pixels by which the camera is shifted to the right and down. */
+  readonly camera: readonly [number, number];
 }
 
-/** A random object in a cell. */
-export function randomObject(random: Random, row: number, column: number): WorldObject {
-  return {
-    shape: pick(random, SHAPES),
-    colour: pick(random, Object.keys(COLOURS) as Colour[]),
-    size: pick(random, Object.keys(SIZES) as Size[]),
-    row,
-    column,
-  };
+/** What a random scene must be. */
+export interface SceneWish {
+  /** Whether there must be a floor; by default by chance. */
+  readonly floor?: boolean;
+  /** Whether there must be a person; by default by chance. */
+  readonly person?: boolean;
+  /** Fewest objects. */
+  readonly least?: number;
+  /** Most objects, distractors not counted. */
+  readonly most?: number;
 }
 
 /**
  * A random scene.
  *
  * @param random the stream to draw from
- * @param least fewest objects
- * @param most most objects
- * @returns a scene with so many objects
+ * @param world the dial
+ * @param wish what it must be
+ * @throws RangeError when the world cannot hold so many objects
  */
-export function randomScene(random: Random, least = 1, most = 3): Scene {
-  const count = least + randomInt(random, most - least + 1);
-  const cells = permutation(random, GRID * GRID);
+export function randomScene(random: Random, world: Difficulty, wish: SceneWish = {}): Scene {
+  const { least = world.objects[0], most = world.objects[1], person = random() < 0.25, floor = random() < 0.25 } = wish;
+  if (!(least >= 0 && least <= most && most + world.distractors <= GRID * GRID)) {
+    throw new RangeError(
+      `Cannot make a scene of ${least} to ${most} objects and ${world.distractors} distractors: it has ${GRID * GRID} places`,
+    );
+  }
+  const count = least + randomInt(random, most - least + 1) + randomInt(random, world.distractors + 1);
+  const places = permutation(random, GRID * GRID);
   const objects: WorldObject[] = [];
   while (objects.length < count) {
-    const cell = cells[objects.length]!;
-    const object = randomObject(random, Math.floor(cell / GRID), cell % GRID);
-    if (!objects.some((other) => sameKind(object, other))) objects.push(object);
+    const place = places[objects.length]!;
+    const shape = person && objects.length === 0 ? "person" : pick(random, world.shapes);
+    const object = randomObject(random, world, shape, Math.floor(place / GRID), place % GRID);
+    if (!objects.some((other) => isCalled(other, object))) objects.push(object);
   }
-  return { background: pick(random, Object.keys(BACKGROUNDS) as Background[]), objects };
+  const pattern = floor ? "floor" : pick(random, world.patterns);
+  const shift = () => randomInt(random, 2 * world.cameraShift + 1) - world.cameraShift;
+  return { background: { tone: pick(random, world.tones), pattern }, objects, camera: [shift(), shift()] };
 }
 
-/** Whether two objects are called the same. */
-export function sameKind(a: WorldObject, b: WorldObject): boolean {
-  return a.shape === b.shape && a.colour === b.colour;
+/** A random object of a shape in a place. */
+export function randomObject(random: Random, world: Difficulty, shape: Shape, row: number, column: number): WorldObject {
+  const jitter = (place: number) => { // inwards at the edges
+    const offset = randomInt(random, 2 * world.jitter + 1) - world.jitter;
+    return place === 0 ? Math.abs(offset) : place === GRID - 1 ? -Math.abs(offset) : offset;
+  };
+  return {
+    shape,
+    colour: pick(random, world.colours),
+    size: shape === "person" ? "large" : pick(random, world.sizes),
+    turn: shape === "person" ? randomInt(random, 2) : shape === "triangle" ? pick(random, world.turns) : 0,
+    row,
+    column,
+    offset: [jitter(column), jitter(row)],
+  };
 }
 
-/** Whether a cell is in the grid and free. */
+/** Whether an object is called so; there is one person at most, whatever its colour. */
+export function isCalled(object: Name, { colour, shape }: Name): boolean {
+  return object.shape === shape && (shape === "person" || object.colour === colour);
+}
+
+/** Whether a place is in the lattice and free. */
 export function isFree({ objects }: Scene, row: number, column: number): boolean {
   const inside = row >= 0 && row < GRID && column >= 0 && column < GRID;
   return inside && !objects.some((object) => object.row === row && object.column === column);
 }
 
+/** Middle of an object in pixels of a 64-pixel image, the camera's shift included. */
+export function middleOf({ row, column, offset }: WorldObject, [right, down]: Scene["camera"]): [x: number, y: number] {
+  return [PITCH * column + PITCH / 3 + offset[0] + right, PITCH * row + PITCH / 3 + offset[1] + down];
+}
+
 /** How an object is called. */
-export function nameOf({ colour, shape }: Pick<WorldObject, "colour" | "shape">): string {
-  return `${colour} ${shape}`;
+export function nameOf({ colour, shape }: Name): string {
+  return shape === "person" ? "person" : `${colour} ${shape}`;
 }

@@ -16,7 +16,7 @@ import {
 } from "../../lib/model/mod.ts";
 import { causalAttention, dispose, type Tensor, tf, tidy } from "../../lib/tensor/mod.ts";
 import { type Kernel, resize } from "../../lib/tokens/mod.ts";
-import { worldGradients } from "../../lib/train/world_model.ts";
+import { completionGradients } from "../../lib/train/completion_loss.ts";
 import { assert, assertClose, assertEquals, assertGradients, engine, openReference, take, withoutLeaks } from "../support.ts";
 
 const FOLDER = new URL("reference", import.meta.url).pathname;
@@ -87,12 +87,12 @@ Deno.test("hiddenStates() with a PEFT adapter equals PEFT, beside the weights an
   }));
 
 for (const checkpointing of [false, true]) {
-  Deno.test(`worldGradients() equals PyTorch's loss and LoRA gradients ${checkpointing ? "with" : "without"} checkpointing`, () =>
+  Deno.test(`completionGradients() equals PyTorch's loss and LoRA gradients ${checkpointing ? "with" : "without"} checkpointing`, () =>
     withoutLeaks(() => {
       const model = loadModel(FOLDER, "float32");
       const adapter = loadAdapter(`${FOLDER}/adapter`, model.chameleon.config);
       const imageHead = freezeHead(model.chameleon, { firstImage: FIRST, codes: CODES });
-      const gradients = worldGradients({ model: model.chameleon, imageHead, adapter, checkpointing });
+      const gradients = completionGradients({ model: model.chameleon, head: imageHead, adapter, checkpointing });
       const batch = {
         tokens: reference.tensor("tokens"),
         padding: tf.zeros([2, 1, 1, 24]),

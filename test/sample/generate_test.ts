@@ -1,5 +1,5 @@
 import { decodeStep, disposeModel, freezeHead, hiddenStates, loadModel, prefill } from "../../lib/model/mod.ts";
-import { generateImages } from "../../lib/sample/generate.ts";
+import { generate } from "../../lib/sample/generate.ts";
 import { dispose, randomInt, randomStream, type Tensor, tf, tidy } from "../../lib/tensor/mod.ts";
 import { assertClose, assertEquals, assertThrows, engine, take, withoutLeaks } from "../support.ts";
 
@@ -31,17 +31,17 @@ Deno.test("decodeStep() on a cache equals the full forward pass at every positio
     disposeModel(model);
   }));
 
-Deno.test("generateImages() gives a prompt the same image alone and in a batch, left padding included", () =>
+Deno.test("generate() gives a prompt the same image alone and in a batch, left padding included", () =>
   withoutLeaks(() => {
     const model = loadModel(FOLDER, "float32");
     const imageHead = freezeHead(model.chameleon, { firstImage: 4, codes: 64 });
-    const sampler = { model: model.chameleon, imageHead, firstImage: 4, pad: 1 };
+    const sampler = { model: model.chameleon, head: imageHead, firstId: 4, pad: 1 };
     const [long, short] = [Array.from({ length: 14 }, (_, i) => 70 + i), [80, 81, 82]];
-    const batch = generateImages(sampler, [long, short], 9, { temperature: 1, seed: 5 });
-    assertEquals(generateImages(sampler, [long], 9, { temperature: 1, seed: 5 }), [batch[0]!]);
-    const greedy = generateImages(sampler, [short], 9, { temperature: 1e-4, seed: 1 });
-    assertEquals(greedy, generateImages(sampler, [short], 9, { temperature: 1e-4, seed: 2 }));
-    assertThrows(() => generateImages(sampler, [short], 9, { temperature: 0, seed: 1 }), RangeError, "it must be above 0");
+    const batch = generate(sampler, [long, short], 9, { temperature: 1, seed: 5 });
+    assertEquals(generate(sampler, [long], 9, { temperature: 1, seed: 5 }), [batch[0]!]);
+    const greedy = generate(sampler, [short], 9, { temperature: 0, seed: 1 });
+    assertEquals(greedy, generate(sampler, [short], 9, { temperature: 0, seed: 2 }));
+    assertThrows(() => generate(sampler, [short], 9, { temperature: -1, seed: 1 }), RangeError, "it must be 0 or above");
     dispose(imageHead);
     disposeModel(model);
   }));

@@ -1,3 +1,6 @@
+import { decodeImage } from "../../lib/tokens/mod.ts";
+import { readAurora } from "../../lib/trajectories/mod.ts";
+import { worldTrajectories } from "../../lib/world/mod.ts";
 import { assert, assertEquals, withFolder } from "../support.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
@@ -42,12 +45,33 @@ Deno.test("doctor --json names backend, memory and what is missing, and no home 
   assert(!text.includes(Deno.env.get("HOME") ?? "/home/"), text);
 });
 
-Deno.test("pretrain-tiny runs from nothing to a checkpoint that train-cwm can start from", () =>
+Deno.test("pretrain-tiny runs from nothing to a checkpoint, and gates train on it, in the micro configuration", () =>
   withFolder(async (folder) => {
-    const sizes = ["--pretrain.scenes=48", "--pretrain.vqSteps=4", "--pretrain.vqBatch=4", "--pretrain.steps=4", "--pretrain.batch=4"];
-    const { code, text } = await run("tasks/pretrain_tiny.ts", ...sizes, `--run=${folder}/run`);
+    const micro = `--config=${ROOT}data/configs/micro.yaml`;
+    const { code, text } = await run("tasks/pretrain_tiny.ts", micro, `--run=${folder}/run`);
     if (text.includes("Cannot train from nothing on wasm")) return; // there is no libtensorflow on this machine
     assertEquals(code, 0, text);
-    const next = await run("tasks/train_cwm.ts", `--model.path=${folder}/run/model`, "--dry-run");
-    assertEquals(next.code, 0, next.text);
+    const gates = await run("tasks/gates.ts", micro, "--all", `--model.path=${folder}/run/model`, `--run=${folder}/gates`);
+    assertEquals(gates.code, 0, gates.text);
+    const table = Deno.readTextFileSync(`${folder}/gates/table.md`);
+    assertEquals(table.trim().split("\n").length, 6, table);
+    assert(gates.text.includes("Gate 4 world model (C-FT) FAILED"), gates.text); // four steps teach nothing
+  }));
+
+Deno.test("export-world writes lists that readAurora() reads, videos, and a picture; and overwrites nothing", () =>
+  withFolder(async (folder) => {
+    const args = [`--config=${ROOT}data/configs/micro.yaml`, `--out=${folder}/world`];
+    const { code, text } = await run("tasks/export_world.ts", ...args);
+    assertEquals(code, 0, text);
+    const { trajectories, problems } = readAurora(`${folder}/world/train/list.json`);
+    assertEquals([trajectories.length, problems], [32, []]);
+    const [drawn] = worldTrajectories("easy", 1, "train", 1);
+    assertEquals(await trajectories[0]!.target.load(), await drawn!.target.load());
+    assertEquals([trajectories[0]!.subset, trajectories[0]!.action], [drawn!.subset, drawn!.action]);
+    const classes = JSON.parse(Deno.readTextFileSync(`${folder}/world/videos/classes.json`));
+    for (const name of Object.keys(classes)) assert(Deno.statSync(`${folder}/world/videos/${name}`).size > 500, name);
+    await decodeImage(Deno.readFileSync(`${folder}/world/world.png`), "world.png");
+    const again = await run("tasks/export_world.ts", ...args);
+    assertEquals(again.code, 1);
+    assert(again.text.includes("a world is there already"), again.text);
   }));

@@ -1,7 +1,7 @@
 /** The wasm backend does the same maths: the recorded loss and gradients come out of it as well. */
 import { adapterTensors, disposeAdapter, disposeModel, freezeHead, loadAdapter, loadModel } from "../../lib/model/mod.ts";
 import { dispose, openBackend, randomStream, seedTensor, tf, tidy, uniform } from "../../lib/tensor/mod.ts";
-import { worldGradients } from "../../lib/train/world_model.ts";
+import { completionGradients } from "../../lib/train/completion_loss.ts";
 import { assert, assertClose, assertEquals, assertGradients, openReference, take, withoutLeaks } from "../support.ts";
 
 const backend = await openBackend("wasm");
@@ -11,7 +11,7 @@ Deno.test("openBackend() opens wasm when it is asked for, and says why", () => {
   assertEquals([backend.name, backend.reason], ["wasm", "it was asked for"]);
 });
 
-Deno.test("worldGradients() on wasm equals PyTorch", () =>
+Deno.test("completionGradients() on wasm equals PyTorch", () =>
   withoutLeaks(() => {
     const reference = openReference(`${FOLDER}/reference.safetensors`);
     const model = loadModel(FOLDER, "bfloat16"); // falls back to float32, which is all that wasm has
@@ -22,7 +22,7 @@ Deno.test("worldGradients() on wasm equals PyTorch", () =>
       ...{ labels: reference.tensor("labels"), weights: reference.tensor("weights") },
     };
     const named = adapterTensors(adapter);
-    const run = worldGradients({ model: model.chameleon, imageHead, adapter, checkpointing: false });
+    const run = completionGradients({ model: model.chameleon, head: imageHead, adapter, checkpointing: false });
     const { value, grads } = tidy(() => run([...named.values()], batch, null));
     assertClose(take(value), reference.values("loss"), 1e-5, "loss");
     assertGradients(named.keys(), grads, reference);

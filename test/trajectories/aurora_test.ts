@@ -63,7 +63,7 @@ Deno.test("readAurora() names what each bad entry lacks, and reads lists of inst
 Deno.test("encodeTrajectories() gives the same from the cache, mends a cut-off file, and reports broken images", () =>
   withFolder(async (folder) => {
     const model = loadModel(REFERENCE, "float32");
-    const trajectories = worldTrajectories(1, "train", 5);
+    const trajectories = worldTrajectories("default", 1, "train", 5);
     const fresh = await encodeTrajectories(trajectories, model.vqgan, folder);
     const cached = await encodeTrajectories(trajectories, model.vqgan, folder);
     assertEquals(cached.encoded, fresh.encoded);
@@ -72,7 +72,7 @@ Deno.test("encodeTrajectories() gives the same from the cache, mends a cut-off f
     Deno.truncateSync(`${tokens}/${file!.name}`, 3);
     assertEquals((await encodeTrajectories(trajectories, model.vqgan, folder)).encoded, fresh.encoded);
     const broken = {
-      ...observationOf("broken", { background: "white", objects: [] }),
+      ...observationOf("broken", { background: { tone: "white", pattern: "plain" }, objects: [], camera: [0, 0] }),
       key: () => Promise.resolve("k"),
       load: () => Promise.reject(new Error("Cannot read x")),
     };

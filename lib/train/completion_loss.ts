@@ -1,18 +1,19 @@
 /**
- * The world model's loss (paper §3.2): cross-entropy of the target's image tokens, weighted by what changed.
+ * The loss of both models: cross-entropy of the completion, weighted token by token. The world model completes with the
+ * target's image tokens, weighted by what changed (paper §3.2); the dynamics model with the action (A.8.1).
  *
  * @module
  */
 import { type Adapter, type Chameleon, hiddenStates, logitsOf, withAdapterTensors } from "../model/mod.ts";
 import { compile, crossEntropy, type Tensor, tf, valueAndGradients } from "../tensor/mod.ts";
-import type { WorldBatch } from "../trajectories/mod.ts";
+import type { CompletionBatch } from "../trajectories/mod.ts";
 
 /** What the loss is computed with. */
-export interface WorldLossOptions {
+export interface CompletionLossOptions {
   /** The base. */
   readonly model: Chameleon;
-  /** Rows of its output matrix for image tokens, [K, D]. */
-  readonly imageHead: Tensor;
+  /** Rows of its output matrix that the softmax runs over, [K, D]: those of image tokens, or all. */
+  readonly head: Tensor;
   /** The adapter whose factors are trained. */
   readonly adapter: Adapter;
   /** Recompute each block in the backward pass. */
@@ -22,12 +23,16 @@ export interface WorldLossOptions {
 /**
  * The mean weighted loss of a batch.
  *
- * @param options model, image head, adapter
+ * @param options model, head, adapter
  * @param batch tokens, padding, labels, weights
  * @param seed of LoRA's dropout, or null for none
  * @returns a scalar
  */
-export function worldLoss({ model, imageHead, adapter, checkpointing }: WorldLossOptions, batch: WorldBatch, seed: Tensor | null): Tensor {
+export function completionLoss(
+  { model, head, adapter, checkpointing }: CompletionLossOptions,
+  batch: CompletionBatch,
+  seed: Tensor | null,
+): Tensor {
   const [count, completions] = batch.labels.shape as [number, number];
   const hidden = hiddenStates(model, batch.tokens, {
     adapter,
@@ -36,7 +41,7 @@ export function worldLoss({ model, imageHead, adapter, checkpointing }: WorldLos
     last: completions,
     checkpoint: checkpointing,
   }); // [B, N, D]
-  const logits = tf.reshape(logitsOf(hidden, imageHead), [count * completions, -1]); // [B·N, K]
+  const logits = tf.reshape(logitsOf(hidden, head), [count * completions, -1]); // [B·N, K]
   const losses = crossEntropy(logits, tf.reshape(batch.labels, [-1])); // [B·N]
   return tf.mean(tf.mul(losses, tf.reshape(batch.weights, [-1]))) as Tensor;
 }
@@ -44,13 +49,16 @@ export function worldLoss({ model, imageHead, adapter, checkpointing }: WorldLos
 /**
  * Loss and gradients of the adapter's factors. Compiled as a whole; with checkpointing, block by block.
  *
- * @param options model, image head, adapter
+ * @param options model, head, adapter
  * @returns a function of factors, batch and seed
  */
-export function worldGradients(
-  options: WorldLossOptions,
-): (params: readonly Tensor[], batch: WorldBatch, seed: Tensor | null) => { value: Tensor; grads: Tensor[] } {
-  const gradients = (params: readonly Tensor[], batch: WorldBatch, seed: Tensor | null) =>
-    valueAndGradients((factors) => worldLoss({ ...options, adapter: withAdapterTensors(options.adapter, factors) }, batch, seed), params);
+export function completionGradients(
+  options: CompletionLossOptions,
+): (params: readonly Tensor[], batch: CompletionBatch, seed: Tensor | null) => { value: Tensor; grads: Tensor[] } {
+  const gradients = (params: readonly Tensor[], batch: CompletionBatch, seed: Tensor | null) =>
+    valueAndGradients(
+      (factors) => completionLoss({ ...options, adapter: withAdapterTensors(options.adapter, factors) }, batch, seed),
+      params,
+    );
   return options.checkpointing ? gradients : compile(gradients);
 }

@@ -1,0 +1,42 @@
+/**
+ * Tables as Markdown, CSV and JSON.
+ *
+ * @module
+ */
+import { writeFile } from "../files.ts";
+
+/** A row: a cell for each column. */
+export type TableRow = Readonly<Record<string, string | number | null>>;
+
+/**
+ * Writes a table to `PATH.md`, `PATH.csv` and `PATH.json`.
+ *
+ * @param path the files' path without an ending
+ * @param rows rows with the same columns
+ * @returns the table in Markdown
+ */
+export function writeTable(path: string, rows: readonly TableRow[]): string {
+  const markdown = markdownTable(rows);
+  const columns = Object.keys(rows[0] ?? {});
+  const csv = [columns, ...rows.map((row) => columns.map((column) => row[column] ?? ""))].map((cells) => cells.map(csvCell).join(",")).join(
+    "\n",
+  );
+  writeFile(`${path}.md`, markdown + "\n");
+  writeFile(`${path}.csv`, csv + "\n");
+  writeFile(`${path}.json`, JSON.stringify(rows, null, 2) + "\n");
+  return markdown;
+}
+
+/** A table in Markdown; numbers have three digits, what is missing is a dash. */
+export function markdownTable(rows: readonly TableRow[]): string {
+  const columns = Object.keys(rows[0] ?? {});
+  const cell = (value: string | number | null | undefined) =>
+    value === null || value === undefined ? "–" : typeof value === "number" && !Number.isInteger(value) ? value.toPrecision(3) : `${value}`;
+  const lines = [columns, columns.map(() => "---"), ...rows.map((row) => columns.map((column) => cell(row[column])))];
+  return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+function csvCell(value: string | number): string {
+  const text = String(value);
+  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

@@ -1,0 +1,41 @@
+/**
+ * What a dynamics model says happened between two images.
+ *
+ * @module
+ */
+import { dynamicsPrompt, type Vocabulary } from "../tokens/mod.ts";
+import { generate, type Sampler, type SamplingOptions } from "./generate.ts";
+
+/** Two images as codes. */
+export interface ImagePair {
+  /** The image before, row by row. */
+  readonly source: ArrayLike<number>;
+  /** The image after. */
+  readonly target: ArrayLike<number>;
+}
+
+const LONGEST = 32; // tokens of an action; one that goes on is cut
+const BATCH = 50; // pairs drawn together
+
+/**
+ * The likeliest action of each pair, token by token, or a sampled one.
+ *
+ * @param sampler the dynamics model, its head over the whole vocabulary
+ * @param vocabulary of the model
+ * @param pairs images before and after
+ * @param options of sampling; greedy by default
+ */
+export function predictActions(
+  sampler: Sampler,
+  vocabulary: Vocabulary,
+  pairs: readonly ImagePair[],
+  options: SamplingOptions = { temperature: 0, seed: 0 },
+): string[] {
+  const actions: string[] = [];
+  for (let i = 0; i < pairs.length; i += BATCH) {
+    const prompts = pairs.slice(i, i + BATCH).map(({ source, target }) => dynamicsPrompt(vocabulary, source, target));
+    const drawn = generate(sampler, prompts, LONGEST, options, vocabulary.eos);
+    actions.push(...drawn.map((ids) => vocabulary.decode(ids).trim()));
+  }
+  return actions;
+}

@@ -1,0 +1,8 @@
+/**
+ * Drawing from models, and asking them how likely something is.
+ *
+ * @module
+ */
+export * from "./actions.ts";
+export * from "./generate.ts";
+export * from "./score.ts";

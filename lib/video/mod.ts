@@ -1,0 +1,6 @@
+/**
+ * Videos.
+ *
+ * @module
+ */
+export * from "./write.ts";

@@ -1,0 +1,56 @@
+/**
+ * Writing videos, by FFmpeg in the process.
+ *
+ * @module
+ */
+import type { Buffer } from "node:buffer";
+import type { RgbImage } from "../tokens/mod.ts";
+import { parent } from "../files.ts";
+
+/**
+ * Writes an MP4 (H.264). The file is whole or absent.
+ *
+ * @param path the file; its folder is made
+ * @param frames pictures of one size, with even sides
+ * @param rate frames a second
+ * @throws RangeError when there is no frame
+ */
+export async function writeMp4(path: string, frames: readonly RgbImage[], rate: number): Promise<void> {
+  if (frames.length === 0) throw new RangeError(`Cannot write ${path}: a video needs at least one frame`);
+  const { Encoder, FilterAPI, Muxer } = await import("node-av/api"); // heavy: loaded by those who write videos alone
+  const { Log, Rational } = await import("node-av/lib");
+  const { AV_LOG_ERROR, FF_ENCODER_LIBX264 } = await import("node-av/constants");
+  Log.setLevel(AV_LOG_ERROR);
+  Deno.mkdirSync(parent(path), { recursive: true });
+  const temporary = `${path}.${Deno.pid}.tmp.mp4`;
+  try {
+    const encoder = await Encoder.create(FF_ENCODER_LIBX264, { options: { crf: 10, preset: "fast" } });
+    const filter = FilterAPI.create("format=yuv420p", {} as never);
+    const muxer = await Muxer.open(temporary);
+    const stream = muxer.addStream(encoder);
+    for await (const packet of encoder.packets(filter.frames(await videoFrames(frames, new Rational(1, rate))))) {
+      if (packet) await muxer.writePacket(packet, stream);
+    }
+    await muxer.close();
+    Deno.renameSync(temporary, path);
+  } finally {
+    try {
+      Deno.removeSync(temporary);
+    } catch { /* it was renamed, or never made */ }
+  }
+}
+
+type Rational = InstanceType<typeof import("node-av/lib").Rational>;
+type Frame = InstanceType<typeof import("node-av/lib").Frame>;
+
+/** Pictures as FFmpeg's frames, then the end. */
+async function videoFrames(frames: readonly RgbImage[], timeBase: Rational): Promise<AsyncGenerator<Frame | null>> {
+  const { Frame } = await import("node-av/lib");
+  const { AV_PIX_FMT_RGB24 } = await import("node-av/constants");
+  return (async function* () {
+    for (const [i, { data, width, height }] of frames.entries()) {
+      yield Frame.fromVideoBuffer(data as Buffer, { width, height, format: AV_PIX_FMT_RGB24, pts: BigInt(i), timeBase });
+    }
+    yield await Promise.resolve(null);
+  })();
+}

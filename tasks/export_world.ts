@@ -1,0 +1,107 @@
+/**
+ * Writes the tiny world to disk as ordinary files: trajectories as PNG with AURORA's JSON, videos as MP4 with their classes.
+ * The readers for real data read them.
+ *
+ * @module
+ */
+import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
+import { UserError } from "../lib/config.ts";
+import { exists, writeFile } from "../lib/files.ts";
+import { drawSheet } from "../lib/report/mod.ts";
+import { showProgress } from "../lib/run.ts";
+import { encodePng } from "../lib/tokens/mod.ts";
+import { writeMp4 } from "../lib/video/mod.ts";
+import {
+  FAMILIES,
+  FRAME_RATE,
+  RENDERER,
+  renderScenes,
+  renderVideo,
+  type Split,
+  worldTrajectories,
+  type WorldTrajectory,
+  worldVideos,
+} from "../lib/world/mod.ts";
+
+const TASK: TaskInfo = {
+  name: "export-world",
+  about: "Writes the tiny world as files: trajectories as PNG with AURORA's JSON, videos as MP4 with their classes.",
+  sections: ["data", "export"],
+  flags: { out: "the folder (default runs/EXPERIMENT/world)" },
+};
+
+const CHUNK = 64; // trajectories drawn together
+
+/** Runs the task. */
+export async function main({ config, flags }: Invocation): Promise<void> {
+  const { data, seed } = config;
+  const out = flags["out"] || flags["run"] || `runs/${config.experiment}/world`;
+  const counts: readonly (readonly [Split, number])[] = [["train", data.world], ["validation", config.export.validation], [
+    "bench",
+    config.export.bench,
+  ]];
+  const total = counts.reduce((sum, [, count]) => sum + count, 0);
+  if ("dry-run" in flags) return console.log(`Would write ${total} trajectories and ${config.export.videos} videos to ${out}.`);
+  if (exists(`${out}/world.json`) && !("restart" in flags)) {
+    throw new UserError(
+      `Cannot write to ${out} as a world is there already: choose another folder with --out=DIR, or --restart to write anew`,
+    );
+  }
+  const progress = showProgress("trajectories", total);
+  let done = 0;
+  for (const [split, count] of counts) {
+    await exportSplit(out, split, worldTrajectories(data.difficulty, seed, split, count), (more) => progress.update(done += more));
+  }
+  progress.stop();
+
+  const videos = worldVideos(data.difficulty, seed, config.export.videos);
+  const classes: Record<string, { label: string; family: string }> = {};
+  const filming = showProgress("videos", videos.length);
+  for (const [i, video] of videos.entries()) {
+    await writeMp4(`${out}/videos/${video.id}.mp4`, await renderVideo(video), FRAME_RATE);
+    classes[`${video.id}.mp4`] = { label: video.label, family: video.family };
+    filming.update(i + 1);
+  }
+  filming.stop();
+  writeFile(`${out}/videos/classes.json`, JSON.stringify(classes, null, 2) + "\n");
+  writeFile(`${out}/videos/truth.json`, JSON.stringify(videos.map(({ id, kind, truth }) => ({ id, kind, ...truth })), null, 2) + "\n");
+  writeFile(`${out}/world.png`, await drawFamilies(worldTrajectories(data.difficulty, seed, "bench", 2 * FAMILIES.length)));
+  writeFile(`${out}/world.json`, JSON.stringify({ renderer: RENDERER, seed, ...data, ...config.export }, null, 2) + "\n");
+  console.log(
+    `${total} trajectories in ${out}/{train,validation,bench}/list.json, ${videos.length} videos in ${out}/videos/\n  ${out}/world.png   a row a family`,
+  );
+}
+
+/** A row a family: two trajectories, source and target. */
+async function drawFamilies(trajectories: readonly WorldTrajectory[]): Promise<Uint8Array> {
+  const rows = await Promise.all(FAMILIES.map(async (family) => {
+    const own = trajectories.filter(({ subset }) => subset === family);
+    const scenes = own.flatMap(({ before, after }) => [before, after]);
+    return { caption: `${family}: ${own.map(({ action }) => action).join(" / ")}`, images: await renderScenes(scenes, 128) };
+  }));
+  return await drawSheet(["source", "target", "source", "target"], rows);
+}
+
+/** A split as PNG files and a list in AURORA's format; the family is the list's `task`. */
+async function exportSplit(
+  out: string,
+  split: Split,
+  trajectories: readonly WorldTrajectory[],
+  onDone: (count: number) => void,
+): Promise<void> {
+  const entries: unknown[] = [];
+  for (let i = 0; i < trajectories.length; i += CHUNK) {
+    const chunk = trajectories.slice(i, i + CHUNK);
+    const pictures = await renderScenes(chunk.flatMap(({ before, after }) => [before, after]));
+    for (const [j, { id, subset, action }] of chunk.entries()) {
+      const [input, output] = [`images/${id}-input.png`, `images/${id}-output.png`];
+      writeFile(`${out}/${split}/${input}`, await encodePng(pictures[2 * j]!), undefined, false);
+      writeFile(`${out}/${split}/${output}`, await encodePng(pictures[2 * j + 1]!), undefined, false);
+      entries.push({ input, output, instruction: action, task: subset });
+    }
+    onDone(chunk.length);
+  }
+  writeFile(`${out}/${split}/list.json`, JSON.stringify(entries, null, 2) + "\n");
+}
+
+if (import.meta.main) await runTask(TASK, main);

@@ -1,0 +1,200 @@
+/**
+ * The gates of the tiny world: whether its pictures, its base and the models fine-tuned from it are good enough for the
+ * paper's experiments to mean something. A gate is tried when the one before has passed.
+ *
+ * @module
+ */
+import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
+import type { Config } from "../lib/config.ts";
+import { readJson, writeFile } from "../lib/files.ts";
+import {
+  countChangedTokens,
+  type EncodedWorldTrajectory,
+  judgeRoundTrip,
+  measureActions,
+  measureEdits,
+  measureNaming,
+  preferenceOf,
+  probe,
+  PROBE_TASKS,
+  shareByFamily,
+} from "../lib/judge/mod.ts";
+import { checkpointDigest, freezeHead, loadAdapter, loadModel, type LoraAdapter, type Model, planCheckpoint } from "../lib/model/mod.ts";
+import { duration, finishedText, openRun } from "../lib/run.ts";
+import type { Sampler } from "../lib/sample/mod.ts";
+import { cacheFolder, randomStream } from "../lib/tensor/mod.ts";
+import { loadVocabulary, type Vocabulary } from "../lib/tokens/mod.ts";
+import { encodePictures, encodeTrajectories, NEGATIVES } from "../lib/trajectories/mod.ts";
+import { counterfactualActions, DIFFICULTIES, FAMILIES, randomScene, renderScenes, worldTrajectories } from "../lib/world/mod.ts";
+import { ensureEngine } from "./setup.ts";
+import { main as trainCdm } from "./train_cdm.ts";
+import { main as trainCwm } from "./train_cwm.ts";
+
+const TASK: TaskInfo = {
+  name: "gates",
+  about: "Tries the gates of the tiny world, in order: the VQGAN, the base, the dynamics model, the world model.",
+  sections: ["data", "model", "cdm", "cwm", "gates"],
+  flags: { all: "go on after a gate that fails" },
+};
+
+/** What a gate found. */
+interface Outcome {
+  readonly passed: boolean;
+  readonly found: string;
+  readonly numbers: unknown;
+}
+
+/** What gates are tried with. */
+interface Bench {
+  readonly config: Config;
+  readonly folder: string;
+  readonly overrides: Invocation["overrides"];
+  readonly model: Model;
+  readonly vocabulary: Vocabulary;
+  readonly text: Sampler;
+  readonly image: Sampler;
+  readonly items: readonly EncodedWorldTrajectory[];
+}
+
+const GATES: readonly { readonly gate: string; readonly asked: string; readonly attempt: (bench: Bench) => Promise<Outcome> }[] = [
+  { gate: "1 VQGAN", asked: "targets right after encode and decode ≥ 97 %", attempt: vqganGate },
+  { gate: "2 base", asked: "colour, shape, place named ≥ 90 %; truth preferred in 40 … 65 %", attempt: baseGate },
+  { gate: "3 dynamics model", asked: "actions right by meaning ≥ 60 %, within 6 min", attempt: dynamicsGate },
+  { gate: "4 world model (C-FT)", asked: "right and minimal ≥ 25 %, most failures copies, within 10 min", attempt: worldGate },
+];
+
+/** Runs the task. */
+export async function main({ config, flags, overrides }: Invocation): Promise<void> {
+  const backend = await ensureEngine(config.model.backend);
+  const checkpoint = planCheckpoint(config.model.path, config.model.precision);
+  const sections = ["seed", "data", "model", "cdm", "cwm", "gates"] as const;
+  const inputs = { base: checkpointDigest(checkpoint) };
+  const run = openRun({ task: TASK.name, stage: "gates", config, sections, inputs, backend, flags });
+  if (run.finished) return console.log(`${Deno.readTextFileSync(`${run.folder}/table.md`)}\n${finishedText(run.folder)}`);
+  const bench = await openBench({ config, flags, overrides }, run.folder);
+
+  const rows: string[] = ["| gate | asked | found | |", "|---|---|---|---|"];
+  const numbers: Record<string, unknown> = {};
+  for (const { gate, asked, attempt } of GATES) {
+    const { passed, found, numbers: own } = await attempt(bench);
+    rows.push(`| ${gate} | ${asked} | ${found} | ${passed ? "passed" : "failed"} |`);
+    numbers[gate] = own;
+    console.log(`Gate ${gate} ${passed ? "passed" : "FAILED"}: ${found} (asked: ${asked})`);
+    if (!passed && !("all" in flags)) break;
+  }
+  writeFile(`${run.folder}/table.md`, rows.join("\n") + "\n");
+  run.finish(numbers);
+  console.log(`\n${rows.join("\n")}\n\n${run.folder}/table.md, result.json`);
+}
+
+async function openBench({ config, overrides }: Invocation, folder: string): Promise<Bench> {
+  const { data, gates, seed } = config;
+  const model = loadModel(config.model.path, config.model.precision);
+  const vocabulary = loadVocabulary(config.model.path, model.chameleon.config.vq.codes);
+  const trajectories = worldTrajectories(data.difficulty, seed, "bench", gates.bench * FAMILIES.length);
+  const { encoded } = await encodeTrajectories(trajectories, model.vqgan, cacheFolder());
+  const { chameleon } = model;
+  return {
+    ...{ config, folder, overrides, model, vocabulary },
+    text: { model: chameleon, head: chameleon.head, firstId: 0, pad: vocabulary.pad },
+    image: { model: chameleon, head: freezeHead(chameleon, vocabulary), firstId: vocabulary.firstImage, pad: vocabulary.pad },
+    items: encoded as readonly EncodedWorldTrajectory[],
+  };
+}
+
+async function vqganGate({ model, items }: Bench): Promise<Outcome> {
+  const right = shareOf(judgeRoundTrip(model.vqgan, items).map((judgement) => judgement.right));
+  const tokens = await countChangedTokens(items);
+  const leak = `an action changes ${tokens.changed.toFixed(1)} of ${items[0]!.source.length} tokens, ${
+    tokens.outside.toFixed(1)
+  } where no pixel does`;
+  return { passed: right >= 0.97, found: `${percent(right)}; ${leak}`, numbers: { right, tokens } };
+}
+
+async function baseGate({ config: { data, seed }, model, vocabulary, text, image, items }: Bench): Promise<Outcome> {
+  const scenes = Array.from({ length: 200 }, (_, i) => randomScene(randomStream("naming", seed, i), DIFFICULTIES[data.difficulty]));
+  const naming = measureNaming(text, vocabulary, scenes, encodePictures(model.vqgan, await renderScenes(scenes)));
+  const counterfactuals = counterfactualActions(items.map(({ trajectory }) => trajectory), data.difficulty, seed);
+  const points = probe({ text, image, vocabulary }, items, counterfactuals, seed);
+  const preferences = PROBE_TASKS.map((task) =>
+    NEGATIVES.map((negative) => ({
+      task,
+      negative,
+      ...preferenceOf(points.filter((point) => point.task === task && point.negative === negative)),
+    }))
+  ).flat();
+  const prefers = mean(preferences.map(({ prefersReference }) => prefersReference));
+  const { colour, shape, place } = naming;
+  return {
+    passed: Math.min(colour, shape, place) >= 0.9 && prefers >= 0.4 && prefers <= 0.65,
+    found: `${percent(colour)}, ${percent(shape)}, ${percent(place)}; ${percent(prefers)}`,
+    numbers: { naming, preferences, prefers },
+  };
+}
+
+async function dynamicsGate(bench: Bench): Promise<Outcome> {
+  const { text, vocabulary, items } = bench;
+  const tried = await trySeeds(bench, "cdm", trainCdm, {}, (adapter) => {
+    const measured = measureActions({ ...text, adapter }, vocabulary, items);
+    return { share: shareOf(measured.right), byFamily: shareByFamily(items, measured.right), said: measured.predicted };
+  });
+  const shares = tried.map(({ share }) => share);
+  const families = FAMILIES.map((family) => `${family} ${percent(mean(tried.map((one) => one.byFamily[family]!)))}`).join(", ");
+  const slowest = Math.max(...tried.map(({ seconds }) => seconds));
+  return {
+    passed: mean(shares) >= 0.6 && slowest <= 360,
+    found: `${shares.map(percent).join(", ")} (${families}); ${duration(slowest)} at most`,
+    numbers: tried,
+  };
+}
+
+async function worldGate(bench: Bench): Promise<Outcome> {
+  const { image, vocabulary, model, items, config } = bench;
+  const tried = await trySeeds(bench, "cft", trainCwm, { cft: "" }, (adapter, seed) => {
+    const measured = measureEdits({ ...image, adapter }, model.vqgan, vocabulary, items, { temperature: config.cwm.temperature, seed });
+    return { ...measured, byFamily: shareByFamily(items, measured.judgements.map(({ right }) => right)) };
+  });
+  const slowest = Math.max(...tried.map(({ seconds }) => seconds));
+  const list = (key: "right" | "copied" | "success" | "minimal", show: (value: number) => string) =>
+    tried.map((one) => show(one[key])).join(", ");
+  const points = (value: number) => value.toFixed(1);
+  return {
+    passed: mean(tried.map(({ right }) => right)) >= 0.25 && slowest <= 600,
+    found:
+      `${list("right", percent)} right; of the failures ${list("copied", percent)} copies; editing success ${list("success", points)}, ` +
+      `minimal editing ${list("minimal", points)}; ${duration(slowest)} at most`,
+    numbers: tried,
+  };
+}
+
+/** Trains a model for each seed, and measures it. */
+async function trySeeds<T>(
+  { config, folder, overrides, model }: Bench,
+  name: string,
+  train: (invocation: Invocation) => Promise<void>,
+  flags: Readonly<Record<string, string>>,
+  measure: (adapter: LoraAdapter, seed: number) => T,
+): Promise<(T & { readonly seed: number; readonly seconds: number })[]> {
+  const tried = [];
+  for (let seed = config.seed; seed < config.seed + config.gates.seeds; seed++) {
+    const run = `${folder}/${name}-${seed}`;
+    await train({ config: { ...config, seed }, flags: { ...flags, run }, overrides });
+    const { seconds } = readJson(`${run}/manifest.json`) as { readonly seconds: number };
+    tried.push({ seed, seconds, ...measure(loadAdapter(`${run}/adapter`, model.chameleon.config), seed) });
+  }
+  return tried;
+}
+
+function shareOf(values: readonly boolean[]): number {
+  return mean(values.map(Number));
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0) / values.length;
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(0)} %`;
+}
+
+if (import.meta.main) await runTask(TASK, main);

@@ -1,0 +1,95 @@
+import { randomStream } from "../../lib/tensor/random.ts";
+import { loadVocabulary } from "../../lib/tokens/mod.ts";
+import {
+  alikeScenes,
+  applyAction,
+  DIFFICULTIES,
+  FAMILIES,
+  fullCaption,
+  onlyIn,
+  PHRASINGS,
+  randomAction,
+  randomDocuments,
+  renderScenes,
+  tinyTokenizer,
+  worldVideos,
+} from "../../lib/world/mod.ts";
+import { assert, assertEquals } from "../support.ts";
+
+const object = { shape: "circle", colour: "red", size: "large", turn: 0, row: 2, column: 0, offset: [0, 0] } as const;
+
+Deno.test("fullCaption() reads row by row, onlyIn() says what the other lacks", () => {
+  const other = { ...object, colour: "blue", row: 0 } as const;
+  const background = { tone: "grey", pattern: "plain" } as const;
+  const [both, one] = [[object, other], [other]].map((objects) => ({ background, objects, camera: [0, 0] as const }));
+  assertEquals(fullCaption(both!), "blue circle top left, red circle bottom left");
+  assertEquals([onlyIn(both!, one!), onlyIn(one!, both!)], ["red circle bottom left", "nothing"]);
+});
+
+Deno.test("alikeScenes() never show an action", () => {
+  for (let i = 0; i < 40; i++) {
+    const scenes = alikeScenes(randomStream("alike", i), DIFFICULTIES.default, 3);
+    for (const before of scenes) {
+      const reached = new Set<string>();
+      for (let k = 0; k < 40; k++) {
+        for (const family of FAMILIES) {
+          const action = randomAction(randomStream("try", i, k), before, DIFFICULTIES.default, family);
+          if (action) reached.add(JSON.stringify(applyAction(before, action)!.objects));
+        }
+      }
+      assert(scenes.every(({ objects }) => !reached.has(JSON.stringify(objects))));
+    }
+  }
+});
+
+Deno.test("randomDocuments() show no image beside the words of an action", () => {
+  const world = DIFFICULTIES.default;
+  const vocabulary = loadVocabulary("data/tiny", 1000);
+  const groups = Array.from(
+    { length: 30 },
+    (_, i) => alikeScenes(randomStream("pool", i), world, 3).map((scene) => ({ scene, codes: new Uint16Array(64) })),
+  );
+  const verbs = ["make", "paint", "remove", "push", "place", "walks", "falls", "rolls", "raises"];
+  assert(Object.values(PHRASINGS).flat().some((phrasing) => verbs.some((verb) => phrasing.includes(verb))));
+  let sentences = 0;
+  for (let step = 0; step < 60; step++) {
+    for (const { ids, weights } of randomDocuments(randomStream("documents", step), { world, groups }, 16, step / 60, vocabulary)) {
+      assertEquals(ids.length, weights.length);
+      assert(ids[0] === vocabulary.bos && ids.at(-1) === vocabulary.eos);
+      const saysAction = verbs.some((verb) => vocabulary.decode(ids).includes(` ${verb} `));
+      sentences += Number(saysAction);
+      assert(!saysAction || !ids.includes(vocabulary.beginImage), vocabulary.decode(ids));
+    }
+  }
+  assert(sentences > 5);
+});
+
+Deno.test("tinyTokenizer() gives every token an id of its own", () => {
+  const { files, size } = tinyTokenizer(10);
+  const { model } = JSON.parse(files["tokenizer.json"]!);
+  assertEquals(new Set(Object.values(model.vocab)).size, size);
+});
+
+Deno.test("renderScenes() draws the same picture alone and on a sheet", async () => {
+  const scenes = alikeScenes(randomStream("draw"), DIFFICULTIES.hard, 20);
+  const sheet = await renderScenes(scenes);
+  const [alone] = await renderScenes([scenes.at(-1)!]);
+  assertEquals(sheet.at(-1), alone);
+});
+
+Deno.test("worldVideos() idle, act, idle, and are the same for a seed", () => {
+  const videos = worldVideos("default", 1, 60);
+  assertEquals(videos, worldVideos("default", 1, 60));
+  assertEquals(new Set(videos.map(({ kind }) => kind)).size, 4);
+  for (const { kind, frames, truth, label } of videos) {
+    assertEquals(truth === undefined, kind === "no action");
+    if (!truth) return;
+    assertEquals(label, truth.meaning.kind);
+    const [first, last] = [frames[truth.first]!, frames[truth.last]!].map(({ objects }) => JSON.stringify(objects));
+    if (kind === "action") {
+      assertEquals(JSON.stringify(frames[0]!.objects), first);
+      assertEquals(JSON.stringify(frames.at(-1)!.objects), last);
+    }
+    assert(first !== last);
+  }
+});
