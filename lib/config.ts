@@ -51,7 +51,7 @@ const PRETRAIN = z.strictObject({
   vqLocalSteps: count.default(2500).describe("more steps of the VQGAN, on pairs, which make its tokens local"),
   vqLr: z.number().positive().default(1.5e-3),
   steps: count.default(14000),
-  nearSteps: count.default(5000).describe("more steps of the transformer, on scenes that are nearly the same"),
+  nearSteps: count.default(3500).describe("more steps of the transformer, on scenes that are nearly the same"),
   batch: count.default(16),
   lr: z.number().positive().default(1.5e-3),
   warmup: whole.default(200),
@@ -98,7 +98,7 @@ const PROBE = z.strictObject({
 
 const GATES = z.strictObject({
   bench: count.default(50).describe("trajectories of the bench in each family"),
-  seeds: whole.default(3).describe("seeds of the fine-tuned models"),
+  seeds: count.default(3).describe("seeds of the fine-tuned models"),
 });
 
 /** The schema of a configuration file. */

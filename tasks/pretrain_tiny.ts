@@ -65,7 +65,7 @@ export async function main({ config, flags }: Invocation): Promise<void> {
   const params = await trainTransformer(
     run,
     config,
-    { ...stage, name: "transformer-near", documents: "near documents", pool: nearPool, steps: nearSteps, lr: lr / 2 },
+    { ...stage, name: "transformer-near", documents: "near documents", pool: nearPool, steps: nearSteps, lr },
     () => [...taught],
   );
   const weights = new Map(stage.names.map((name, i) => [name, params[i]!]));

@@ -46,6 +46,14 @@ export function onlyIn(scene: Scene, other: Scene): string {
   return fullCaption({ objects: scene.objects.filter((object) => !said.has(describe(object))) });
 }
 
+/** The places at which two scenes differ, row by row. */
+export function placesApart(a: Scene, b: Scene): string {
+  const [inA, inB] = [a, b].map(({ objects }) => new Set(objects.map(describe))) as [Set<string>, Set<string>];
+  const apart = [...a.objects, ...b.objects].filter((object) => inA.has(describe(object)) !== inB.has(describe(object)));
+  const places = new Set(apart.sort((x, y) => x.row - y.row || x.column - y.column).map(({ row, column }) => placeName(row, column)));
+  return [...places].join(", ") || "nothing";
+}
+
 const OWN = "first second only both nothing on white grey brown black objects arms up down";
 const PROMPT = "What action leads from the first image to second";
 

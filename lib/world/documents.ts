@@ -7,7 +7,7 @@
  */
 import { permutation, pick, type Random, randomInt } from "../tensor/mod.ts";
 import { DYNAMICS_QUESTION, imageIds, type Vocabulary } from "../tokens/mod.ts";
-import { fullCaption, onlyIn, shortCaption } from "./captions.ts";
+import { fullCaption, onlyIn, placesApart, shortCaption } from "./captions.ts";
 import { type Difficulty, FAMILIES } from "./difficulty.ts";
 import { sayAction } from "./phrases.ts";
 import { GRID, isCalled, isFree, randomObject, randomScene, type Scene, type WorldObject } from "./scene.ts";
@@ -47,7 +47,7 @@ type Parts = readonly (readonly [content: string | readonly number[], weight: nu
  * @param random the stream to draw from
  * @param pool groups of scenes, those whose first has fewest objects first
  * @param count how many
- * @param progress share of the training that is done
+ * @param progress share of the training that is done; 1 for scenes that are nearly the same
  * @param vocabulary the tiny vocabulary
  */
 export function randomDocuments(random: Random, pool: ScenePool, count: number, progress: number, vocabulary: Vocabulary): Document[] {
@@ -58,7 +58,8 @@ export function randomDocuments(random: Random, pool: ScenePool, count: number, 
   const parts = () => {
     if (progress < 0.06) return look(random, simple(), 0);
     if (progress < 0.15) return look(random, scene(), 0);
-    return inPairs ? two(random, groups) : one(random, pool.world, scene());
+    if (!inPairs) return one(random, pool.world, scene());
+    return progress < 1 ? two(random, groups) : nearlySame(random, groups);
   };
   return Array.from({ length: count }, () => join(vocabulary, parts()));
 }
@@ -76,6 +77,18 @@ function two(random: Random, groups: ScenePool["groups"]): Parts {
   return random() < 0.5 ? compare(first, second) : describeThenDraw(first, second);
 }
 
+/**
+ * Two scenes that are nearly the same: one drawn after the other, where they differ, what differs. Full scenes and no words
+ * between the images make looking back at the first one worth while; with captions a model learns to draw and never to copy.
+ */
+function nearlySame(random: Random, groups: ScenePool["groups"]): Parts {
+  const group = pick(random, groups);
+  const [first, second] = permutation(random, group.length).map((i) => group[i]!) as [EncodedScene, EncodedScene];
+  const kind = random();
+  if (kind < 0.35) return [[codesOf(first.codes), 0.1], [codesOf(second.codes), 1]];
+  return kind < 0.65 ? locate(first, second) : kind < 0.85 ? compare(first, second) : describeThenDraw(first, second);
+}
+
 /** An image, then what is said of it. */
 function look(random: Random, { scene, codes }: EncodedScene, imageWeight: number): Parts {
   const facts = () => `${shortCaption(random, scene)}, ${shortCaption(random, scene)}`;
@@ -91,6 +104,11 @@ function draw({ scene, codes }: EncodedScene): Parts {
 function compare(first: EncodedScene, second: EncodedScene): Parts {
   const only = `only first ${onlyIn(first.scene, second.scene)}. only second ${onlyIn(second.scene, first.scene)}`;
   return [[codesOf(first.codes), 0.1], [codesOf(second.codes), 0.3], [only, 1]];
+}
+
+/** Two images, then the places where they differ: the shortest thing to say that cannot be said without comparing. */
+function locate(first: EncodedScene, second: EncodedScene): Parts {
+  return [[codesOf(first.codes), 0.1], [codesOf(second.codes), 0.3], [`only ${placesApart(first.scene, second.scene)}`, 1]];
 }
 
 /** An image, what is said of another, and that other image. */
@@ -143,7 +161,7 @@ function vary(random: Random, scene: Scene, other: Scene): Scene {
  * @param size how many
  */
 export function nearScenes(random: Random, world: Difficulty, size: number): Scene[] {
-  const first = randomScene(random, world, { least: 2, most: world.objects[1] + 2 });
+  const first = randomScene(random, world, { least: 3, most: world.objects[1] + 4 });
   const scenes = [first];
   for (let tries = 0; scenes.length < size && tries < 50; tries++) {
     const scene = exchangeOne(random, world, exchangeOne(random, world, first));

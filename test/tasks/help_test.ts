@@ -1,3 +1,4 @@
+import { exists } from "../../lib/files.ts";
 import { decodeImage } from "../../lib/tokens/mod.ts";
 import { readAurora } from "../../lib/trajectories/mod.ts";
 import { worldTrajectories } from "../../lib/world/mod.ts";
@@ -56,6 +57,21 @@ Deno.test("pretrain-tiny runs from nothing to a checkpoint, and gates train on i
     const table = Deno.readTextFileSync(`${folder}/gates/table.md`);
     assertEquals(table.trim().split("\n").length, 6, table);
     assert(gates.text.includes("Gate 4 world model (C-FT) FAILED"), gates.text); // four steps teach nothing
+  }));
+
+Deno.test("probe leaves a table in three formats, a result by subset, and a plot", () =>
+  withFolder(async (folder) => {
+    const args = [`--config=${ROOT}data/configs/micro.yaml`, "--probe.bench=10", `--run=${folder}/probe`];
+    const { code, text } = await run("tasks/probe.ts", ...args);
+    assertEquals(code, 0, text);
+    const result = JSON.parse(Deno.readTextFileSync(`${folder}/probe/result.json`));
+    assertEquals(Object.keys(result), ["all", "edit", "people", "manipulate", "spatial", "physics"]);
+    const { n, prefers_reference: share, interval } = result.all.observation.inverse;
+    assert(n === 10 && share >= interval[0] && share <= interval[1], JSON.stringify(result.all));
+    for (const name of ["table.md", "table.csv", "table.json", "likelihoods.svg"]) assert(exists(`${folder}/probe/${name}`), name);
+    await decodeImage(Deno.readFileSync(`${folder}/probe/likelihoods.png`), "likelihoods.png");
+    const again = await run("tasks/probe.ts", ...args);
+    assert(again.text.includes("is finished already"), again.text);
   }));
 
 Deno.test("export-world writes lists that readAurora() reads, videos, and a picture; and overwrites nothing", () =>

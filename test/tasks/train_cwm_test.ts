@@ -38,7 +38,7 @@ Deno.test("train-cwm leaves an adapter, pictures, numbers and a manifest, and a 
     assert(again.out.includes("is finished already"), again.out);
     const other = await task(...MICRO, "--cwm.lr=0.5", `--run=${folder}/run`);
     assertEquals(other.code, 1);
-    assert(other.err.includes('"cwm.lr" was 0.004 and is now 0.5'), other.err);
+    assert(other.err.includes('"cwm.lr" was 0.003 and is now 0.5'), other.err);
   }));
 
 Deno.test("train-cwm --dry-run writes nothing and says what would happen", () =>
