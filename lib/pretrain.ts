@@ -13,11 +13,11 @@ import { documentBatch, documentGradients, gridCodebook, initVqgan, TINY_VQ, vqg
 import { encodePictures } from "./trajectories/mod.ts";
 import { type alikeScenes, DIFFICULTIES, type EncodedScene, renderScenes, type Scene, type ScenePool } from "./world/mod.ts";
 
-/** Groups of scenes, those that begin with fewest objects first. */
+/** Groups of two scenes or more, those that begin with fewest objects first. */
 export function makeGroups({ pretrain, seed }: Config, make: typeof alikeScenes): Scene[][] {
   const world = DIFFICULTIES[pretrain.difficulty];
   const groups = Array.from({ length: pretrain.groups }, (_, i) => make(randomStream("pretrain", seed, i), world, 3));
-  return groups.sort(([a], [b]) => a!.objects.length - b!.objects.length);
+  return groups.filter(({ length }) => length > 1).sort(([a], [b]) => a!.objects.length - b!.objects.length);
 }
 
 /** Pictures of groups of scenes. */
@@ -128,7 +128,16 @@ export interface TransformerStage {
   readonly shape: ChameleonConfig;
 }
 
-/** First a curriculum on groups of alike scenes; then all kinds of documents on scenes that are nearly the same. */
+/**
+ * Trains the transformer: in the stage "transformer" a curriculum on groups of alike scenes; in "transformer-near" all kinds of
+ * documents on scenes that are nearly the same.
+ *
+ * @param run the run
+ * @param config the configuration
+ * @param stage what is trained on what
+ * @param initial parameters before the first step
+ * @returns parameters after the last
+ */
 export async function trainTransformer(
   run: Run,
   { pretrain, seed, model }: Config,

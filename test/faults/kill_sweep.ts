@@ -8,7 +8,15 @@
 import { randomStream } from "../../lib/tensor/random.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
-const OPTIONS = ["--data.world=48", "--cwm.steps=48", "--cwm.batch=8", "--cwm.saveEvery=5", "--cwm.sampleEvery=0", "--cwm.samples=2"];
+const OPTIONS = [
+  "--data.world=48",
+  "--cwm.steps=48",
+  "--cwm.batch=8",
+  "--cwm.saveEvery=5",
+  "--cwm.sampleEvery=0",
+  "--cwm.samples=2",
+  "--cwm.lora.dropout=0.05",
+];
 
 /** What a sweep found. */
 export interface Sweep {

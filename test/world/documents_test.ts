@@ -6,8 +6,10 @@ import {
   DIFFICULTIES,
   FAMILIES,
   fullCaption,
+  nearScenes,
   onlyIn,
   PHRASINGS,
+  placesApart,
   randomAction,
   randomDocuments,
   renderScenes,
@@ -26,9 +28,9 @@ Deno.test("fullCaption() reads row by row, onlyIn() says what the other lacks", 
   assertEquals([onlyIn(both!, one!), onlyIn(one!, both!)], ["red circle bottom left", "nothing"]);
 });
 
-Deno.test("alikeScenes() never show an action", () => {
-  for (let i = 0; i < 40; i++) {
-    const scenes = alikeScenes(randomStream("alike", i), DIFFICULTIES.default, 3);
+Deno.test("alikeScenes() and nearScenes() never show an action", () => {
+  for (let i = 0; i < 60; i++) {
+    const scenes = (i % 2 ? alikeScenes : nearScenes)(randomStream("alike", i), DIFFICULTIES.default, 3);
     for (const before of scenes) {
       const reached = new Set<string>();
       for (let k = 0; k < 40; k++) {
@@ -53,7 +55,9 @@ Deno.test("randomDocuments() show no image beside the words of an action", () =>
   assert(Object.values(PHRASINGS).flat().some((phrasing) => verbs.some((verb) => phrasing.includes(verb))));
   let sentences = 0;
   for (let step = 0; step < 60; step++) {
-    for (const { ids, weights } of randomDocuments(randomStream("documents", step), { world, groups }, 16, step / 60, vocabulary)) {
+    for (
+      const { ids, weights } of randomDocuments(randomStream("documents", step), { world, groups }, 16, Math.min(1, step / 50), vocabulary)
+    ) {
       assertEquals(ids.length, weights.length);
       assert(ids[0] === vocabulary.bos && ids.at(-1) === vocabulary.eos);
       const saysAction = verbs.some((verb) => vocabulary.decode(ids).includes(` ${verb} `));
@@ -68,6 +72,22 @@ Deno.test("tinyTokenizer() gives every token an id of its own", () => {
   const { files, size } = tinyTokenizer(10);
   const { model } = JSON.parse(files["tokenizer.json"]!);
   assertEquals(new Set(Object.values(model.vocab)).size, size);
+});
+
+Deno.test("data/tiny has the tokenizer that tinyTokenizer() makes", () => {
+  assertEquals(tinyTokenizer(1000).files["tokenizer.json"], Deno.readTextFileSync("data/tiny/tokenizer.json"));
+});
+
+Deno.test("nearScenes() differ from each other by more than an action, and share something", () => {
+  for (let i = 0; i < 50; i++) {
+    const [first, ...others] = nearScenes(randomStream("near", i), DIFFICULTIES.default, 3);
+    for (const other of others) {
+      const shared = first!.objects.filter((one) => other.objects.includes(one)).length;
+      const apart = first!.objects.length + other.objects.length - 2 * shared;
+      assert(apart > 2 && apart <= 4, `${fullCaption(first!)} | ${fullCaption(other)}`);
+      assert(placesApart(first!, other) !== "nothing" && placesApart(first!, first!) === "nothing");
+    }
+  }
 });
 
 Deno.test("renderScenes() draws the same picture alone and on a sheet", async () => {
