@@ -14,18 +14,17 @@ import {
   measureActions,
   measureEdits,
   measureNaming,
-  preferenceOf,
+  preferencesBySubset,
   probe,
-  PROBE_TASKS,
   shareByFamily,
 } from "../lib/judge/mod.ts";
 import { checkpointDigest, freezeHead, loadAdapter, loadModel, type LoraAdapter, type Model, planCheckpoint } from "../lib/model/mod.ts";
 import { duration, finishedText, openRun } from "../lib/run.ts";
-import type { Sampler } from "../lib/sample/mod.ts";
-import { cacheFolder, randomStream } from "../lib/tensor/mod.ts";
+import { type Sampler, textRule } from "../lib/sample/mod.ts";
+import { cacheFolder } from "../lib/tensor/mod.ts";
 import { loadVocabulary, type Vocabulary } from "../lib/tokens/mod.ts";
-import { encodePictures, encodeTrajectories, NEGATIVES } from "../lib/trajectories/mod.ts";
-import { counterfactualActions, DIFFICULTIES, FAMILIES, randomScene, renderScenes, worldTrajectories } from "../lib/world/mod.ts";
+import { encodeTrajectories } from "../lib/trajectories/mod.ts";
+import { counterfactualActions, DIFFICULTIES, FAMILIES, worldTrajectories } from "../lib/world/mod.ts";
 import { ensureEngine } from "./setup.ts";
 import { main as trainCdm } from "./train_cdm.ts";
 import { main as trainCwm } from "./train_cwm.ts";
@@ -96,7 +95,7 @@ async function openBench({ config, overrides }: Invocation, folder: string): Pro
   const { chameleon } = model;
   return {
     ...{ config, folder, overrides, model, vocabulary },
-    text: { model: chameleon, head: chameleon.head, firstId: 0, pad: vocabulary.pad },
+    text: { model: chameleon, head: chameleon.head, firstId: 0, pad: vocabulary.pad, rule: textRule(vocabulary) },
     image: { model: chameleon, head: freezeHead(chameleon, vocabulary), firstId: vocabulary.firstImage, pad: vocabulary.pad },
     items: encoded as readonly EncodedWorldTrajectory[],
   };
@@ -112,23 +111,19 @@ async function vqganGate({ model, items }: Bench): Promise<Outcome> {
 }
 
 async function baseGate({ config: { data, seed }, model, vocabulary, text, image, items }: Bench): Promise<Outcome> {
-  const scenes = Array.from({ length: 200 }, (_, i) => randomScene(randomStream("naming", seed, i), DIFFICULTIES[data.difficulty]));
-  const naming = measureNaming(text, vocabulary, scenes, encodePictures(model.vqgan, await renderScenes(scenes)));
+  const nameIn = (most: number) => measureNaming(text, model.vqgan, vocabulary, DIFFICULTIES[data.difficulty], most, seed);
+  const [naming, fuller] = [await nameIn(1), await nameIn(3)];
   const counterfactuals = counterfactualActions(items.map(({ trajectory }) => trajectory), data.difficulty, seed);
   const points = probe({ text, image, vocabulary }, items, counterfactuals, seed);
-  const preferences = PROBE_TASKS.map((task) =>
-    NEGATIVES.map((negative) => ({
-      task,
-      negative,
-      ...preferenceOf(points.filter((point) => point.task === task && point.negative === negative)),
-    }))
-  ).flat();
+  const preferences = preferencesBySubset(points).filter(({ subset }) => subset === "all");
   const prefers = mean(preferences.map(({ prefersReference }) => prefersReference));
   const { colour, shape, place } = naming;
   return {
     passed: Math.min(colour, shape, place) >= 0.9 && prefers >= 0.4 && prefers <= 0.65,
-    found: `${percent(colour)}, ${percent(shape)}, ${percent(place)}; ${percent(prefers)}`,
-    numbers: { naming, preferences, prefers },
+    found: `${percent(colour)}, ${percent(shape)}, ${percent(place)} (among three objects ${
+      Object.values(fuller).map(percent).join(", ")
+    }); ${percent(prefers)}`,
+    numbers: { naming, fuller, preferences, prefers },
   };
 }
 

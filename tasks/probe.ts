@@ -6,13 +6,13 @@
  */
 import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
 import type { Config } from "../lib/config.ts";
-import { type Preference, preferenceOf, probe, PROBE_TASKS, type ProbePoint } from "../lib/judge/mod.ts";
+import { type NamedPreference, preferencesBySubset, probe } from "../lib/judge/mod.ts";
 import { checkpointDigest, freezeHead, loadAdapter, loadModel, planCheckpoint } from "../lib/model/mod.ts";
 import { plotScatter, writeTable } from "../lib/report/mod.ts";
 import { digestOf, dryRunText, finishedText, openRun, runFolder, showProgress } from "../lib/run.ts";
 import { cacheFolder } from "../lib/tensor/mod.ts";
 import { loadVocabulary } from "../lib/tokens/mod.ts";
-import { encodeTrajectories, NEGATIVES, readAurora, type TrajectoryList, usableTrajectories } from "../lib/trajectories/mod.ts";
+import { encodeTrajectories, readAurora, type TrajectoryList, usableTrajectories } from "../lib/trajectories/mod.ts";
 import { counterfactualActions, worldTrajectories } from "../lib/world/mod.ts";
 import { ensureEngine } from "./setup.ts";
 
@@ -53,7 +53,7 @@ export async function main({ config, flags }: Invocation): Promise<void> {
   progress.stop();
 
   // 4. Tables and plots
-  const preferences = bySubset(points);
+  const preferences = preferencesBySubset(points);
   const rows = preferences.map(({ subset, task, negative, prefersReference, interval, pearson, n }) => ({
     ...{ subset, task, negative, "prefers reference": prefersReference, from: interval[0], to: interval[1], pearson, n },
   }));
@@ -82,23 +82,6 @@ function readBench(config: Config): { list: TrajectoryList; counterfactuals: Map
   }
   const trajectories = worldTrajectories(data.difficulty, seed, "bench", bench);
   return { list: { trajectories, problems: [] }, counterfactuals: counterfactualActions(trajectories, data.difficulty, seed) };
-}
-
-type NamedPreference = Preference & Pick<ProbePoint, "subset" | "task" | "negative">;
-
-/** Every subset and all together, by task and manipulation; what has no point is left out. */
-function bySubset(points: readonly ProbePoint[]): NamedPreference[] {
-  const subsets = ["all", ...new Set(points.map(({ subset }) => subset))];
-  return subsets.flatMap((subset) =>
-    PROBE_TASKS.flatMap((task) =>
-      NEGATIVES.flatMap((negative) => {
-        const own = points.filter((point) =>
-          point.task === task && point.negative === negative && (subset === "all" || point.subset === subset)
-        );
-        return own.length > 0 ? [{ subset, task, negative, ...preferenceOf(own) }] : [];
-      })
-    )
-  );
 }
 
 /** `{subset: {task: {negative: {prefers_reference, interval, pearson, n}}}}` */

@@ -7,7 +7,7 @@ import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
 import { configFor, fineTune, type FineTuning } from "../lib/fine_tune.ts";
 import { writeFile } from "../lib/files.ts";
 import { drawSheet } from "../lib/report/mod.ts";
-import { predictActions } from "../lib/sample/actions.ts";
+import { predictActions, textRule } from "../lib/sample/mod.ts";
 import { squareCrop } from "../lib/tokens/mod.ts";
 import { dynamicsBatch, dynamicsSequenceOf, longestSequence } from "../lib/trajectories/mod.ts";
 import { ensureEngine } from "./setup.ts";
@@ -32,8 +32,9 @@ const DYNAMICS_MODEL: FineTuning = {
   },
   show: async (path, { config: { cdm }, model, vocabulary, items }, head, adapter) => {
     const shown = items.slice(0, cdm.samples);
-    const sampler = { model: model.chameleon, adapter, head, firstId: 0, pad: vocabulary.pad };
-    const actions = predictActions(sampler, vocabulary, shown);
+    const rule = textRule(vocabulary);
+    const actions = predictActions({ model: model.chameleon, adapter, head, firstId: 0, pad: vocabulary.pad, rule }, vocabulary, shown);
+    rule.dispose();
     const rows = await Promise.all(shown.map(async ({ trajectory: { source, action, target } }, i) => ({
       caption: `${action} → ${actions[i]}`,
       images: [await source.load(), await target.load()].map((image) => squareCrop(image, model.vqgan.config.resolution)),

@@ -131,6 +131,24 @@ export function preferenceOf(points: readonly ProbePoint[]): Preference {
   };
 }
 
+/** A preference with what it is of. */
+export type NamedPreference = Preference & Pick<ProbePoint, "subset" | "task" | "negative">;
+
+/** Preferences of every subset and of all together ("all"), by task and manipulation; what has no point is left out. */
+export function preferencesBySubset(points: readonly ProbePoint[]): NamedPreference[] {
+  const subsets = ["all", ...new Set(points.map(({ subset }) => subset))];
+  return subsets.flatMap((subset) =>
+    PROBE_TASKS.flatMap((task) =>
+      NEGATIVES.flatMap((negative) => {
+        const own = points.filter((point) =>
+          point.task === task && point.negative === negative && (subset === "all" || point.subset === subset)
+        );
+        return own.length > 0 ? [{ subset, task, negative, ...preferenceOf(own) }] : [];
+      })
+    )
+  );
+}
+
 /** The interval that a share of n trials lies in, at 95 %. */
 export function wilson(share: number, n: number): [number, number] {
   const z = 1.959964;

@@ -5,17 +5,20 @@
  */
 import { decodeCodes, type Vqgan } from "../model/mod.ts";
 import { generate, predictActions, type Sampler, type SamplingOptions } from "../sample/mod.ts";
-import { tf, tidy } from "../tensor/mod.ts";
+import { randomStream, tf, tidy } from "../tensor/mod.ts";
 import { idsToCodes, imageIds, type RgbImage, tensorToImages, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
-import type { EncodedTrajectory } from "../trajectories/mod.ts";
+import { type EncodedTrajectory, encodePictures } from "../trajectories/mod.ts";
 import {
   applyAction,
   describe,
+  type Difficulty,
   FAMILIES,
   type Family,
   type Judgement,
   judgePicture,
   parseAction,
+  randomScene,
+  renderScenes,
   type Scene,
   type WorldTrajectory,
 } from "../world/mod.ts";
@@ -139,13 +142,26 @@ export interface Naming {
   readonly place: number;
 }
 
-/** Lets a model say what it sees in images, and counts what is right of it. */
-export function measureNaming(
+/**
+ * Lets a model say what it sees in held-out scenes, and counts what is right of it.
+ *
+ * @param sampler the model, with the rule for text
+ * @param vqgan encodes the scenes
+ * @param vocabulary of the model
+ * @param world the dial
+ * @param most objects a scene
+ * @param seed of the scenes
+ */
+export async function measureNaming(
   sampler: Sampler,
+  vqgan: Vqgan,
   vocabulary: Vocabulary,
-  scenes: readonly Scene[],
-  codes: readonly ArrayLike<number>[],
-): Naming {
+  world: Difficulty,
+  most: number,
+  seed: number,
+): Promise<Naming> {
+  const scenes = Array.from({ length: 200 }, (_, i) => randomScene(randomStream("naming", seed, i), world, { least: 1, most }));
+  const codes = encodePictures(vqgan, await renderScenes(scenes));
   const captions = inBatches(scenes.length, (start, end) => {
     const prompts = codes.slice(start, end).map((image) => [vocabulary.bos, ...imageIds(vocabulary, image)]);
     return generate(sampler, prompts, 32, { temperature: 0, seed: 0 }, vocabulary.eos).map((ids) => vocabulary.decode(ids));

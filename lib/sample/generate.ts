@@ -4,6 +4,7 @@
  * @module
  */
 import { type Adapter, type Chameleon, decodeStep, type KeysValues, logitsOf, prefill } from "../model/mod.ts";
+import type { Vocabulary } from "../tokens/mod.ts";
 import { compile, dispose, seedTensor, type Tensor, tf, tidy, uniform, valuesOf } from "../tensor/mod.ts";
 
 /** How tokens are drawn. */
@@ -24,6 +25,8 @@ export interface Sampler {
   readonly head: Tensor;
   /** Id of the first row. */
   readonly firstId: number;
+  /** Added to the scores of what is drawn: 0, or −1e9 for tokens that must not be, [K]. */
+  readonly rule?: Tensor | undefined;
   /** The padding id. */
   readonly pad: number;
 }
@@ -47,9 +50,9 @@ export function generate(
   stop?: number,
 ): number[][] {
   if (!(temperature >= 0)) throw new RangeError(`Cannot sample at temperature ${temperature}: it must be 0 or above`);
-  const { model, adapter, head, firstId } = sampler;
+  const { model, adapter, head, firstId, rule = null } = sampler;
   const { tokens, padding } = layPrompts(prompts, sampler.pad, count);
-  const draw = (hidden: Tensor, step: number) => drawRows(hidden, head, temperature, rowSeeds(seed, step, prompts.length));
+  const draw = (hidden: Tensor, step: number) => drawRows(hidden, head, rule, temperature, rowSeeds(seed, step, prompts.length));
   let { rows, cache } = tidy(() => {
     const { hidden, cache } = prefillCompiled(model, adapter ?? null, tokens, padding, count);
     return { rows: draw(hidden, 0), cache };
@@ -85,13 +88,21 @@ const stepCompiled = compile(
 );
 
 /** Draws a row of the head for each prompt by the Gumbel-max trick. hidden: [B, 1, D], seeds: [B, 2] → [B] int32 */
-const drawRows = compile((hidden: Tensor, head: Tensor, temperature: number, seeds: Tensor) => {
-  const logits = tf.squeeze(logitsOf(hidden, head), [1]); // [B, K]
+const drawRows = compile((hidden: Tensor, head: Tensor, rule: Tensor | null, temperature: number, seeds: Tensor) => {
+  const scores = tf.squeeze(logitsOf(hidden, head), [1]); // [B, K]
+  const logits = rule ? tf.add(scores, rule) : scores;
   if (temperature === 0) return tf.argMax(logits, -1);
   const noise = tf.concat(tf.unstack(seeds).map((seed) => uniform([1, logits.shape[1]!], seed)), 0); // [B, K]
   const gumbel = tf.neg(tf.log(tf.neg(tf.log(tf.maximum(noise, 1e-9)))));
   return tf.argMax(tf.add(tf.div(logits, temperature), gumbel), -1);
 });
+
+/** The rule for text: no image tokens and no marks but the end. To be disposed by the caller. [V] */
+export function textRule({ firstImage, codes, beginImage, endImage, endOfTurn, bos, pad, size }: Vocabulary): Tensor {
+  const banned = new Set([beginImage, endImage, endOfTurn, bos, pad]);
+  const isBanned = (id: number) => banned.has(id) || id >= firstImage && id < firstImage + codes;
+  return tf.tensor1d(Array.from({ length: size }, (_, id) => isBanned(id) ? -1e9 : 0));
+}
 
 function rowSeeds(seed: number, step: number, rows: number): Tensor {
   return tf.stack(Array.from({ length: rows }, (_, row) => seedTensor("sample", seed, row, step)));
