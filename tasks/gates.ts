@@ -59,7 +59,7 @@ const GATES: readonly { readonly gate: string; readonly asked: string; readonly 
   { gate: "1 VQGAN", asked: "targets right after encode and decode ≥ 97 %", attempt: vqganGate },
   { gate: "2 base", asked: "colour, shape, place named ≥ 90 %; truth preferred in 40 … 65 %", attempt: baseGate },
   { gate: "3 dynamics model", asked: "actions right by meaning ≥ 60 %, within 6 min", attempt: dynamicsGate },
-  { gate: "4 world model (C-FT)", asked: "right and minimal ≥ 25 %, most failures copies, within 10 min", attempt: worldGate },
+  { gate: "4 world model (C-FT)", asked: "right and minimal ≥ 25 % with one sample, within 10 min", attempt: worldGate },
 ];
 
 /** Runs the task. */

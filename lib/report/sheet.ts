@@ -69,5 +69,5 @@ function shortened(text: string, most: number): string {
 }
 
 function escapeXml(text: string): string {
-  return text.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
+  return text.replace(/\p{Cc}|[\ufffe\uffff]|\p{Cs}/gu, "\ufffd").replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`); // XML has no control characters
 }

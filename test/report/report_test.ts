@@ -4,7 +4,7 @@ import { assert, assertEquals, withFolder } from "../support.ts";
 
 Deno.test("drawSheet() lays images in rows under headings, whatever the captions say", async () => {
   const image = heatMap([0, 1, 2, 3], 2);
-  const rows = Array.from({ length: 3 }, () => ({ caption: 'a <b> & "c" '.repeat(20), images: [image, image] }));
+  const rows = Array.from({ length: 3 }, () => ({ caption: '\x0f\ud800 a <b> & "c" '.repeat(20), images: [image, image] }));
   const sheet = await decodeImage(await drawSheet(["left", "right"], rows), "sheet");
   assertEquals(sheet.width, 2 * 140 + 12);
 });
