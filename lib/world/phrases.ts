@@ -52,13 +52,18 @@ export function phrasingsOf(action: Action): string[] {
 /**
  * The meaning of a sentence.
  *
- * @example
- * ```ts
- * import { parseAction } from "./lib/world/mod.ts";
- * console.log(parseAction("paint the red circle blue")); // recolour, red circle, blue
- * ```
  * @param text a sentence in any of the phrasings
  * @returns the action, or undefined when it says none
+ *
+ * @example Three ways to say it, one meaning
+ * ```ts
+ * import { parseAction } from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const meaning = { kind: "recolour", object: { colour: "red", shape: "circle" }, colour: "blue" };
+ * assertEquals(parseAction("Paint the red circle blue."), meaning);
+ * assertEquals(parseAction("make the red circle blue"), meaning);
+ * ```
  */
 export function parseAction(text: string): Action | undefined {
   const plain = text.trim().toLowerCase().replace(/[.!]$/, "").replaceAll(/\s+/g, " ");
