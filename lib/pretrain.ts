@@ -8,7 +8,8 @@ import type { ChameleonConfig, Vqgan } from "./model/mod.ts";
 import { type Run, showProgress } from "./run.ts";
 import { dispose, permutation, pick, type Random, randomStream, seedTensor, type Tensor, tidy, toPrecision } from "./tensor/mod.ts";
 import { imagesToTensor, type RgbImage, type Vocabulary } from "./tokens/mod.ts";
-import { train } from "./train/loop.ts";
+import type { Schedule } from "./train/adamw.ts";
+import { train, type Training } from "./train/loop.ts";
 import { documentBatch, documentGradients, gridCodebook, initVqgan, TINY_VQ, vqganGradients } from "./train/pretrain.ts";
 import { encodePictures } from "./trajectories/mod.ts";
 import { type alikeScenes, DIFFICULTIES, type EncodedScene, renderScenes, type Scene, type ScenePool } from "./world/mod.ts";
@@ -79,14 +80,8 @@ async function trainVqStage(
   { name, steps, lr, draw, names }: VqStage,
   initial: () => Tensor[],
 ): Promise<readonly Tensor[]> {
-  const progress = showProgress(name, steps);
-  const { state } = await train({
-    folder: `${run.folder}/${name}`,
-    digest: run.digest,
+  return await trainStage(run, { name, schedule: { lr, warmup: 100, steps, final: 0.05 }, unit: "images", digits: 4 }, pretrain, {
     initial,
-    schedule: { lr, warmup: 100, steps, final: 0.05 },
-    adamw: pretrain,
-    saveEvery: pretrain.saveEvery,
     batch: (step) => {
       const random = randomStream(name, seed, step);
       const chosen: RgbImage[] = [];
@@ -95,12 +90,7 @@ async function trainVqStage(
       return Promise.resolve({ tensors, size: chosen.length, samples: [] });
     },
     gradients: (params, { images, exchanges }) => vqganGradients(names, params, images, exchanges, name === "vqgan-local"),
-    onStep: ({ step, loss, speed }) => progress.update(step, `loss ${loss.toFixed(4)}, ${speed.toFixed(0)} images/s`),
-    warn: console.warn,
   });
-  progress.stop();
-  dispose([state.mean, state.square]);
-  return state.params;
 }
 
 /** Filters are stored in bfloat16; the codes must be those of what is stored. */
@@ -144,20 +134,41 @@ export async function trainTransformer(
   { name, documents, steps, lr, pool, names, vocabulary, shape }: TransformerStage,
   initial: () => Tensor[],
 ): Promise<readonly Tensor[]> {
-  const progress = showProgress(name, steps);
-  const { state } = await train({
-    folder: `${run.folder}/${name}`,
-    digest: run.digest,
+  const schedule = { lr, warmup: pretrain.warmup, steps, final: 0.02 };
+  return await trainStage(run, { name, schedule, unit: "tokens", digits: 3 }, pretrain, {
     initial,
-    schedule: { lr, warmup: pretrain.warmup, steps, final: 0.02 },
-    adamw: pretrain,
-    saveEvery: pretrain.saveEvery,
     batch: (step) => {
       const done = name === "transformer" ? step / steps : 1;
       return Promise.resolve(documentBatch(randomStream(documents, seed, step), pool, vocabulary, pretrain.batch, done));
     },
     gradients: (params, batch) => documentGradients(names, params, shape, batch, model.precision),
-    onStep: ({ step, loss, speed }) => progress.update(step, `loss ${loss.toFixed(3)}, ${speed.toFixed(0)} tokens/s`),
+  });
+}
+
+/** What one stage is called, its learning rate, and how its progress is said. */
+interface Stage {
+  readonly name: string;
+  readonly schedule: Schedule;
+  readonly unit: "images" | "tokens";
+  readonly digits: number;
+}
+
+/** Trains one stage in a folder of its own, and gives the parameters alone. */
+async function trainStage<T>(
+  run: Run,
+  { name, schedule, unit, digits }: Stage,
+  pretrain: Config["pretrain"],
+  stage: Pick<Training<T>, "initial" | "batch" | "gradients">,
+): Promise<readonly Tensor[]> {
+  const progress = showProgress(name, schedule.steps);
+  const { state } = await train({
+    ...stage,
+    folder: `${run.folder}/${name}`,
+    digest: run.digest,
+    schedule,
+    adamw: pretrain,
+    saveEvery: pretrain.saveEvery,
+    onStep: ({ step, loss, speed }) => progress.update(step, `loss ${loss.toFixed(digits)}, ${speed.toFixed(0)} ${unit}/s`),
     warn: console.warn,
   });
   progress.stop();

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { decodeCodes, type Vqgan } from "../model/mod.ts";
+import type { Vqgan } from "../model/mod.ts";
 import { generate, predictActions, type Sampler, type SamplingOptions } from "../sample/mod.ts";
-import { randomStream, tf, tidy } from "../tensor/mod.ts";
-import { idsToCodes, imageIds, type RgbImage, tensorToImages, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
-import { type EncodedTrajectory, encodePictures } from "../trajectories/mod.ts";
+import { randomStream } from "../tensor/mod.ts";
+import { idsToCodes, imageIds, type RgbImage, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
+import { decodedImages, type EncodedTrajectory, encodePictures } from "../trajectories/mod.ts";
 import {
   applyAction,
   describe,
@@ -43,9 +43,7 @@ export function judgeCodes(
   codes: readonly (readonly number[])[],
 ): Judgement[] {
   return inBatches(items.length, (start, end) => {
-    const decoded = tidy(() => decodeCodes(vqgan, tf.tensor2d(codes.slice(start, end).map((row) => [...row]), undefined, "int32")));
-    const pictures = tensorToImages(decoded);
-    decoded.dispose();
+    const pictures = decodedImages(vqgan, codes.slice(start, end));
     return pictures.map((picture, i) => judgePicture(items[start + i]!.trajectory.before, items[start + i]!.trajectory.after, picture));
   });
 }

@@ -4,11 +4,10 @@
  * @module
  */
 import { writeFile } from "../files.ts";
-import { decodeCodes, hasDecoder, type Vqgan } from "../model/mod.ts";
+import { hasDecoder, type Vqgan } from "../model/mod.ts";
 import { generate, type Sampler, type SamplingOptions } from "../sample/generate.ts";
-import { tf, tidy } from "../tensor/mod.ts";
-import { idsToCodes, type RgbImage, squareCrop, tensorToImages, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
-import { type EncodedTrajectory, recognitionWeights, type WeightOptions } from "../trajectories/mod.ts";
+import { idsToCodes, squareCrop, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
+import { decodedImages, type EncodedTrajectory, recognitionWeights, type WeightOptions } from "../trajectories/mod.ts";
 import { drawSheet, heatMap } from "./sheet.ts";
 
 /**
@@ -44,12 +43,4 @@ export async function drawPredictions(
     ],
   })));
   writeFile(path, await drawSheet(["source", "target", "prediction", "weights"], rows));
-}
-
-/** Pictures of image codes. */
-export function decodedImages(vqgan: Vqgan, codes: readonly (readonly number[])[]): RgbImage[] {
-  const decoded = tidy(() => decodeCodes(vqgan, tf.tensor2d(codes.map((row) => [...row]), undefined, "int32")));
-  const images = tensorToImages(decoded);
-  decoded.dispose();
-  return images;
 }

@@ -6,9 +6,9 @@
  */
 import { createHash } from "node:crypto";
 import { exists, writeFile } from "../files.ts";
-import { encodeFeatures, nearestCodes, type Vqgan } from "../model/mod.ts";
+import { decodeCodes, encodeFeatures, nearestCodes, type Vqgan } from "../model/mod.ts";
 import { bytesOfTensor, type Tensor, tf, tidy, valuesOf } from "../tensor/mod.ts";
-import { imagesToTensor, type RgbImage, squareCrop } from "../tokens/mod.ts";
+import { imagesToTensor, type RgbImage, squareCrop, tensorToImages } from "../tokens/mod.ts";
 import type { Problem } from "./aurora.ts";
 import type { Observation, Trajectory } from "./trajectory.ts";
 
@@ -113,6 +113,14 @@ export function encodePictures(vqgan: Vqgan, pictures: readonly RgbImage[]): num
     codes.dispose();
   }
   return encoded;
+}
+
+/** Pictures of image codes, all at once. */
+export function decodedImages(vqgan: Vqgan, codes: readonly (readonly number[])[]): RgbImage[] {
+  const decoded = tidy(() => decodeCodes(vqgan, tf.tensor2d(codes.map((row) => [...row]), undefined, "int32")));
+  const images = tensorToImages(decoded);
+  decoded.dispose();
+  return images;
 }
 
 async function loadPair({ source, target }: Trajectory, { config }: Vqgan): Promise<[Float32Array, Float32Array]> {
