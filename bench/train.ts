@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { modelOf, saveModel, weightShapes, writeSafetensors } from "../lib/model/mod.ts";
-import { normal, openBackend, randomInt, randomStream, seedTensor, type Tensor, tf, tidy } from "../lib/tensor/mod.ts";
+import { writeSafetensors } from "../lib/model/mod.ts";
+import { openBackend, randomInt, randomStream } from "../lib/tensor/mod.ts";
+import { CODES, FIRST_IMAGE, VOCABULARY, writeCheckpoint } from "./checkpoint.ts";
 import { type BenchCase, lastLine, peerPython, report } from "./peer.ts";
 
 interface Case {
@@ -29,7 +30,7 @@ const CASES: readonly Case[] = [
   { name: "d 512, 8 layers, 16 × 548, both checkpointed", width: 512, layers: 8, batch: 16, checkpointing: true, peerCheckpointing: true },
   { name: "d 512, 8 layers, 16 × 548, ours checkpointed", width: 512, layers: 8, batch: 16, checkpointing: true, peerCheckpointing: false },
 ];
-const [VOCABULARY, CODES, POSITIONS, IMAGE] = [16384, 2048, 548, 256];
+const [POSITIONS, IMAGE] = [548, 256];
 
 /** Runs the bench; `only` picks cases whose name contains it. */
 export async function main(only = ""): Promise<void> {
@@ -93,31 +94,11 @@ async function measure({ name, width, layers, batch, checkpointing, peerCheckpoi
   }
 }
 
-function writeCheckpoint(folder: string, width: number, layers: number): void {
-  const config = {
-    ...{ vocabSize: VOCABULARY, hiddenSize: width, intermediateSize: Math.floor(width * 11 / 4 / 64) * 64, layers },
-    ...{ heads: width / 64, keyHeads: width / 64, maxPositions: 1024, ropeTheta: 10000, rmsEpsilon: 1e-5, swinNorm: false },
-    vq: {
-      ...{ embedDim: 8, codes: CODES, latentChannels: 8, resolution: 32, baseChannels: 32 },
-      ...{ channelMultiplier: [1, 1], resBlocks: 1, midAttention: false },
-    },
-  };
-  const weights = new Map<string, Tensor>();
-  for (const [name, shape] of weightShapes(config)) {
-    const filter = name.startsWith("model.vqmodel.") && shape.length === 4;
-    const own = filter ? [shape[2]!, shape[3]!, shape[1]!, shape[0]!] : shape;
-    weights.set(name, /norm\w*\.weight$/.test(name) ? tf.ones(own) : tidy(() => tf.mul(normal(own, seedTensor(name)), 0.02) as Tensor));
-  }
-  const model = modelOf(folder, config, (name) => weights.get(name));
-  saveModel(folder, model, { vocabularyMap: { "IMGIMGAZ": 4, "<image>": VOCABULARY - 1 }, tokenizer: {} }, "BF16");
-  for (const tensor of weights.values()) tensor.dispose();
-}
-
 function writeBatch(folder: string, batch: number): void {
   const random = randomStream("bench", batch);
   const tokens = Int32Array.from({ length: batch * POSITIONS }, (_, i) => {
     const completion = i % POSITIONS >= POSITIONS - IMAGE;
-    return completion ? 4 + randomInt(random, CODES) : CODES + 10 + randomInt(random, VOCABULARY - CODES - 20);
+    return completion ? FIRST_IMAGE + randomInt(random, CODES) : CODES + 10 + randomInt(random, VOCABULARY - CODES - 20);
   });
   const labels = tokens.map((id, i) => i % POSITIONS >= POSITIONS - IMAGE ? id : -100);
   const tensor = (name: string, values: Int32Array) => ({

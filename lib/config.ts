@@ -29,10 +29,17 @@ const LORA = z.strictObject({
 
 const DIFFICULTY = z.enum(["easy", "default", "hard"]).default("default").describe("the tiny world's dial");
 
+const LIST = z.union([z.string(), z.array(z.string())]);
+
 const DATA = z.strictObject({
-  aurora: z.string().default("").describe("an AURORA list (test.json, train.json); empty: the tiny world"),
+  aurora: LIST.default("").describe("AURORA lists (test.json, train.json), one or several; empty and no EPIC: the tiny world"),
+  epic: z.string().default("").describe("EPIC-Kitchens' annotations, a CSV file"),
+  epicFrames: z.string().default("").describe("the folder of its frames; empty: beside the annotations"),
+  epicLimit: whole.default(15000).describe("take so many of EPIC-Kitchens at random (paper A.8.1: 15K); 0: all"),
+  downsample: z.record(z.string(), count).default({}).describe("most trajectories of a subset, as kubric: 10000 (the paper's + DS)"),
   limit: whole.default(0).describe("take only so many trajectories; 0: all"),
   world: count.default(2000).describe("trajectories of the tiny world"),
+  simulated: whole.default(0).describe("more of the tiny world's physics, its Kubric"),
   difficulty: DIFFICULTY,
 });
 
@@ -92,8 +99,17 @@ const EXPORT = z.strictObject({
 });
 
 const PROBE = z.strictObject({
-  adapter: z.string().default("").describe("an adapter's folder, in PEFT's layout; empty: the base alone"),
+  adapter: z.string().default("").describe("a stage, as train-cdm, or an adapter's folder in PEFT's layout; empty: the base alone"),
   bench: count.default(250).describe("trajectories of the tiny world's bench"),
+  counterfactuals: LIST.default("").describe("AURORA's lists of contrary actions (disc_edit_data), one or several"),
+  rewriter: z.string().default("").describe("a language model behind OPENAI_BASE_URL that contradicts the other actions; empty: none"),
+});
+
+const EVALUATE = z.strictObject({
+  dynamics: z.array(z.string()).default(["base", "train-cdm"]).describe("whose actions: base, stages, adapters' folders"),
+  temperature: z.number().min(0).default(0).describe("of the actions; 0: the likeliest token each"),
+  bench: count.default(250).describe("trajectories of the tiny world's bench"),
+  bertModel: z.string().default("").describe("BERTScore's model: a folder with onnx/model.onnx, tokenizer.json, baseline.tsv"),
 });
 
 const GATES = z.strictObject({
@@ -112,6 +128,7 @@ export const CONFIG = z.strictObject({
   cwm: CWM.prefault({}).describe("task train-cwm"),
   export: EXPORT.prefault({}).describe("task export-world"),
   probe: PROBE.prefault({}).describe("task probe"),
+  evaluate: EVALUATE.prefault({}).describe("task evaluate"),
   gates: GATES.prefault({}).describe("task gates"),
 });
 

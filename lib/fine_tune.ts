@@ -5,6 +5,7 @@
  */
 import type { Invocation } from "./cli.ts";
 import { type Config, resolveConfig, UserError } from "./config.ts";
+import { trainingTrajectories } from "./data.ts";
 import {
   adapterTensors,
   checkpointDigest,
@@ -33,12 +34,10 @@ import {
   batchItems,
   type EncodedTrajectory,
   encodeTrajectories,
-  readAurora,
   type SizedBatch,
   type TrajectoryList,
   usableTrajectories,
 } from "./trajectories/mod.ts";
-import { worldTrajectories } from "./world/mod.ts";
 
 /** What is known when training begins. */
 export interface Material {
@@ -87,7 +86,7 @@ export async function fineTune(
   const { seed } = config;
 
   // 1. Trajectories, their digests, and a plan of what the training takes
-  const list = usableTrajectories(readTrajectories(config), "allow-missing" in flags);
+  const list = usableTrajectories(trainingTrajectories(config), "allow-missing" in flags);
   const checkpoint = planCheckpoint(config.model.path, config.model.precision);
   const memory = memoryPlan(checkpoint, config, section);
   const inputs = { base: checkpointDigest(checkpoint), trajectories: digestOf(list.trajectories.map(({ id, action }) => [id, action])) };
@@ -163,12 +162,6 @@ export function configFor({ config, flags, overrides }: Invocation, backend: Bac
 }
 
 const WASM_CONFIG = "data/configs/tiny-wasm.yaml";
-
-function readTrajectories({ data, seed }: Config): TrajectoryList {
-  const tiny = () => ({ trajectories: worldTrajectories(data.difficulty, seed, "train", data.world), problems: [] });
-  const list: TrajectoryList = data.aurora === "" ? tiny() : readAurora(data.aurora);
-  return data.limit === 0 ? list : { ...list, trajectories: list.trajectories.slice(0, data.limit) };
-}
 
 function memoryPlan(checkpoint: CheckpointPlan, config: Config, section: "cdm" | "cwm"): MemoryPlan {
   const { lora, batch, checkpointing } = config[section];

@@ -10,6 +10,7 @@ import type { Config } from "./config.ts";
 import { UserError } from "./config.ts";
 import { type Disk, exists, readJson, realDisk, writeFile } from "./files.ts";
 import type { Backend } from "./tensor/backend.ts";
+import type { Problem } from "./trajectories/aurora.ts";
 
 /** What a run is told at its start. */
 export interface RunOptions {
@@ -104,6 +105,14 @@ export function openRun(options: RunOptions): Run {
 /** What is said of a run that needs nothing more. */
 export function finishedText(folder: string): string {
   return `${folder} is finished already; --restart begins anew.`;
+}
+
+/** Writes what was left out and why to `skipped.jsonl`, and says how many; nothing when nothing was. */
+export function writeSkipped(folder: string, problems: readonly Problem[]): void {
+  if (problems.length === 0) return;
+  writeFile(`${folder}/skipped.jsonl`, problems.map((problem) => JSON.stringify(problem) + "\n").join(""));
+  const reasons = Map.groupBy(problems, ({ reason }) => reason).entries().map(([reason, own]) => `${own.length} × ${reason}`);
+  console.warn(`Left out ${problems.length} (${folder}/skipped.jsonl): ${[...reasons.take(4)].join("; ")}`);
 }
 
 /** What a dry run shows of a stage. */

@@ -3,6 +3,11 @@
  *
  * @module
  */
+export * from "./action_metrics.ts";
+export * from "./bert_score.ts";
+export * from "./chat.ts";
+export * from "./contradict.ts";
+export * from "./onnx.ts";
 export * from "./preference.ts";
 export * from "./text_metrics.ts";
 export * from "./tiny_world.ts";

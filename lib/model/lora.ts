@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import { z } from "zod";
-import { type Disk, readJson, writeFile } from "../files.ts";
+import { type Disk, exists, readJson, writeFile } from "../files.ts";
 import { bytesOfTensor, normal, precisionOf, seedTensor, type Tensor, tensorOfBytes, tf, toPrecision, uniform } from "../tensor/mod.ts";
 import type { Adapter, Chameleon } from "./chameleon.ts";
 import { type ChameleonConfig, type Projection, PROJECTIONS, projectionShape } from "./config.ts";
@@ -132,6 +133,12 @@ export function loadAdapter(folder: string, model: ChameleonConfig): LoraAdapter
       return [projection, { a: read(`${name}.lora_A.weight`), b: read(`${name}.lora_B.weight`) }];
     })));
   return { config: { rank, alpha, dropout, targets }, scale: alpha / rank, dropout, layers };
+}
+
+/** A digest of an adapter's file, or of nothing where there is none: loading it says what is missing. */
+export function adapterDigest(folder: string): string {
+  const path = `${folder}/adapter_model.safetensors`;
+  return createHash("sha256").update(exists(path) ? Deno.readFileSync(path) : "").digest("hex").slice(0, 16);
 }
 
 /** Frees an adapter's tensors. */

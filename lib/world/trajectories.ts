@@ -12,8 +12,8 @@ import { sayAction } from "./phrases.ts";
 import { RENDERER, renderScenes } from "./render.ts";
 import { type Name, randomScene, type Scene, type SceneWish } from "./scene.ts";
 
-/** A part of the tiny world's data; parts share no seed. */
-export type Split = "train" | "validation" | "bench";
+/** A part of the tiny world's data; parts share no seed. `simulated` is more of `physics`, as AURORA has most of Kubric. */
+export type Split = "train" | "simulated" | "validation" | "bench";
 
 /** A trajectory with what only the tiny world knows: its scenes and what was done. */
 export interface WorldTrajectory extends Trajectory {
@@ -37,8 +37,9 @@ export interface WorldTrajectory extends Trajectory {
  * @param count how many
  */
 export function worldTrajectories(difficulty: DifficultyName, seed: number, split: Split, count: number): WorldTrajectory[] {
+  const families: readonly Family[] = split === "simulated" ? ["physics"] : FAMILIES;
   return Array.from({ length: count }, (_, i) => {
-    const family = FAMILIES[i % FAMILIES.length]!;
+    const family = families[i % families.length]!;
     const fresh = split === "bench" && Math.floor(i / FAMILIES.length) % 2 === 0;
     const random = randomStream("world", difficulty, seed, split, i);
     const { before, after, meaning } = randomTransition(random, DIFFICULTIES[difficulty], family, fresh);

@@ -114,6 +114,7 @@ def main():
         ref["logits"] = unmasked(model, tokens)
         ref["logits_masked"] = model(input_ids=tokens).logits
         ref["logits_padded"] = unmasked(model, tokens, mask)
+        ref["text_likelihoods"] = torch.log_softmax(ref["logits"], -1)[:, :-1].gather(2, tokens[:, 1:, None])[..., 0]
         swin = make_model(True)
         swin.load_state_dict(model.state_dict())
         ref["logits_swin"] = unmasked(swin, tokens)

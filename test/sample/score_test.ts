@@ -3,7 +3,7 @@ import { disposeAdapter } from "../../lib/model/lora.ts";
 import { logLikelihoods } from "../../lib/sample/score.ts";
 import { crossEntropy, dispose, randomInt, randomStream, tf, tidy } from "../../lib/tensor/mod.ts";
 import type { Sequence } from "../../lib/tokens/mod.ts";
-import { assert, assertClose, assertEquals, assertThrows, engine, take, withoutLeaks } from "../support.ts";
+import { assert, assertClose, assertEquals, assertThrows, engine, openReference, take, withoutLeaks } from "../support.ts";
 
 await engine();
 const FOLDER = new URL("../parity/reference", import.meta.url).pathname;
@@ -45,6 +45,25 @@ for (const [name, firstId, rows] of [["all tokens", 0, 96], ["image tokens", 4, 
       disposeModel(model);
     }));
 }
+
+Deno.test("logLikelihoods() of text equal those that transformers gives", () =>
+  withoutLeaks(() => {
+    const reference = openReference(`${FOLDER}/reference.safetensors`);
+    const [tokens, expected] = [reference.values("tokens"), reference.values("text_likelihoods")];
+    const model = loadModel(FOLDER, "float32");
+    const sampler = { model: model.chameleon, head: model.chameleon.head, firstId: 0, pad: 1 };
+    const [count, length] = reference.shape("tokens") as [number, number];
+    const families = Array.from({ length: count }, (_, row) => {
+      const ids = [...tokens.subarray(row * length, (row + 1) * length)];
+      return [1, 9, length - 1].map((start) => ({ prompt: ids.slice(0, start), completion: ids.slice(start) }));
+    });
+    logLikelihoods(sampler, families).forEach((family, row) => {
+      for (const { tokens } of family) {
+        assertClose(tokens, expected.subarray((row + 1) * (length - 1) - tokens.length, (row + 1) * (length - 1)), 1e-4);
+      }
+    });
+    disposeModel(model);
+  }));
 
 Deno.test("logLikelihoods() refuses a completion without a token", () =>
   withoutLeaks(() => {

@@ -74,6 +74,30 @@ Deno.test("probe leaves a table in three formats, a result by subset, and a plot
     assert(again.text.includes("is finished already"), again.text);
   }));
 
+Deno.test("evaluate trains the dynamics model that is missing, or refuses, and leaves tables, actions and a picture", () =>
+  withFolder(async (folder) => {
+    const args = [`--config=${ROOT}data/configs/micro.yaml`, "--evaluate.bench=10", `--model.path=${ROOT}data/tiny`];
+    const here = async (...more: string[]) => await run("tasks/evaluate.ts", ...args, ...more, `--experiment=test-${Deno.pid}`);
+    const refused = await here("--no-deps", `--run=${folder}/evaluate`);
+    assert(refused.code === 1 && refused.text.includes('run "deno task train-cdm" first'), refused.text);
+    const bench = `${folder}/bench.json`; // one entry has no target, one no action
+    Deno.writeTextFileSync(bench, JSON.stringify([{ input: "a.png" }, { input: "a.png", output: "a.png", instruction: " " }]));
+    const nothing = await here(`--data.aurora=${bench}`, "--evaluate.dynamics=[base]", `--run=${folder}/nothing`);
+    assert(nothing.code === 1 && nothing.text.includes("the data set is empty"), nothing.text);
+    try {
+      const { code, text } = await here(`--run=${folder}/evaluate`);
+      assertEquals(code, 0, text);
+      assert(text.includes("running train-cdm first"), text);
+      const { dynamics, signatures } = JSON.parse(Deno.readTextFileSync(`${folder}/evaluate/result.json`));
+      assertEquals([dynamics.base.all.n, dynamics["train-cdm"].physics.n, dynamics.base.all.bert_score], [10, 2, null]);
+      assert(signatures.bert_score.startsWith("left out"), signatures.bert_score);
+      assertEquals(Deno.readTextFileSync(`${folder}/evaluate/actions/train-cdm.jsonl`).trim().split("\n").length, 10);
+      await decodeImage(Deno.readFileSync(`${folder}/evaluate/actions.png`), "actions.png");
+    } finally {
+      await Deno.remove(`${ROOT}runs/test-${Deno.pid}`, { recursive: true });
+    }
+  }));
+
 Deno.test("export-world writes lists that readAurora() reads, videos, and a picture; and overwrites nothing", () =>
   withFolder(async (folder) => {
     const args = [`--config=${ROOT}data/configs/micro.yaml`, `--out=${folder}/world`];

@@ -1,0 +1,135 @@
+/**
+ * Questions to a language model behind any OpenAI-compatible endpoint. The key and the base URL come from the environment
+ * (`OPENAI_API_KEY`, `OPENAI_BASE_URL`); answers are kept on disk by the content of the question, so nothing is asked twice.
+ *
+ * @module
+ */
+import type OpenAI from "openai";
+import { exists, readJson, sha256, writeFile } from "../files.ts";
+
+/** A part of a message: text, or an image as a data URI. */
+export type MessagePart =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "image_url"; readonly image_url: { readonly url: string } };
+
+/** A question: the body of a chat completion, without the model. */
+export interface Question {
+  /** The conversation. */
+  readonly messages: readonly { readonly role: "system" | "user"; readonly content: string | readonly MessagePart[] }[];
+  /** 0 takes the likeliest words. */
+  readonly temperature?: number;
+  /** The longest answer, in tokens. */
+  readonly max_completion_tokens?: number;
+  /** The schema that the answer must follow. */
+  readonly response_format?: {
+    /** Structured output. */
+    readonly type: "json_schema";
+    /** Its name and schema. */
+    readonly json_schema: { readonly name: string; readonly strict: boolean; readonly schema: Record<string, unknown> };
+  };
+}
+
+/** Tokens that a question took. */
+export interface Usage {
+  /** In the question. */
+  readonly prompt: number;
+  /** In the answer. */
+  readonly completion: number;
+}
+
+/** An answer, or why there is none. Never a guess. */
+export type Answer =
+  | { readonly text: string; readonly usage: Usage; readonly cached: boolean }
+  | { readonly failure: string; readonly usage?: Usage };
+
+/** Where questions go. */
+export interface ChatOptions {
+  /** The model's id at the endpoint. */
+  readonly model: string;
+  /** The cache's folder. */
+  readonly cache: string;
+  /** Questions in flight at once. */
+  readonly concurrency?: number;
+  /** Seconds after which an attempt counts as failed. */
+  readonly timeout?: number;
+  /** Attempts after the first, with growing pauses, when the endpoint is busy or down. */
+  readonly retries?: number;
+  /** Told how many are answered; when it says `false` no more are asked. */
+  readonly onAnswer?: (done: number, answer: Answer) => boolean | void;
+}
+
+/** What is said of questions that were not asked because the key or the budget ended the work. */
+export const NOT_ASKED = "not asked";
+
+/**
+ * Asks questions, some at a time, and gives the answers in their order. Busy endpoints (429, 5xx) are asked again; a key
+ * that is refused ends the work. The endpoint's own words are never repeated: they may hold the key.
+ *
+ * @param questions what to ask
+ * @param options model, cache, concurrency
+ * @throws Error when there is no key
+ */
+export async function askAll(questions: readonly Question[], options: ChatOptions): Promise<Answer[]> {
+  const { concurrency = 8, onAnswer = () => {} } = options;
+  const client = await openClient(options);
+  const answers = questions.map((): Answer => ({ failure: NOT_ASKED }));
+  let [next, done, stopped] = [0, 0, false];
+  const work = async () => {
+    while (next < questions.length && !stopped) {
+      const place = next++;
+      const answer = await ask(client, questions[place]!, options);
+      answers[place] = answer;
+      if (onAnswer(++done, answer) === false || "failure" in answer && answer.failure === REFUSED_KEY) stopped = true;
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(concurrency, questions.length) }, work));
+  return answers;
+}
+
+/** Where an answer to a question is kept. */
+export async function answerPath({ model, cache }: ChatOptions, question: Question): Promise<string> {
+  const content = JSON.stringify({ model, base: Deno.env.get("OPENAI_BASE_URL") ?? "", ...question });
+  return `${cache}/answers/${await sha256(new TextEncoder().encode(content))}.json`;
+}
+
+async function ask(client: OpenAI, question: Question, options: ChatOptions): Promise<Answer> {
+  const path = await answerPath(options, question);
+  if (exists(path)) return { ...readJson(path) as { text: string; usage: Usage }, cached: true };
+  try {
+    const { choices, usage } = await client.chat.completions.create({ model: options.model, ...question } as Body);
+    const spent = { prompt: usage?.prompt_tokens ?? 0, completion: usage?.completion_tokens ?? 0 };
+    const choice = choices?.[0];
+    const text = choice?.message?.content;
+    if (choice?.message?.refusal || choice?.finish_reason === "content_filter") return { failure: "the model refused", usage: spent };
+    if (choice?.finish_reason === "length") return { failure: "the answer was cut off", usage: spent };
+    if (typeof text !== "string" || text.trim() === "") return { failure: "the answer was empty", usage: spent };
+    writeFile(path, JSON.stringify({ text, usage: spent }) + "\n");
+    return { text, usage: spent, cached: false };
+  } catch (error) {
+    return { failure: failureOf(error) };
+  }
+}
+
+type Body = OpenAI.Chat.ChatCompletionCreateParamsNonStreaming;
+
+const REFUSED_KEY = "the endpoint refused the key (401 or 403)";
+
+function failureOf(error: unknown): string {
+  const { status, name } = error as { readonly status?: number; readonly name?: string };
+  if (status === 401 || status === 403) return REFUSED_KEY;
+  if (status === 429) return "the endpoint was busy (429) at every attempt";
+  if (status !== undefined) return `the endpoint answered ${status}`;
+  if (error instanceof SyntaxError) return "the endpoint's answer was no JSON";
+  return /tim(eout|ed out)/i.test(`${name} ${(error as Error).message}`)
+    ? "the endpoint was too slow"
+    : "the endpoint could not be reached";
+}
+
+async function openClient({ timeout = 60, retries = 4 }: ChatOptions): Promise<OpenAI> {
+  if (!Deno.env.get("OPENAI_API_KEY")) {
+    throw new Error("Cannot ask a language model: OPENAI_API_KEY is not set (and OPENAI_BASE_URL, for another endpoint than OpenAI's)");
+  }
+  const name = "openai"; // by a variable, so that it is fetched only when it is used
+  const { default: Client } = await import(name) as { default: typeof OpenAI };
+  return new Client({ timeout: timeout * 1000, maxRetries: retries, logLevel: "off" });
+}

@@ -1,0 +1,49 @@
+/**
+ * The mixture that a model is trained on: several lists as one, subsets that are too many drawn from.
+ *
+ * @module
+ */
+import { permutation, randomStream } from "../tensor/mod.ts";
+import type { TrajectoryList } from "./aurora.ts";
+import type { Trajectory } from "./trajectory.ts";
+
+/** Several lists as one; a name that comes twice gets the list's number. */
+export function joinLists(lists: readonly TrajectoryList[]): TrajectoryList {
+  const seen = new Set<string>();
+  const trajectories = lists.flatMap(({ trajectories }, number) =>
+    trajectories.map((trajectory) => {
+      const id = seen.has(trajectory.id) ? `${trajectory.id}@${number}` : trajectory.id;
+      seen.add(id);
+      return { ...trajectory, id };
+    })
+  );
+  return { trajectories, problems: lists.flatMap(({ problems }) => problems) };
+}
+
+/**
+ * Draws from subsets that are too many (paper A.8.1: Kubric downsampled to 10K), in the order given.
+ *
+ * @param trajectories of all subsets
+ * @param most how many of a subset are kept; subsets that are not named stay whole
+ * @param seed of the choice
+ *
+ * @example One of two subsets is cut to two
+ * ```ts
+ * import { downsample, type Trajectory } from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const of = (subset: string) => ({ subset }) as Trajectory;
+ * const kept = downsample([of("kubric"), of("ag"), of("kubric"), of("kubric")], { kubric: 2 }, 1);
+ * assertEquals(kept.filter(({ subset }) => subset === "kubric").length, 2);
+ * assertEquals(kept.length, 3);
+ * ```
+ */
+export function downsample<T extends Trajectory>(trajectories: readonly T[], most: Readonly<Record<string, number>>, seed: number): T[] {
+  const dropped = new Set<number>();
+  for (const [subset, kept] of Object.entries(most)) {
+    const own = trajectories.flatMap((trajectory, i) => trajectory.subset === subset ? [i] : []);
+    const order = permutation(randomStream("downsample", seed, subset), own.length);
+    for (const place of order.slice(kept)) dropped.add(own[place]!);
+  }
+  return trajectories.filter((_, i) => !dropped.has(i));
+}
