@@ -1,6 +1,10 @@
 /**
- * Videos.
+ * Videos: reading, optical flow, motion, key-frames, writing.
  *
  * @module
  */
+export * from "./decode.ts";
+export * from "./flow.ts";
+export * from "./key_frames.ts";
+export * from "./motion.ts";
 export * from "./write.ts";

@@ -28,7 +28,7 @@ export interface WorldVideo {
   readonly kind: VideoKind;
   /** A scene for each frame. */
   readonly frames: readonly Scene[];
-  /** What is done, and from which frame to which; absent where nothing is. */
+  /** What is done; the last frame before anything of it shows, and the first in which all is done. Absent where nothing is. */
   readonly truth?: { readonly meaning: Action; readonly first: number; readonly last: number };
 }
 
@@ -78,7 +78,16 @@ function makeVideo(random: Random, world: Difficulty, family: Family, id: string
   const cut = kind === "cut" ? [...moving, ...Array<Scene>(12).fill(randomTransition(random, world, family).before)] : moving;
   return {
     ...{ id, family, kind, frames: shaken(random, cut), label: acts ? transition.meaning.kind : "nothing" },
-    ...(acts && { truth: { meaning: transition.meaning, first: before - 1, last: before + MOVING - 1 } }),
+    ...(acts && { truth: { meaning: transition.meaning, ...momentsOf(still) } }),
+  };
+}
+
+/** The last frame before anything has changed, and the first after which nothing does. */
+function momentsOf(frames: readonly Scene[]): { first: number; last: number } {
+  const objects = frames.map((scene) => JSON.stringify([scene.objects, scene.background]));
+  return {
+    first: objects.findIndex((text) => text !== objects[0]) - 1,
+    last: objects.findLastIndex((text) => text !== objects.at(-1)) + 1,
   };
 }
 

@@ -1,0 +1,143 @@
+/**
+ * Reading videos frame by frame, by FFmpeg in the process; where its addon is not to be had, by the system's `ffmpeg`.
+ * Frames come upright (rotation flags are honoured) with their own timestamps, one at a time: memory does not grow with
+ * the length of the video.
+ *
+ * @module
+ */
+import type { Demuxer as AvDemuxer, FilterAPI as AvFilter } from "node-av/api";
+import type { Frame as AvFrame, Stream as AvStream } from "node-av/lib";
+import { readByFfmpeg } from "./ffmpeg.ts";
+
+/** A frame of a video. */
+export interface VideoFrame {
+  /** Seconds since the first frame. */
+  readonly time: number;
+  /** Its number among all frames, from 0. */
+  readonly index: number;
+  /** Pixels across. */
+  readonly width: number;
+  /** Pixels down. */
+  readonly height: number;
+  /** Values row by row: three a pixel, or one when grey. */
+  readonly data: Uint8Array;
+}
+
+/** Which frames are wanted, and how. */
+export interface ReadOptions {
+  /** `rgb24` gives three values a pixel, `gray` one. */
+  readonly format: "rgb24" | "gray";
+  /** The largest side in pixels; larger frames are scaled down. Absent: as they are. */
+  readonly side?: number;
+  /** Whether a frame is wanted; others are decoded and not converted. Absent: all. */
+  readonly wanted?: (time: number, index: number) => boolean;
+}
+
+const MOST_PIXELS = 8192 * 8192; // a frame above is refused: a forged header could ask for any memory
+
+/**
+ * Frames of a video.
+ *
+ * @param path the file
+ * @param options which frames, and how
+ * @throws Error in one sentence when the file is no video, or has no frame that can be decoded
+ */
+export async function* readFrames(path: string, options: ReadOptions): AsyncGenerator<VideoFrame> {
+  if (Deno.statSync(path).size === 0) throw new Error(`Cannot read ${path} as a video: the file is empty`);
+  const av = await openAddon();
+  let frames = 0;
+  for await (const frame of av ? readByAddon(path, options, av) : readByFfmpeg(path, options)) {
+    frames++;
+    yield frame;
+  }
+  if (frames === 0 && !options.wanted) throw new Error(`Cannot read ${path} as a video: no frame can be decoded`);
+}
+
+/** Frames a second that a filter graph for these options gives, as FFmpeg writes it. */
+export function filterGraph({ format, side }: ReadOptions, rotation: readonly string[]): string {
+  const scale = side === undefined ? [] : [`scale='if(gt(iw,ih),min(iw,${side}),-1)':'if(gt(iw,ih),-1,min(ih,${side}))':flags=area`];
+  return [...rotation, ...scale, `format=${format}`].join(",");
+}
+
+interface Addon {
+  readonly api: typeof import("node-av/api");
+  readonly lib: typeof import("node-av/lib");
+  readonly constants: typeof import("node-av/constants");
+}
+
+let addon: Promise<Addon | undefined> | undefined;
+
+function openAddon(): Promise<Addon | undefined> {
+  return addon ??= (async () => {
+    try {
+      const [api, lib, constants] = await Promise.all([import("node-av/api"), import("node-av/lib"), import("node-av/constants")]);
+      lib.Log.setLevel(constants.AV_LOG_FATAL);
+      return { api, lib, constants };
+    } catch (error) {
+      console.warn(`FFmpeg's addon cannot be loaded (${(error as Error).message.split("\n")[0]}): taking the system's ffmpeg`);
+    }
+  })();
+}
+
+async function* readByAddon(path: string, options: ReadOptions, { api, constants }: Addon): AsyncGenerator<VideoFrame> {
+  const { demuxer, stream } = await openStream(path, api);
+  try {
+    using decoder = await api.Decoder.create(stream, { exitOnError: false }).catch(() => refuse(path, "its codec is not known"));
+    using filter = api.FilterAPI.create(filterGraph(options, rotationFilters(displayMatrix(stream, constants))), {} as never);
+    let [index, first] = [0, undefined as number | undefined];
+    for (const frame of decoder.framesSync(demuxer.packetsSync(stream.index))) {
+      if (!frame) break;
+      if (frame.width * frame.height > MOST_PIXELS) refuse(path, `a frame of ${frame.width} × ${frame.height} is too large`);
+      const seconds = secondsOf(frame);
+      first ??= seconds;
+      const time = Number.isFinite(seconds) ? seconds - first : index / 25;
+      if (options.wanted?.(time, index) ?? true) yield* converted(frame, filter, { time, index });
+      frame.free();
+      index++;
+    }
+  } finally {
+    await demuxer.close();
+  }
+}
+
+async function openStream(path: string, api: Addon["api"]): Promise<{ demuxer: AvDemuxer; stream: AvStream }> {
+  const demuxer = await api.Demuxer.open(path).catch(() => refuse(path, "it is no video, or its index is lost"));
+  const stream = demuxer.video();
+  if (stream) return { demuxer, stream };
+  await demuxer.close();
+  return refuse(path, "it has no pictures");
+}
+
+function* converted(frame: AvFrame, filter: AvFilter, at: { readonly time: number; readonly index: number }): Generator<VideoFrame> {
+  filter.processSync(frame);
+  for (let out = filter.receiveSync(); out && typeof out === "object" && "toBuffer" in out; out = filter.receiveSync()) {
+    yield { ...at, width: out.width, height: out.height, data: new Uint8Array(out.toBuffer()) };
+    out.free();
+  }
+}
+
+function secondsOf({ bestEffortTimestamp, timeBase: { num, den } }: AvFrame): number {
+  return bestEffortTimestamp < -(2n ** 62n) ? NaN : Number(bestEffortTimestamp) * num / den;
+}
+
+function refuse(path: string, why: string): never {
+  throw new Error(`Cannot read ${path} as a video: ${why}`);
+}
+
+function displayMatrix(stream: AvStream, { AV_PKT_DATA_DISPLAYMATRIX }: Addon["constants"]): readonly number[] | undefined {
+  const bytes = stream.codecpar.getCodedSideData(AV_PKT_DATA_DISPLAYMATRIX);
+  if (!bytes || bytes.length < 36) return;
+  return Array.from({ length: 9 }, (_, i) => bytes.readInt32LE(4 * i));
+}
+
+/** Filters that turn a picture upright, by FFmpeg's rules; matrix: nine numbers, row by row. */
+export function rotationFilters(matrix: readonly number[] | undefined): string[] {
+  if (!matrix) return [];
+  const [a, b, , c, d] = matrix as [number, number, number, number, number];
+  const degrees = Math.atan2(b / (Math.hypot(b, d) || 1), a / (Math.hypot(a, c) || 1)) * 180 / Math.PI;
+  const turn = (Math.round(degrees) % 360 + 360) % 360;
+  if (turn === 90) return [`transpose=${c > 0 ? "cclock_flip" : "clock"}`];
+  if (turn === 180) return [...(a < 0 ? ["hflip"] : []), ...(d < 0 ? ["vflip"] : [])];
+  if (turn === 270) return [`transpose=${c < 0 ? "clock_flip" : "cclock"}`];
+  return d < 0 ? ["vflip"] : [];
+}
