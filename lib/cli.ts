@@ -36,6 +36,11 @@ const COMMON_FLAGS: Readonly<Record<string, string>> = {
   "allow-missing": "leave out files that are missing or broken, with a count",
 };
 
+/** The flag of tasks that run earlier stages. */
+export const DEPENDENCY_FLAGS: Readonly<Record<string, string>> = {
+  "no-deps": "refuse instead of running an earlier stage that is missing",
+};
+
 const DEFAULT_CONFIG = "data/configs/tiny.yaml";
 
 /**

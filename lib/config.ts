@@ -85,6 +85,8 @@ const FINE_TUNING = {
 const CDM = z.strictObject(FINE_TUNING);
 
 const CWM = z.strictObject({
+  synthetic: LIST.default("").describe("filtered trajectories to train on beside the others: files of task filter, or the stage filter"),
+  syntheticLimit: whole.default(7000).describe("take so many of each file, the likeliest in each class; 0: all (paper A.8.3: 7K)"),
   weights: z.enum(["l2", "none"]).default("l2").describe("recognition weights of the loss (paper §3.2); none: C-FT"),
   normalise: z.enum(["mean", "none"]).default("mean").describe("scale the weights of an image to mean 1"),
   floor: share.default(0.1).describe("share of the loss that all tokens carry alike"),
@@ -103,6 +105,30 @@ const PROBE = z.strictObject({
   bench: count.default(250).describe("trajectories of the tiny world's bench"),
   counterfactuals: LIST.default("").describe("AURORA's lists of contrary actions (disc_edit_data), one or several"),
   rewriter: z.string().default("").describe("a language model behind OPENAI_BASE_URL that contradicts the other actions; empty: none"),
+});
+
+const ANNOTATE = z.strictObject({
+  videos: z.string().default("").describe("a folder of videos, of folders by class, or Kinetics-700's CSV; empty: the tiny world's"),
+  world: count.default(400).describe("videos of the tiny world"),
+  cdm: z.string().default("train-cdm").describe("the dynamics model: a stage, or an adapter's folder"),
+  temperature: z.number().min(0).default(0).describe("of the actions; 0: the likeliest token each"),
+  videosAtOnce: count.default(16).describe("videos whose pairs go through the model together"),
+  sheets: z.boolean().default(false).describe("a contact sheet of each video"),
+  rate: z.number().positive().default(12).describe("frames looked at a second"),
+  stride: z.number().positive().default(0.5).describe("seconds between the two frames of a flow"),
+  side: count.default(160).describe("largest side of the frames that flow is computed on"),
+  bursts: count.default(2).describe("bursts of motion a video at most"),
+  interval: z.number().positive().default(1).describe("seconds between bursts at least"),
+  least: z.number().nonnegative().default(0.003).describe("motion of a burst at least, as a share of the picture's side"),
+  share: share.default(0.7).describe("and as a share of the strongest burst"),
+  reach: z.number().positive().default(1.5).describe("seconds from a burst to its key-frames at most"),
+  pairs: z.enum(["calm", "peaks"]).default("calm").describe("calm: the stillest moments around a burst; peaks: the paper's"),
+});
+
+const FILTER = z.strictObject({
+  trajectories: LIST.default("annotate").describe("annotated trajectories: files of task annotate, or the stage annotate"),
+  keep: whole.default(0).describe("trajectories to keep; 0: the share below"),
+  share: share.default(0.5).describe("share of the trajectories to keep, in each class"),
 });
 
 const EVALUATE = z.strictObject({
@@ -128,6 +154,8 @@ export const CONFIG = z.strictObject({
   cwm: CWM.prefault({}).describe("task train-cwm"),
   export: EXPORT.prefault({}).describe("task export-world"),
   probe: PROBE.prefault({}).describe("task probe"),
+  annotate: ANNOTATE.prefault({}).describe("task annotate"),
+  filter: FILTER.prefault({}).describe("task filter"),
   evaluate: EVALUATE.prefault({}).describe("task evaluate"),
   gates: GATES.prefault({}).describe("task gates"),
 });

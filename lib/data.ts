@@ -4,6 +4,7 @@
  * @module
  */
 import type { Config } from "./config.ts";
+import { readSynthetic } from "./synthesis/mod.ts";
 import { downsample, joinLists, readAurora, readEpic, type TrajectoryList } from "./trajectories/mod.ts";
 import { worldTrajectories, type WorldTrajectory } from "./world/mod.ts";
 
@@ -34,6 +35,17 @@ export function trainingTrajectories({ data, seed }: Config): TrajectoryList {
   if (unknown.length > 0) console.warn(`Nothing to downsample in ${unknown.join(", ")}: there are ${[...subsets].join(", ")}`);
   const mixed = downsample(trajectories, data.downsample, seed);
   return { trajectories: data.limit === 0 ? mixed : mixed.slice(0, data.limit), problems };
+}
+
+/**
+ * Adds synthetic trajectories to a mixture (paper §3.2): so many of each file, the likeliest in each class.
+ *
+ * @param list the supervised ones
+ * @param files of task `filter`
+ * @param most of each file; 0: all
+ */
+export function withSynthetic(list: TrajectoryList, files: readonly string[], most: number): TrajectoryList {
+  return joinLists([list, ...files.map((file) => readSynthetic(file, most))]);
 }
 
 /** A bench: real triplets, or the tiny world's with what is true of them. */

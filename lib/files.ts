@@ -4,6 +4,8 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
+
 /** The calls to the disk that writing makes. Tests put one that fails in its place. */
 export interface Disk {
   /** Opens a new file for writing. */
@@ -159,4 +161,9 @@ function pieces(content: string | Uint8Array | Iterable<Uint8Array>): Iterable<U
 function syncFolder(path: string, disk: Disk): void {
   if (Deno.build.os === "windows") return; // folders cannot be opened there
   withFile(Deno.openSync(path), (folder) => disk.sync(folder));
+}
+
+/** Bytes as base64. */
+export function encodeBase64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("base64");
 }

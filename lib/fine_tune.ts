@@ -5,7 +5,7 @@
  */
 import type { Invocation } from "./cli.ts";
 import { type Config, resolveConfig, UserError } from "./config.ts";
-import { trainingTrajectories } from "./data.ts";
+import { trainingTrajectories, withSynthetic } from "./data.ts";
 import {
   adapterTensors,
   checkpointDigest,
@@ -61,6 +61,8 @@ export interface FineTuning {
   readonly stage: string;
   /** The section of the configuration that is its own. */
   readonly section: "cdm" | "cwm";
+  /** Files of synthetic trajectories to train on too. */
+  readonly synthetic?: readonly string[];
   /** Rows of the output matrix that the loss runs over, [K, D]. */
   readonly head: (material: Material) => Tensor;
   /** Lays trajectories in batches, all of one length. */
@@ -86,7 +88,10 @@ export async function fineTune(
   const { seed } = config;
 
   // 1. Trajectories, their digests, and a plan of what the training takes
-  const list = usableTrajectories(trainingTrajectories(config), "allow-missing" in flags);
+  const list = usableTrajectories(
+    withSynthetic(trainingTrajectories(config), kind.synthetic ?? [], config.cwm.syntheticLimit),
+    "allow-missing" in flags,
+  );
   const checkpoint = planCheckpoint(config.model.path, config.model.precision);
   const memory = memoryPlan(checkpoint, config, section);
   const inputs = { base: checkpointDigest(checkpoint), trajectories: digestOf(list.trajectories.map(({ id, action }) => [id, action])) };

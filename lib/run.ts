@@ -24,8 +24,8 @@ export interface RunOptions {
   readonly sections: readonly (keyof Config)[];
   /** Hashes of inputs, by name. */
   readonly inputs: Readonly<Record<string, string>>;
-  /** What the engine runs on. */
-  readonly backend: Backend;
+  /** What the engine runs on; absent when the stage needs no engine. */
+  readonly backend?: Backend;
   /** Flags of the command line. */
   readonly flags: Readonly<Record<string, string>>;
   /** The disk. */
@@ -73,8 +73,8 @@ export function openRun(options: RunOptions): Run {
     config: resolved,
     seed: config.seed,
     inputs,
-    versions: { worldstrap: VERSION, deno: Deno.version.deno, [backend.name]: backend.version },
-    backend: { name: backend.name, reason: backend.reason, threads: backend.threads, gpu: backend.gpu },
+    versions: { worldstrap: VERSION, deno: Deno.version.deno, ...(backend && { [backend.name]: backend.version }) },
+    backend: backend ? { name: backend.name, reason: backend.reason, threads: backend.threads, gpu: backend.gpu } : null,
     started: before?.started ?? new Date().toISOString(),
     finished: before?.finished ?? null,
     seconds: before?.seconds ?? 0,
@@ -229,7 +229,7 @@ interface Manifest {
   readonly seed: number;
   readonly inputs: Readonly<Record<string, string>>;
   readonly versions: Readonly<Record<string, string>>;
-  readonly backend: Readonly<Record<string, unknown>>;
+  readonly backend: Readonly<Record<string, unknown>> | null;
   readonly started: string;
   readonly finished: string | null;
   readonly seconds: number;

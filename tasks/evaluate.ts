@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
+import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
 import { benchTrajectories } from "../lib/data.ts";
 import { writeFile } from "../lib/files.ts";
 import { type ActionPair, actionSignatures, type BertScorer, doesTheSame, openBertScorer, scoreActions } from "../lib/judge/mod.ts";
@@ -16,7 +16,7 @@ import { cacheFolder } from "../lib/tensor/mod.ts";
 import { loadVocabulary, squareCrop } from "../lib/tokens/mod.ts";
 import { encodeTrajectories, usableTrajectories } from "../lib/trajectories/mod.ts";
 import { ensureEngine } from "./setup.ts";
-import { adapterFolder, DEPENDENCY_FLAGS } from "./stages.ts";
+import { adapterFolder } from "./stages.ts";
 
 const TASK: TaskInfo = {
   name: "evaluate",

@@ -64,7 +64,14 @@ export async function main({ config, flags }: Invocation): Promise<void> {
   }
   filming.stop();
   writeFile(`${out}/videos/classes.json`, JSON.stringify(classes, null, 2) + "\n");
-  writeFile(`${out}/videos/truth.json`, JSON.stringify(videos.map(({ id, kind, truth }) => ({ id, kind, ...truth })), null, 2) + "\n");
+  writeFile(
+    `${out}/videos/truth.json`,
+    JSON.stringify(
+      videos.map(({ id, kind, truth }) => ({ id, kind, meaning: truth?.meaning, first: truth?.first, last: truth?.last })),
+      null,
+      2,
+    ) + "\n",
+  );
   writeFile(`${out}/world.png`, await drawFamilies(worldTrajectories(data.difficulty, seed, "bench", 2 * FAMILIES.length)));
   writeFile(`${out}/world.json`, JSON.stringify({ renderer: RENDERER, seed, ...data, ...config.export }, null, 2) + "\n");
   console.log(

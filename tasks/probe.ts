@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
+import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
 import type { Config } from "../lib/config.ts";
 import { benchTrajectories, pathsOf } from "../lib/data.ts";
 import { contradictActions, type NamedPreference, preferencesBySubset, probe } from "../lib/judge/mod.ts";
@@ -22,7 +22,7 @@ import {
 } from "../lib/trajectories/mod.ts";
 import { counterfactualActions, type WorldTrajectory } from "../lib/world/mod.ts";
 import { ensureEngine } from "./setup.ts";
-import { adapterFolder, DEPENDENCY_FLAGS } from "./stages.ts";
+import { adapterFolder } from "./stages.ts";
 
 const TASK: TaskInfo = {
   name: "probe",

@@ -6,35 +6,44 @@
 import type { Invocation } from "../lib/cli.ts";
 import { exists } from "../lib/files.ts";
 import { runFolder } from "../lib/run.ts";
+import { main as annotate } from "./annotate.ts";
+import { main as filter } from "./filter.ts";
 import { main as trainCdm } from "./train_cdm.ts";
 import { main as trainCwm } from "./train_cwm.ts";
 
-/** What runs a stage that trains an adapter. */
-const TRAINING: Readonly<Record<string, { readonly train: typeof trainCdm; readonly flags: Readonly<Record<string, string>> }>> = {
-  "train-cdm": { train: trainCdm, flags: {} },
-  "train-cwm": { train: trainCwm, flags: {} },
-  "train-cft": { train: trainCwm, flags: { cft: "" } },
+/** A stage that can be run by another task. */
+interface Stage {
+  readonly main: (invocation: Invocation) => Promise<void>;
+  readonly flags: Readonly<Record<string, string>>;
+}
+
+/** By functions: these modules import each other. */
+const STAGES: Readonly<Record<string, () => Stage>> = {
+  "train-cdm": () => ({ main: trainCdm, flags: {} }),
+  "train-cwm": () => ({ main: trainCwm, flags: {} }),
+  "train-cft": () => ({ main: trainCwm, flags: { cft: "" } }),
+  annotate: () => ({ main: annotate, flags: {} }),
+  filter: () => ({ main: filter, flags: {} }),
 };
 
-/** The flag of tasks that run earlier stages. */
-export const DEPENDENCY_FLAGS = { "no-deps": "refuse instead of running an earlier stage that is missing" } as const;
+/** The folder of an adapter: a folder, or a stage (train-cdm, train-cwm, train-cft). */
+export async function adapterFolder(name: string, invocation: Invocation): Promise<string> {
+  return name in STAGES ? `${await stageFolder(name, invocation)}/adapter` : name;
+}
 
-/**
- * The folder of an adapter. A stage of this experiment that has not been run is run first.
- *
- * @param name a stage (train-cdm, train-cwm, train-cft) or a folder
- * @param invocation of the task that needs it
- * @throws Error when the stage is missing and `--no-deps` was given
- */
-export async function adapterFolder(name: string, { config, flags, overrides }: Invocation): Promise<string> {
-  const stage = TRAINING[name];
-  if (!stage) return name;
+/** A file of trajectories: a file, or a stage (annotate, filter). */
+export async function trajectoriesFile(name: string, invocation: Invocation): Promise<string> {
+  return name in STAGES ? `${await stageFolder(name, invocation)}/trajectories.jsonl` : name;
+}
+
+/** The folder of a stage of this experiment; when it has not been run it is run first, unless `--no-deps` was given. */
+async function stageFolder(name: string, { config, flags, overrides }: Invocation): Promise<string> {
   const folder = runFolder(config, name, {});
-  if (!exists(`${folder}/result.json`)) {
-    if ("no-deps" in flags) throw new Error(`Cannot go on without ${folder}: run "deno task ${name}" first, or leave out --no-deps`);
-    console.log(`${folder} is not there: running ${name} first`);
-    const passed = Object.fromEntries(Object.entries(flags).filter(([flag]) => flag === "config" || flag === "allow-missing"));
-    await stage.train({ config, flags: { ...passed, ...stage.flags }, overrides });
-  }
-  return `${folder}/adapter`;
+  if (exists(`${folder}/result.json`)) return folder;
+  if ("no-deps" in flags) throw new Error(`Cannot go on without ${folder}: run "deno task ${name}" first, or leave out --no-deps`);
+  console.log(`${folder} is not there: running ${name} first`);
+  const { main, flags: own } = STAGES[name]!();
+  const passed = Object.fromEntries(Object.entries(flags).filter(([flag]) => flag === "config" || flag === "allow-missing"));
+  await main({ config, flags: { ...passed, ...own }, overrides });
+  return folder;
 }

@@ -1,24 +1,26 @@
 /**
  * Trains the world model (paper §3.2, A.8.3): a LoRA adapter on the base, source image and action in, target image out,
- * tokens that change weighted by recognition. With `--cft` the baseline of A.8.2: no weights.
+ * tokens that change weighted by recognition; supervised and synthetic trajectories. With `--cft` the baseline of A.8.2.
  *
  * @module
  */
-import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
+import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
 import { configFor, fineTune, type FineTuning } from "../lib/fine_tune.ts";
+import { pathsOf } from "../lib/data.ts";
 import { freezeHead } from "../lib/model/mod.ts";
 import { drawPredictions } from "../lib/report/mod.ts";
 import { longestSequence, worldBatch, worldSequenceOf } from "../lib/trajectories/mod.ts";
 import { ensureEngine } from "./setup.ts";
+import { trajectoriesFile } from "./stages.ts";
 
 const TASK: TaskInfo = {
   name: "train-cwm",
   about: "Trains the world model: a LoRA adapter that predicts the next observation from an observation and an action.",
   sections: ["data", "model", "cwm"],
-  flags: { cft: "the baseline C-FT: no recognition weights" },
+  flags: { ...DEPENDENCY_FLAGS, cft: "the baseline C-FT: no recognition weights, no synthetic trajectories" },
 };
 
-const WORLD_MODEL: Omit<FineTuning, "stage"> = {
+const WORLD_MODEL: Omit<FineTuning, "stage" | "synthetic"> = {
   task: TASK.name,
   section: "cwm",
   head: ({ model, vocabulary }) => freezeHead(model.chameleon, vocabulary), // image tokens alone
@@ -43,7 +45,9 @@ export async function main(invocation: Invocation): Promise<void> {
   const given = backend ? configFor(invocation, backend) : invocation.config;
   const config = "cft" in flags ? { ...given, cwm: { ...given.cwm, weights: "none" as const } } : given;
   const stage = "cft" in flags ? "train-cft" : "train-cwm";
-  await fineTune({ config, flags }, { ...WORLD_MODEL, stage }, backend);
+  const synthetic: string[] = [];
+  for (const name of "cft" in flags ? [] : pathsOf(config.cwm.synthetic)) synthetic.push(await trajectoriesFile(name, invocation));
+  await fineTune({ config, flags }, { ...WORLD_MODEL, stage, synthetic }, backend);
 }
 
 if (import.meta.main) await runTask(TASK, main);

@@ -177,7 +177,7 @@ export async function measureNaming(
 }
 
 /** Whether an action, as it is said, does to the scene what was done. */
-export function doesTheSame(action: string, { before, after }: WorldTrajectory): boolean {
+export function doesTheSame(action: string, { before, after }: Pick<WorldTrajectory, "before" | "after">): boolean {
   const meaning = parseAction(action);
   const result = meaning && applyAction(before, meaning);
   return result !== undefined && JSON.stringify(sorted(result)) === JSON.stringify(sorted(after));

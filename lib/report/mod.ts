@@ -8,3 +8,5 @@ export * from "./predictions.ts";
 export * from "./sheet.ts";
 export * from "./table.ts";
 export * from "./tensorboard.ts";
+export * from "./gallery.ts";
+export * from "./video_sheets.ts";

@@ -85,6 +85,49 @@ export async function plotScatter(
   });
 }
 
+/** A value of a distribution. */
+export interface PlotValue {
+  /** The value. */
+  readonly x: number;
+  /** The group that it belongs to. */
+  readonly group: string;
+}
+
+/** Draws the distribution of values as a box for each group, the values as dots, to `PATH.svg` and `PATH.png`. */
+export async function plotDistributions(
+  path: string,
+  values: readonly PlotValue[],
+  titles: { readonly x: string; readonly y: string },
+): Promise<void> {
+  const x = { field: "x", type: "quantitative" as const, title: titles.x, scale: { zero: false } };
+  const y = { field: "group", type: "nominal" as const, title: titles.y };
+  await draw(path, {
+    ...{ width: 480, height: { step: 22 }, background: "white", data: { values: [...values] } },
+    layer: [
+      { mark: { type: "tick", opacity: 0.25 }, encoding: { x, y } },
+      { mark: { type: "boxplot", extent: "min-max", opacity: 0.7 }, encoding: { x, y } },
+    ],
+  });
+}
+
+/** Draws the count of each group, side by side for each series, to `PATH.svg` and `PATH.png`. */
+export async function plotCounts(
+  path: string,
+  counts: readonly { readonly group: string; readonly series: string; readonly count: number }[],
+  titles: { readonly x: string; readonly y: string },
+): Promise<void> {
+  await draw(path, {
+    ...{ width: 480, height: { step: 12 }, background: "white", data: { values: [...counts] } },
+    mark: "bar",
+    encoding: {
+      x: { field: "count", type: "quantitative", title: titles.x },
+      y: { field: "group", type: "nominal", title: titles.y },
+      yOffset: { field: "series", type: "nominal", sort: null },
+      color: { field: "series", type: "nominal", title: null, sort: null },
+    },
+  });
+}
+
 async function draw(path: string, chart: TopLevelSpec): Promise<void> {
   const [vega, vegaLite, { default: sharp }] = await Promise.all([import("vega"), import("vega-lite"), import("sharp")]);
   const { spec } = vegaLite.compile(chart);

@@ -7,6 +7,7 @@
  */
 import type { Demuxer as AvDemuxer, FilterAPI as AvFilter } from "node-av/api";
 import type { Frame as AvFrame, Stream as AvStream } from "node-av/lib";
+import { type Addon, loadAddon } from "./addon.ts";
 import { readByFfmpeg } from "./ffmpeg.ts";
 
 /** A frame of a video. */
@@ -59,24 +60,16 @@ export function filterGraph({ format, side }: ReadOptions, rotation: readonly st
   return [...rotation, ...scale, `format=${format}`].join(",");
 }
 
-interface Addon {
-  readonly api: typeof import("node-av/api");
-  readonly lib: typeof import("node-av/lib");
-  readonly constants: typeof import("node-av/constants");
-}
-
 let addon: Promise<Addon | undefined> | undefined;
 
 function openAddon(): Promise<Addon | undefined> {
-  return addon ??= (async () => {
-    try {
-      const [api, lib, constants] = await Promise.all([import("node-av/api"), import("node-av/lib"), import("node-av/constants")]);
-      lib.Log.setLevel(constants.AV_LOG_FATAL);
-      return { api, lib, constants };
-    } catch (error) {
-      console.warn(`FFmpeg's addon cannot be loaded (${(error as Error).message.split("\n")[0]}): taking the system's ffmpeg`);
-    }
-  })();
+  return addon ??= loadAddon().then((loaded) => {
+    loaded.lib.Log.setLevel(loaded.constants.AV_LOG_FATAL);
+    return loaded;
+  }).catch((error) => {
+    console.warn(`FFmpeg's addon cannot be loaded (${(error as Error).message.split("\n")[0]}): taking the system's ffmpeg`);
+    return undefined;
+  });
 }
 
 async function* readByAddon(path: string, options: ReadOptions, { api, constants }: Addon): AsyncGenerator<VideoFrame> {

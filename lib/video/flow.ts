@@ -48,7 +48,8 @@ let opened: Promise<{ readonly cv: OpenCv }> | undefined;
 
 /** In an object, as a promise of OpenCV itself would wait for its `then`. */
 async function openCv(): Promise<{ readonly cv: OpenCv }> {
-  const module = (await import("@techstark/opencv-js")).default as unknown as LoadedCv | Promise<LoadedCv>;
+  const name = "@techstark/opencv-js"; // by a variable, so that it is fetched only when it is used
+  const module = (await import(name)).default as unknown as LoadedCv | Promise<LoadedCv>;
   const cv = module instanceof Promise ? await module : module; // not awaited otherwise: it has a `then` that never settles
   if (!cv.Mat) await new Promise<void>((done) => cv.onRuntimeInitialized = done);
   return { cv };

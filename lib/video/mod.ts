@@ -7,4 +7,5 @@ export * from "./decode.ts";
 export * from "./flow.ts";
 export * from "./key_frames.ts";
 export * from "./motion.ts";
+export * from "./pool.ts";
 export * from "./write.ts";

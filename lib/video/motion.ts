@@ -84,7 +84,8 @@ const [GRID, TONES] = [4, 16];
 export function blockChange(before: GrayImage, after: GrayImage): number {
   const { width, height } = before;
   const counts = new Int32Array(GRID * GRID * TONES);
-  for (let y = 0, place = 0; y < height; y++) {
+  let place = 0;
+  for (let y = 0; y < height; y++) {
     const row = Math.floor(y * GRID / height) * GRID;
     for (let x = 0; x < width; x++, place++) {
       const block = (row + Math.floor(x * GRID / width)) * TONES;
@@ -95,9 +96,9 @@ export function blockChange(before: GrayImage, after: GrayImage): number {
   return counts.reduce((sum, count) => sum + Math.abs(count), 0) / 2 / (width * height);
 }
 
-const [LEAST_CHANGE, SPIKE, AROUND] = [0.12, 3, 6];
+const [LEAST_CHANGE, SPIKE, AROUND] = [0.12, 2, 6];
 
-/** A cut changes much at once, and three times what changes around it: a shaking camera goes on shaking. */
+/** A cut changes much at once, and twice what changes around it: a shaking camera goes on shaking. */
 function isCut(seen: readonly { readonly change: number }[], i: number): boolean {
   const others = [...seen.slice(Math.max(1, i - AROUND), i), ...seen.slice(i + 1, i + 1 + AROUND)];
   const around = others.map(({ change }) => change).sort((a, b) => a - b)[others.length >> 1] ?? 0;

@@ -6,6 +6,7 @@
 import type { Buffer } from "node:buffer";
 import type { RgbImage } from "../tokens/mod.ts";
 import { parent } from "../files.ts";
+import { loadAddon } from "./addon.ts";
 
 /**
  * Writes an MP4 (H.264). The file is whole or absent.
@@ -17,9 +18,8 @@ import { parent } from "../files.ts";
  */
 export async function writeMp4(path: string, frames: readonly RgbImage[], rate: number): Promise<void> {
   if (frames.length === 0) throw new RangeError(`Cannot write ${path}: a video needs at least one frame`);
-  const { Encoder, FilterAPI, Muxer } = await import("node-av/api"); // heavy: loaded by those who write videos alone
-  const { Log, Rational } = await import("node-av/lib");
-  const { AV_LOG_ERROR, FF_ENCODER_LIBX264 } = await import("node-av/constants");
+  const { api: { Encoder, FilterAPI, Muxer }, lib: { Log, Rational }, constants } = await loadAddon();
+  const { AV_LOG_ERROR, FF_ENCODER_LIBX264 } = constants;
   Log.setLevel(AV_LOG_ERROR);
   Deno.mkdirSync(parent(path), { recursive: true });
   const temporary = `${path}.${Deno.pid}.tmp.mp4`;
@@ -45,8 +45,7 @@ type Frame = InstanceType<typeof import("node-av/lib").Frame>;
 
 /** Pictures as FFmpeg's frames, then the end. */
 async function videoFrames(frames: readonly RgbImage[], timeBase: Rational): Promise<AsyncGenerator<Frame | null>> {
-  const { Frame } = await import("node-av/lib");
-  const { AV_PIX_FMT_RGB24 } = await import("node-av/constants");
+  const { lib: { Frame }, constants: { AV_PIX_FMT_RGB24 } } = await loadAddon();
   return (async function* () {
     for (const [i, { data, width, height }] of frames.entries()) {
       yield Frame.fromVideoBuffer(data as Buffer, { width, height, format: AV_PIX_FMT_RGB24, pts: BigInt(i), timeBase });

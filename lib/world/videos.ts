@@ -7,7 +7,6 @@
  */
 import { pick, type Random, randomInt, randomStream } from "../tensor/mod.ts";
 import type { RgbImage } from "../tokens/mod.ts";
-import type { Action } from "./actions.ts";
 import { DIFFICULTIES, type Difficulty, type DifficultyName, FAMILIES, type Family } from "./difficulty.ts";
 import { renderScenes } from "./render.ts";
 import { PITCH, type Scene, type WorldObject } from "./scene.ts";
@@ -28,8 +27,16 @@ export interface WorldVideo {
   readonly kind: VideoKind;
   /** A scene for each frame. */
   readonly frames: readonly Scene[];
-  /** What is done; the last frame before anything of it shows, and the first in which all is done. Absent where nothing is. */
-  readonly truth?: { readonly meaning: Action; readonly first: number; readonly last: number };
+  /** What is done; absent where nothing is. */
+  readonly truth?: VideoTruth;
+}
+
+/** What is done in a video. */
+export interface VideoTruth extends Transition {
+  /** The last frame before anything of it shows. */
+  readonly first: number;
+  /** The first frame in which all is done. */
+  readonly last: number;
 }
 
 /** Frames a second. */
@@ -78,7 +85,7 @@ function makeVideo(random: Random, world: Difficulty, family: Family, id: string
   const cut = kind === "cut" ? [...moving, ...Array<Scene>(12).fill(randomTransition(random, world, family).before)] : moving;
   return {
     ...{ id, family, kind, frames: shaken(random, cut), label: acts ? transition.meaning.kind : "nothing" },
-    ...(acts && { truth: { meaning: transition.meaning, ...momentsOf(still) } }),
+    ...(acts && { truth: { ...transition, ...momentsOf(still) } }),
   };
 }
 

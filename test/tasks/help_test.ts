@@ -98,6 +98,50 @@ Deno.test("evaluate trains the dynamics model that is missing, or refuses, and l
     }
   }));
 
+Deno.test("annotate goes on where it was stopped, filter keeps half, and train-cwm takes what is left", () =>
+  withFolder(async (folder) => {
+    const micro = [`--config=${ROOT}data/configs/micro.yaml`, `--experiment=test-${Deno.pid}-annotate`];
+    const annotate = async (name: string) =>
+      await run("tasks/annotate.ts", ...micro, "--annotate.world=10", "--annotate.videosAtOnce=4", `--run=${folder}/${name}`);
+    try {
+      const whole = await annotate("whole");
+      assertEquals(whole.code, 0, whole.text);
+      const path = `${folder}/whole/trajectories.jsonl`;
+      const log = Deno.readTextFileSync(`${folder}/whole/log.jsonl`).split("\n");
+      assertEquals(log.length, 11); // a line a video
+      Deno.mkdirSync(`${folder}/cut`); // as if it had been killed while the sixth line was written
+      const manifest = JSON.parse(Deno.readTextFileSync(`${folder}/whole/manifest.json`));
+      Deno.writeTextFileSync(`${folder}/cut/manifest.json`, JSON.stringify({ ...manifest, finished: null }));
+      Deno.writeTextFileSync(`${folder}/cut/log.jsonl`, log.slice(0, 5).join("\n") + "\n" + log[5]!.slice(0, 9));
+      for (const part of ["frames", "videos"]) {
+        await new Deno.Command("cp", { args: ["-r", `${folder}/whole/${part}`, `${folder}/cut/`] }).output();
+      }
+      assertEquals((await annotate("cut")).code, 0);
+      const strip = (file: string) => Deno.readTextFileSync(file).replaceAll(/"score":[-\d.e]+/g, ""); // batches differ: so do last digits
+      assertEquals(strip(`${folder}/cut/trajectories.jsonl`), strip(path));
+      const filtered = await run("tasks/filter.ts", ...micro, `--filter.trajectories=${path}`, `--run=${folder}/filter`);
+      assertEquals(filtered.code, 0, filtered.text);
+      const { annotated, filtered: kept } = JSON.parse(Deno.readTextFileSync(`${folder}/filter/result.json`));
+      assertEquals(kept, Math.round(annotated / 2));
+      for (const name of ["gallery.html", "scores.png", "classes.png", "classes.csv", "table.md"]) {
+        assert(
+          exists(`${folder}/filter/${name}`),
+          name,
+        );
+      }
+      const trained = await run(
+        "tasks/train_cwm.ts",
+        ...micro,
+        `--cwm.synthetic=${folder}/filter/trajectories.jsonl`,
+        `--run=${folder}/cwm`,
+      );
+      assertEquals(trained.code, 0, trained.text);
+      assert(trained.text.includes(`${32 + kept} trajectories`), trained.text);
+    } finally {
+      await Deno.remove(`${ROOT}runs/test-${Deno.pid}-annotate`, { recursive: true }).catch(() => {});
+    }
+  }));
+
 Deno.test("export-world writes lists that readAurora() reads, videos, and a picture; and overwrites nothing", () =>
   withFolder(async (folder) => {
     const args = [`--config=${ROOT}data/configs/micro.yaml`, `--out=${folder}/world`];

@@ -1,0 +1,160 @@
+/**
+ * Videos to trajectories: key-frame pairs, and the actions that a dynamics model sees between them (paper §3.2).
+ *
+ * @module
+ */
+import { writeFile } from "../files.ts";
+import type { Vqgan } from "../model/mod.ts";
+import { logLikelihoods, predictActions, type Sampler, type SamplingOptions } from "../sample/mod.ts";
+import { dynamicsSequence, encodePng, type RgbImage, squareCrop, type Vocabulary } from "../tokens/mod.ts";
+import { encodePictures } from "../trajectories/mod.ts";
+import { type KeyFrameOptions, keyFramePairs, type MotionOptions, type MotionPool, type MotionSample, readFrames } from "../video/mod.ts";
+import type { VideoFile } from "./videos.ts";
+
+/** A trajectory from a video, as a line of `trajectories.jsonl`; paths count from that file. */
+export interface AnnotatedTrajectory {
+  /** Its name: the video's and the pair's number. */
+  readonly id: string;
+  /** The video's name in its data set. */
+  readonly video: string;
+  /** The video's class. */
+  readonly label: string;
+  /** File of the key-frame before. */
+  readonly source: string;
+  /** File of the key-frame after. */
+  readonly target: string;
+  /** Time of the frame before, seconds. */
+  readonly sourceTime: number;
+  /** Time of the frame after, seconds. */
+  readonly targetTime: number;
+  /** Number of the frame before among the video's. */
+  readonly sourceFrame: number;
+  /** Number of the frame after. */
+  readonly targetFrame: number;
+  /** Length of the video in seconds. */
+  readonly duration: number;
+  /** What the dynamics model sees done. */
+  readonly action: string;
+  /** Its log-likelihood by that model, a token on average. */
+  readonly score: number;
+  /** Digest of the dynamics model. */
+  readonly cdm: string;
+  /** Whether the action is what was done, where that is known (the tiny world). */
+  readonly right?: boolean;
+}
+
+/** A key-frame pair with its pictures. */
+export interface PicturedPair {
+  /** The moment before. */
+  readonly source: MotionSample;
+  /** The moment after. */
+  readonly target: MotionSample;
+  /** Both frames, as they are in the video. */
+  readonly images: readonly [source: RgbImage, target: RgbImage];
+}
+
+/** What was found in a video. */
+export interface VideoPairs {
+  /** All moments that were looked at. */
+  readonly samples: readonly MotionSample[];
+  /** Key-frame pairs; at least one. */
+  readonly pairs: readonly PicturedPair[];
+}
+
+/**
+ * The key-frame pairs of a video. It is read twice: small and grey for the motion, then only the chosen frames.
+ *
+ * @param path the video
+ * @param options of motion and key-frames
+ * @param pool measures the motion
+ * @throws Error in one sentence when it cannot be read, or nothing is done in it
+ */
+export async function pairsOfVideo(path: string, options: MotionOptions & KeyFrameOptions, pool: MotionPool): Promise<VideoPairs> {
+  const samples = await pool.measure(path, options);
+  const pairs = keyFramePairs(samples, options);
+  if (pairs.length === 0) throw new Error(whyNoPair(samples, options));
+  const images = await framesAt(path, new Set(pairs.flatMap(({ source, target }) => [source.index, target.index])));
+  const pictured = pairs.map(({ source, target }) => {
+    const both = [images.get(source.index), images.get(target.index)] as const;
+    if (!both[0] || !both[1]) throw new Error("a key-frame could not be decoded the second time");
+    return { source, target, images: [both[0], both[1]] as const };
+  });
+  return { samples, pairs: pictured };
+}
+
+function whyNoPair(samples: readonly MotionSample[], { least, stride }: MotionOptions & KeyFrameOptions): string {
+  const length = samples.at(-1)!.time - samples[0]!.time;
+  if (length < 2 * stride) return `it is too short for a pair of key-frames (${length.toFixed(2)} s)`;
+  if (samples.every(({ isBlank }) => isBlank)) return "it is blank";
+  const most = samples.reduce((most, { motion }) => Math.max(most, motion), 0);
+  return most < least ? `nothing moves in it (${most.toFixed(4)} at most)` : "no motion in it lies between two still moments of one shot";
+}
+
+/** Frames of a video by number, as they are; reading ends with the last. */
+export async function framesAt(path: string, indices: ReadonlySet<number>): Promise<Map<number, RgbImage>> {
+  const found = new Map<number, RgbImage>();
+  for await (const { index, width, height, data } of readFrames(path, { format: "rgb24", wanted: (_, index) => indices.has(index) })) {
+    found.set(index, { width, height, data });
+    if (found.size === indices.size) break;
+  }
+  return found;
+}
+
+/** A dynamics model that annotates. */
+export interface Annotator {
+  /** Draws text by the rule for text. */
+  readonly sampler: Sampler;
+  /** Scores over the whole vocabulary, without a rule. */
+  readonly scorer: Sampler;
+  /** Encodes frames. */
+  readonly vqgan: Vqgan;
+  /** The vocabulary. */
+  readonly vocabulary: Vocabulary;
+  /** Digest of the adapter. */
+  readonly cdm: string;
+}
+
+/** A pair with the action that was seen in it. */
+export interface AnnotatedPair {
+  /** In words; empty when the model said nothing. */
+  readonly action: string;
+  /** Mean log-likelihood a token. */
+  readonly score: number;
+}
+
+/** What a dynamics model sees done between pairs of pictures, all pairs in one batch. */
+export function annotatePairs(
+  { sampler, scorer, vqgan, vocabulary }: Annotator,
+  images: readonly (readonly [RgbImage, RgbImage])[],
+  options: SamplingOptions,
+): AnnotatedPair[] {
+  const codes = encodePictures(vqgan, images.flat().map((image) => squareCrop(image, vqgan.config.resolution)));
+  const pairs = images.map((_, i) => ({ source: codes[2 * i]!, target: codes[2 * i + 1]! }));
+  const actions = predictActions(sampler, vocabulary, pairs, options);
+  const families = pairs.map(({ source, target }, i) => [dynamicsSequence(vocabulary, source, target, actions[i]!)]);
+  return logLikelihoods(scorer, families).map(([likelihood], i) => ({ action: actions[i]!, score: likelihood!.mean }));
+}
+
+/** Writes a video's frames into `FOLDER/frames` and gives its trajectories; pairs without an action are left out. */
+export async function keepTrajectories(
+  folder: string,
+  { id, label }: VideoFile,
+  { samples, pairs }: VideoPairs,
+  annotated: readonly AnnotatedPair[],
+  cdm: string,
+): Promise<AnnotatedTrajectory[]> {
+  const kept: AnnotatedTrajectory[] = [];
+  for (const [i, { source, target, images }] of pairs.entries()) {
+    const { action, score } = annotated[i]!;
+    if (action === "") continue;
+    const name = `${id.replaceAll(/[^\w.-]+/g, "_")}-${i}`;
+    const files = [`frames/${name}-source.png`, `frames/${name}-target.png`] as const;
+    for (const [side, file] of files.entries()) writeFile(`${folder}/${file}`, await encodePng(images[side]!), undefined, false);
+    kept.push({
+      ...{ id: `${id}#${i}`, video: id, label, source: files[0], target: files[1], action, score, cdm },
+      ...{ sourceTime: source.time, targetTime: target.time, sourceFrame: source.index, targetFrame: target.index },
+      duration: samples.at(-1)!.time,
+    });
+  }
+  return kept;
+}

@@ -1,0 +1,134 @@
+/**
+ * The filter: of what a dynamics model annotated, the likeliest in each class (paper §3.2, Algorithm 1), and what the paper
+ * tells of its data (Table 4).
+ *
+ * @module
+ */
+import { exists, parent } from "../files.ts";
+import { fileObservation, type Observation, type Problem, type Trajectory, type TrajectoryList } from "../trajectories/mod.ts";
+import type { AnnotatedTrajectory } from "./annotate.ts";
+
+/**
+ * Stratified top-k (Algorithm 1, as the appendix's text describes it; its listing is not in our copy): every class keeps its
+ * share of the whole, and in each class the trajectories with the highest likelihood stay. Shares are rounded by largest
+ * remainders, so that the sum is exact; of equal scores the first stays.
+ *
+ * @param trajectories of all classes
+ * @param keep how many stay in all
+ * @returns those that stay, in the order given
+ *
+ * @example Two of four, one of each class
+ * ```ts
+ * import { stratifiedTopK } from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const all = [["a", -1], ["a", -2], ["b", -9], ["b", -8]].map(([label, score]) => ({ label: label as string, score: score as number }));
+ * assertEquals(stratifiedTopK(all, 2).map(({ score }) => score), [-1, -8]);
+ * ```
+ */
+export function stratifiedTopK<T extends Pick<AnnotatedTrajectory, "label" | "score">>(trajectories: readonly T[], keep: number): T[] {
+  if (keep >= trajectories.length) return [...trajectories];
+  const classes = [...Map.groupBy(trajectories.keys(), (i) => trajectories[i]!.label).values()];
+  const exact = classes.map(({ length }) => length * keep / trajectories.length);
+  const quotas = exact.map(Math.floor);
+  const byRemainder = [...classes.keys()].sort((a, b) => (exact[b]! - quotas[b]!) - (exact[a]! - quotas[a]!) || a - b);
+  const left = keep - quotas.reduce((a, b) => a + b, 0);
+  for (const place of byRemainder.slice(0, left)) quotas[place]!++;
+  const kept = new Set(
+    classes.flatMap((own, place) =>
+      own.toSorted((a, b) => trajectories[b]!.score - trajectories[a]!.score || a - b).slice(0, quotas[place]!)
+    ),
+  );
+  return trajectories.filter((_, i) => kept.has(i));
+}
+
+/** Table 4's statistics. */
+export interface VideoStatistics {
+  /** Mean length of a video, seconds. */
+  readonly averageLength: number;
+  /** Length of all videos, hours. */
+  readonly totalLength: number;
+  /** Trajectories. */
+  readonly samples: number;
+  /** Videos with a trajectory. */
+  readonly videos: number;
+  /** Observations a video: key-frames that are different. */
+  readonly observations: number;
+  /** Actions a video. */
+  readonly actions: number;
+  /** Words an action. */
+  readonly words: number;
+}
+
+/** Statistics of trajectories as the paper's Table 4 gives them; videos without one are not counted. */
+export function videoStatistics(trajectories: readonly AnnotatedTrajectory[]): VideoStatistics {
+  const videos = [...Map.groupBy(trajectories, ({ video }) => video).values()];
+  const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
+  const lengths = videos.map((own) => own[0]!.duration);
+  return {
+    averageLength: mean(lengths),
+    totalLength: lengths.reduce((a, b) => a + b, 0) / 3600,
+    samples: trajectories.length,
+    videos: videos.length,
+    observations: mean(videos.map((own) => new Set(own.flatMap(({ sourceFrame, targetFrame }) => [sourceFrame, targetFrame])).size)),
+    actions: mean(videos.map(({ length }) => length)),
+    words: mean(trajectories.map(({ action }) => action.split(/\s+/).length)),
+  };
+}
+
+/**
+ * Reads annotated trajectories.
+ *
+ * @param path a `trajectories.jsonl`
+ * @throws SyntaxError naming the line that is none
+ */
+export function readAnnotated(path: string): AnnotatedTrajectory[] {
+  if (!exists(path)) throw new Error(`Cannot find annotated trajectories in ${path}: run "deno task annotate" first`);
+  return Deno.readTextFileSync(path).split("\n").flatMap((line, i) => {
+    if (line.trim() === "") return [];
+    const entry = parseLine(line);
+    if (!entry) {
+      throw new SyntaxError(
+        `${path}:${i + 1}: the line is no annotated trajectory: id, label, source, target, action and score are needed`,
+      );
+    }
+    return [entry];
+  });
+}
+
+function parseLine(line: string): AnnotatedTrajectory | undefined {
+  try {
+    const entry = JSON.parse(line) as Record<string, unknown>;
+    const texts = ["id", "video", "label", "source", "target", "action"].every((key) => typeof entry[key] === "string");
+    return texts && typeof entry["score"] === "number" ? entry as unknown as AnnotatedTrajectory : undefined;
+  } catch {
+    return;
+  }
+}
+
+/**
+ * Filtered trajectories to train on, as the subset "synthetic". Frames outside the file's folder are refused.
+ *
+ * @param path a `trajectories.jsonl`
+ * @param most how many, the likeliest in each class; 0 takes all
+ */
+export function readSynthetic(path: string, most: number): TrajectoryList {
+  const all = readAnnotated(path);
+  const problems: Problem[] = [];
+  const trajectories: Trajectory[] = [];
+  for (const { id, action, source, target } of stratifiedTopK(all, most === 0 ? all.length : most)) {
+    const lost = [source, target].find((file) => !isInside(file) || !exists(`${parent(path)}/${file}`));
+    if (lost !== undefined) problems.push({ id, reason: `${lost} not found beside ${path}` });
+    else if (action.trim() === "") problems.push({ id, reason: "it has no action" });
+    else {
+      const [before, after] = [source, target].map((file) => fileObservation(`${parent(path)}/${file}`)) as [Observation, Observation];
+      trajectories.push({ id, subset: "synthetic", source: before, action, target: after });
+    }
+  }
+  return { trajectories, problems };
+}
+
+/** Whether a path stays below the folder that it counts from. */
+export function isInside(file: string): boolean {
+  return !/^[/\\]|^\w:/.test(file) && !file.split(/[\\/]+/).includes("..");
+}

@@ -1,0 +1,182 @@
+/**
+ * Annotates unlabelled videos (paper §3.2): key-frame pairs by optical flow, the action between them by the dynamics model,
+ * its likelihood as a score. A run that was stopped goes on with the next video.
+ *
+ * @module
+ */
+import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
+import type { Config } from "../lib/config.ts";
+import { appendLine, exists, writeFile } from "../lib/files.ts";
+import { doesTheSame } from "../lib/judge/mod.ts";
+import { adapterDigest, checkpointDigest, loadAdapter, loadModel, planCheckpoint } from "../lib/model/mod.ts";
+import { contactSheet, pairSheet } from "../lib/report/mod.ts";
+import { digestOf, dryRunText, finishedText, openRun, runFolder, showProgress, writeSkipped } from "../lib/run.ts";
+import { textRule } from "../lib/sample/mod.ts";
+import {
+  type AnnotatedTrajectory,
+  annotatePairs,
+  type Annotator,
+  keepTrajectories,
+  listVideos,
+  pairsOfVideo,
+  shardOf,
+  type VideoFile,
+  type VideoPairs,
+  videoStatistics,
+} from "../lib/synthesis/mod.ts";
+import { loadVocabulary } from "../lib/tokens/mod.ts";
+import type { Problem } from "../lib/trajectories/mod.ts";
+import { type MotionPool, openMotionPool, writeMp4 } from "../lib/video/mod.ts";
+import { FRAME_RATE, renderVideo, type WorldVideo, worldVideos } from "../lib/world/mod.ts";
+import { ensureEngine } from "./setup.ts";
+import { adapterFolder } from "./stages.ts";
+
+const TASK: TaskInfo = {
+  name: "annotate",
+  about: "Turns unlabelled videos into trajectories: key-frame pairs, and the action that the dynamics model sees between them.",
+  sections: ["data", "model", "annotate"],
+  flags: { ...DEPENDENCY_FLAGS, shard: "i/n: take every n-th video, for n workers with a run each" },
+};
+
+/** A line of `log.jsonl`: a video is done when its line is whole. */
+type LogLine = { readonly video: string } & ({ readonly trajectories: readonly AnnotatedTrajectory[] } | { readonly skipped: string });
+
+/** Runs the task. */
+export async function main(invocation: Invocation): Promise<void> {
+  const { config, flags } = invocation;
+  const { annotate: options, model: { path, precision } } = config;
+  const stage = flags["shard"] ? `annotate-${flags["shard"].replace("/", "-of-")}` : "annotate";
+  const folder = runFolder(config, stage, flags);
+  const checkpoint = planCheckpoint(path, precision);
+  if ("dry-run" in flags) {
+    return console.log(dryRunText({ config, stage, sections: TASK.sections, inputs: { base: checkpointDigest(checkpoint) }, folder }));
+  }
+
+  // 1. The dynamics model, the videos, the run
+  const backend = await ensureEngine(config.model.backend);
+  const adapterAt = await adapterFolder(options.cdm, invocation);
+  const cdm = adapterDigest(adapterAt);
+  const world = options.videos === ""
+    ? new Map(worldVideos(config.data.difficulty, config.seed, options.world).map((v) => [v.id, v]))
+    : undefined;
+  const list = world ? { videos: worldFiles(folder, world), problems: [] } : listVideos(options.videos);
+  const videos = shardOf(list.videos, flags["shard"] || "0/1");
+  const inputs = { base: checkpointDigest(checkpoint), cdm, videos: digestOf(videos.map(({ id }) => id)) };
+  const run = openRun({ task: TASK.name, stage, config, sections: ["seed", "data", "model", "annotate"], inputs, backend, flags });
+  if (run.finished) return console.log(finishedText(folder));
+  const { chameleon, vqgan } = loadModel(path, precision);
+  const vocabulary = loadVocabulary(path, checkpoint.config.vq.codes);
+  const scorer = {
+    model: chameleon,
+    adapter: loadAdapter(adapterAt, checkpoint.config),
+    head: chameleon.head,
+    firstId: 0,
+    pad: vocabulary.pad,
+  };
+  const annotator: Annotator = { sampler: { ...scorer, rule: textRule(vocabulary) }, scorer, vqgan, vocabulary, cdm };
+
+  // 2. Some videos at a time: a line of the log each
+  const log = readLog(folder);
+  const done = new Set(log.map(({ video }) => video));
+  const open = videos.filter(({ id }) => !done.has(id));
+  const progress = showProgress("annotate", videos.length, done.size);
+  const pool = openMotionPool();
+  const clock = performance.now();
+  for (let start = 0; start < open.length; start += options.videosAtOnce) {
+    const chunk = open.slice(start, start + options.videosAtOnce);
+    for (const line of await annotateVideos(chunk, annotator, config, folder, world, pool)) {
+      appendLine(`${folder}/log.jsonl`, JSON.stringify(line));
+      log.push(line);
+    }
+    const speed = (start + chunk.length) / ((performance.now() - clock) / 1000);
+    progress.update(done.size + start + chunk.length, `${speed.toFixed(1)} videos/s`);
+  }
+  progress.stop();
+  pool.close();
+
+  // 3. One file of trajectories, what was left out, a picture
+  const order = new Map(videos.map(({ id }, i) => [id, i]));
+  log.sort((a, b) => order.get(a.video)! - order.get(b.video)!);
+  const trajectories = log.flatMap((line) => "trajectories" in line ? line.trajectories : []);
+  const problems = log.flatMap((line): Problem[] => "skipped" in line ? [{ id: line.video, reason: line.skipped }] : []);
+  writeSkipped(folder, [...list.problems, ...problems]);
+  writeFile(`${folder}/trajectories.jsonl`, trajectories.map((trajectory) => JSON.stringify(trajectory) + "\n").join(""));
+  if (trajectories.length > 0) writeFile(`${folder}/pairs.png`, await pairSheet(folder, trajectories.slice(0, 12)));
+  const known = trajectories.filter(({ right }) => right !== undefined);
+  const right = known.length === 0 ? null : known.filter((one) => one.right).length / known.length;
+  const statistics = videoStatistics(trajectories);
+  run.finish({ videos: videos.length, skipped: problems.length, trajectories: trajectories.length, right, statistics });
+  console.log(
+    `${trajectories.length} trajectories of ${statistics.videos} videos, ${problems.length} of ${videos.length} videos left out${
+      right === null ? "" : `; the action is what was done in ${(100 * right).toFixed(0)} %`
+    }\n  ${folder}/trajectories.jsonl\n  ${folder}/pairs.png   key-frame pairs with their actions`,
+  );
+}
+
+/** The lines of videos: their pairs together through the model. */
+async function annotateVideos(
+  videos: readonly VideoFile[],
+  annotator: Annotator,
+  { annotate: options, seed }: Config,
+  folder: string,
+  world: ReadonlyMap<string, WorldVideo> | undefined,
+  pool: MotionPool,
+): Promise<LogLine[]> {
+  const found = await Promise.all(videos.map(async (video) => {
+    if (world) await renderInto(video.path, world.get(nameOf(video))!);
+    return { video, pairs: await pairsOfVideo(video.path, options, pool).catch((error) => reasonOf(error, video)) };
+  }));
+  const images = found.flatMap(({ pairs }) => typeof pairs === "string" ? [] : pairs.pairs.map((pair) => pair.images));
+  const annotated = images.length === 0 ? [] : annotatePairs(annotator, images, { temperature: options.temperature, seed });
+  const lines: LogLine[] = [];
+  for (const { video, pairs } of found) {
+    if (typeof pairs === "string") {
+      lines.push({ video: video.id, skipped: pairs });
+      continue;
+    }
+    const own = annotated.splice(0, pairs.pairs.length);
+    const trajectories = (await keepTrajectories(folder, video, pairs, own, annotator.cdm)).map((one) =>
+      withTruth(one, world?.get(nameOf(video)))
+    );
+    if (options.sheets) writeFile(`${folder}/sheets/${video.id.replaceAll(/[^\w.-]+/g, "_")}.png`, await contactSheet(video, pairs, own));
+    lines.push(
+      trajectories.length > 0 ? { video: video.id, trajectories } : { video: video.id, skipped: "the model said nothing of its pairs" },
+    );
+  }
+  return lines;
+}
+
+function reasonOf(error: Error, { path }: VideoFile): string {
+  return error.message.replace(`Cannot read ${path} as a video: `, "").replaceAll(path, "it");
+}
+
+/** In the tiny world: whether the pair straddles the action, and the model said what was done. */
+function withTruth(trajectory: AnnotatedTrajectory, video: WorldVideo | undefined): AnnotatedTrajectory {
+  if (!video) return trajectory;
+  const { truth } = video;
+  const straddles = truth !== undefined && trajectory.sourceFrame <= truth.first && trajectory.targetFrame >= truth.last;
+  return { ...trajectory, right: straddles && doesTheSame(trajectory.action, truth) };
+}
+
+function readLog(folder: string): LogLine[] {
+  const path = `${folder}/log.jsonl`;
+  if (!exists(path)) return [];
+  const lines = Deno.readTextFileSync(path).split("\n");
+  const whole = lines.slice(0, -1).map((line) => JSON.parse(line) as LogLine); // a line that was being written has no end
+  if (lines.at(-1) !== "") writeFile(path, lines.slice(0, -1).map((line) => line + "\n").join(""));
+  return whole;
+}
+
+function worldFiles(folder: string, world: ReadonlyMap<string, WorldVideo>): VideoFile[] {
+  return [...world.values()].map(({ id, label }) => ({ id: `${label}/${id}.mp4`, path: `${folder}/videos/${label}/${id}.mp4`, label }));
+}
+
+function nameOf({ id }: VideoFile): string {
+  return id.split("/").at(-1)!.replace(/\.mp4$/, "");
+}
+
+async function renderInto(path: string, video: WorldVideo): Promise<void> {
+  if (!exists(path)) await writeMp4(path, await renderVideo(video), FRAME_RATE);
+}
+
+if (import.meta.main) await runTask(TASK, main);

@@ -1,0 +1,135 @@
+/**
+ * Filters annotated trajectories (paper §3.2, A.5): stratified top-k by the dynamics model's likelihood, and what the paper
+ * tells of its data: Table 4, Figure 11, and a gallery to look at.
+ *
+ * @module
+ */
+import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
+import { pathsOf } from "../lib/data.ts";
+import { exists, parent, writeFile } from "../lib/files.ts";
+import { galleryHtml, type GalleryPart, plotCounts, plotDistributions, writeTable } from "../lib/report/mod.ts";
+import { digestOf, dryRunText, finishedText, openRun, runFolder, writeSkipped } from "../lib/run.ts";
+import { type AnnotatedTrajectory, isInside, readAnnotated, stratifiedTopK, videoStatistics } from "../lib/synthesis/mod.ts";
+import type { Problem } from "../lib/trajectories/mod.ts";
+import { trajectoriesFile } from "./stages.ts";
+
+const TASK: TaskInfo = {
+  name: "filter",
+  about: "Keeps the likeliest of the annotated trajectories in each class, and draws what they are like.",
+  sections: ["filter"],
+  flags: DEPENDENCY_FLAGS,
+};
+
+const SHOWN = 12; // trajectories in each part of the gallery
+
+/** Runs the task. */
+export async function main(invocation: Invocation): Promise<void> {
+  const { config, flags } = invocation;
+  const folder = runFolder(config, "filter", flags);
+  if ("dry-run" in flags) return console.log(dryRunText({ config, stage: "filter", sections: TASK.sections, inputs: {}, folder }));
+  const paths: string[] = [];
+  for (const name of pathsOf(config.filter.trajectories)) paths.push(await trajectoriesFile(name, invocation));
+  const lists = paths.map((path) => ({ path, trajectories: readAnnotated(path) }));
+  const inputs = { trajectories: digestOf(lists.map(({ trajectories }) => trajectories.map(({ id, score }) => [id, score]))) };
+  const run = openRun({ task: TASK.name, stage: "filter", config, sections: ["filter"], inputs, flags });
+  if (run.finished) return console.log(`${Deno.readTextFileSync(`${folder}/table.md`)}\n${finishedText(folder)}`);
+
+  // 1. The likeliest of each class; their frames come along
+  const problems: Problem[] = [];
+  const all = lists.flatMap(({ path, trajectories }) => trajectories.filter((one) => isWhole(one, path, problems)));
+  const home = new Map(lists.flatMap(({ path, trajectories }) => trajectories.map((one) => [one, parent(path)] as const)));
+  writeSkipped(folder, problems);
+  if (all.length === 0) throw new Error(`Cannot filter ${paths.join(", ")}: there is no trajectory`);
+  const kept = stratifiedTopK(all, config.filter.keep || Math.round(config.filter.share * all.length));
+  Deno.mkdirSync(`${folder}/frames`, { recursive: true });
+  const filtered = kept.map((one, i) => {
+    const files = ["source", "target"].map((side) => `frames/${i}-${side}.png`) as [string, string];
+    Deno.copyFileSync(`${home.get(one)}/${one.source}`, `${folder}/${files[0]}`);
+    Deno.copyFileSync(`${home.get(one)}/${one.target}`, `${folder}/${files[1]}`);
+    return { ...one, source: files[0], target: files[1] };
+  });
+  writeFile(`${folder}/trajectories.jsonl`, filtered.map((one) => JSON.stringify(one) + "\n").join(""));
+
+  // 2. Table 4, classes before and after, Figure 11, the gallery
+  const rows = [["annotated", all], ["filtered", kept]] as const;
+  const table = writeTable(
+    `${folder}/table`,
+    rows.map(([name, own]) => {
+      const { averageLength, totalLength, samples, observations, actions, words } = videoStatistics(own);
+      return {
+        ...{ "": name, "average length, s": averageLength, "total length, h": totalLength, "samples": samples },
+        ...{ "observations a video": observations, "actions a video": actions, "words an action": words },
+        ...{ "mean score": mean(own.map(({ score }) => score)), "right": rightOf(own) },
+      };
+    }),
+  );
+  const classes = classCounts(all, kept);
+  writeTable(`${folder}/classes`, classes);
+  await plotDistributions(
+    `${folder}/scores`,
+    all.map(({ score, label }) => ({ x: score, group: label })),
+    { x: "log-likelihood a token, all annotated", y: "class" },
+  );
+  const counts = classes.flatMap(({ class: group, annotated, filtered }) => [
+    { group, series: "annotated", count: annotated },
+    { group, series: "filtered", count: filtered },
+  ]);
+  await plotCounts(`${folder}/classes`, counts, { x: "trajectories", y: "class" });
+  writeFile(`${folder}/gallery.html`, galleryHtml("Annotated trajectories, by likelihood", folder, galleryParts(filtered)));
+  run.finish({ annotated: all.length, filtered: kept.length, right: { annotated: rightOf(all), filtered: rightOf(kept) }, classes });
+  console.log(
+    `${table}\n\n  ${folder}/trajectories.jsonl\n  ${folder}/gallery.html   the best, the median, the worst of those kept\n  ${folder}/scores.png, classes.png`,
+  );
+}
+
+function isWhole({ id, source, target }: AnnotatedTrajectory, path: string, problems: Problem[]): boolean {
+  const lost = [source, target].find((file) => !isInside(file) || !exists(`${parent(path)}/${file}`));
+  if (lost !== undefined) problems.push({ id, reason: `${lost} not found beside ${path}` });
+  return lost === undefined;
+}
+
+/** How many of a class there are, before and after. */
+interface ClassCount extends Record<string, string | number | null> {
+  readonly class: string;
+  readonly annotated: number;
+  readonly filtered: number;
+}
+
+function classCounts(all: readonly AnnotatedTrajectory[], kept: readonly AnnotatedTrajectory[]): ClassCount[] {
+  const labels = [...new Set(all.map(({ label }) => label))].sort();
+  return labels.map((label) => {
+    const [before, after] = [all, kept].map((list) => list.filter((one) => one.label === label)) as [
+      AnnotatedTrajectory[],
+      AnnotatedTrajectory[],
+    ];
+    return {
+      class: label,
+      annotated: before.length,
+      filtered: after.length,
+      "right before": rightOf(before),
+      "right after": rightOf(after),
+    };
+  });
+}
+
+function galleryParts(trajectories: readonly AnnotatedTrajectory[]): GalleryPart[] {
+  const sorted = trajectories.toSorted((a, b) => b.score - a.score);
+  const middle = Math.max(0, (sorted.length - SHOWN) >> 1);
+  return [
+    { title: "The likeliest", trajectories: sorted.slice(0, SHOWN) },
+    { title: "The median", trajectories: sorted.slice(middle, middle + SHOWN) },
+    { title: "The least likely", trajectories: sorted.slice(-SHOWN) },
+  ];
+}
+
+/** Share whose action is what was done; null where that is not known. */
+function rightOf(trajectories: readonly AnnotatedTrajectory[]): number | null {
+  const known = trajectories.filter(({ right }) => right !== undefined);
+  return known.length === 0 ? null : mean(known.map(({ right }) => Number(right)));
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
+}
+
+if (import.meta.main) await runTask(TASK, main);
