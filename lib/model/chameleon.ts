@@ -23,7 +23,7 @@ import {
   residual,
   rmsNorm,
   ropeTables,
-  slotAttention,
+  sharedPromptAttention,
   splitHeads,
   swiglu,
   type Tensor,
@@ -176,39 +176,51 @@ export function prefill(model: Chameleon, tokens: Tensor, options: ForwardOption
   return { hidden: rmsNorm(last, model.norm, model.config.rmsEpsilon, shape.precision), cache };
 }
 
+/** What a decoding goes on from. */
+export interface DecodingState {
+  /** Keys and values of the P prompts, [P, Hkv, S, d]; the N sequences of a prompt share them. */
+  readonly prompt: readonly KeysValues[];
+  /** Keys and values of the P · N sequences after their prompts, with C slots, [P · N, Hkv, C, d]. */
+  readonly own: readonly KeysValues[];
+}
+
 /**
  * One more token for each sequence, on keys and values in slots made beforehand.
  *
  * @param model the weights
- * @param tokens [B] int32, the newest tokens
- * @param position where they stand, a scalar int32
- * @param cache keys and values with S slots, [B, Hkv, S, d]; slots from `position` on are free
- * @param options adapter, and padding [B, 1, 1, S] over the slots
- * @returns the hidden state, [B, 1, D], and the cache with the new keys and values in it
+ * @param tokens [P · N] int32, the newest tokens; the N sequences of a prompt side by side
+ * @param step how many tokens came after the prompts before these, a scalar int32
+ * @param state prompts and slots; slots from `step` on are free
+ * @param options adapter, and padding [P, 1, 1, S] of the prompts
+ * @returns the hidden state, [P · N, 1, D], and the slots with the new keys and values in them
  */
 export function decodeStep(
   model: Chameleon,
   tokens: Tensor,
-  position: Tensor,
-  cache: readonly KeysValues[],
+  step: Tensor,
+  { prompt, own }: DecodingState,
   options: ForwardOptions = {},
-): { hidden: Tensor; cache: KeysValues[] } {
-  const slots = cache[0]!.k.shape[2]!;
+): { hidden: Tensor; own: KeysValues[] } {
+  const [batch, slots] = [tokens.shape[0]!, own[0]!.k.shape[2]!];
+  const [prompts, , length] = prompt[0]!.k.shape as [number, number, number];
   const shape = shapeOf(model, options.adapter);
-  const all = geometryOf(model.config, slots, options.padding);
-  const at = tf.reshape(position, [1]);
-  const steps = tf.range(0, slots, 1, "int32");
-  const slot = tf.reshape(tf.cast(tf.equal(steps, at), "float32"), [1, 1, slots, 1]);
-  const future = tf.reshape(tf.mul(tf.cast(tf.greater(steps, at), "float32"), -1e9), [1, 1, 1, slots]);
-  const geometry = { cos: tf.gather(all.cos, at), sin: tf.gather(all.sin, at), padding: tf.add(all.padding, future) };
+  const all = geometryOf(model.config, length + slots, undefined);
+  const at = tf.add(tf.reshape(step, [1]), tf.scalar(length, "int32"));
+  const places = tf.range(0, slots, 1, "int32");
+  const slot = tf.reshape(tf.cast(tf.equal(places, step), "float32"), [1, 1, slots, 1]);
+  const future = tf.reshape(tf.mul(tf.cast(tf.greater(places, step), "float32"), -1e9), [1, 1, 1, slots]);
+  const padding = options.padding ?? tf.zeros([prompts, 1, 1, length]);
+  const rows = tf.reshape(tf.tile(padding, [1, batch / prompts, 1, 1]), [batch, 1, 1, length]);
+  const mask = tf.concat([rows, tf.tile(future, [batch, 1, 1, 1])], 3); // [B, 1, 1, S + C]
+  const geometry = { cos: tf.gather(all.cos, at), sin: tf.gather(all.sin, at), padding: mask };
   let x = embedTokens(model, tf.expandDims(tokens, 1)); // [B, 1, D]
   const grown = model.layers.map((layer, i) => {
-    const past = { ...cache[i]!, slot };
+    const past = { ...own[i]!, prompt: prompt[i]!, slot };
     const result = blockWithCache(x, layer, options.adapter?.layers[i] ?? {}, geometry, shape, null, 1, past);
     x = result.x;
     return { k: result.k, v: result.v };
   });
-  return { hidden: rmsNorm(x, model.norm, model.config.rmsEpsilon, shape.precision), cache: grown };
+  return { hidden: rmsNorm(x, model.norm, model.config.rmsEpsilon, shape.precision), own: grown };
 }
 
 /**
@@ -234,9 +246,10 @@ export function continueFrom(model: Chameleon, tokens: Tensor, cache: readonly K
   return rmsNorm(x, model.norm, model.config.rmsEpsilon, shape.precision);
 }
 
-/** Keys and values that came before; `slot` says where one new position is written, without it new ones follow. */
+/** Keys and values that came before; new ones follow them, or are written where `slot` says, after a prompt's. */
 interface Past extends KeysValues {
-  readonly slot?: Tensor; // [1, 1, S, 1]
+  readonly slot?: Tensor; // [1, 1, C, 1]
+  readonly prompt?: KeysValues; // [P, Hkv, S, d]
 }
 
 type BlockArguments = [
@@ -306,8 +319,11 @@ function attention(
   const values = past ? joined(past.v, newV, past.slot) : newV;
 
   const group = heads / keyHeads;
-  const attend = past?.slot ? slotAttention : causalAttention;
-  const mixed = joinHeads(attend(rotatedQ, repeatHeads(keys, group), repeatHeads(values, group), padding)); // [B, Q, H·d]
+  const forHeads = ({ k, v }: KeysValues): KeysValues => ({ k: repeatHeads(k, group), v: repeatHeads(v, group) });
+  const own = forHeads({ k: keys, v: values });
+  const mixed = joinHeads(
+    past?.prompt ? sharedPromptAttention(rotatedQ, forHeads(past.prompt), own, padding) : causalAttention(rotatedQ, own.k, own.v, padding),
+  ); // [B, Q, H·d]
   const y = adaptedLinear(mixed, dropInput(mixed, lora.o_proj, shape, seed, 1), layer.o_proj, lora.o_proj, shape.scale);
   return { y, k: keys, v: values };
 }
@@ -333,7 +349,7 @@ function dropInput(x: Tensor, lora: LowRank | undefined, shape: Shape, seed: Ten
   return dropout(x, shape.dropout, tf.add(seed, tf.tensor1d([site << 16, 0], "int32")), shape.precision);
 }
 
-/** Old keys or values with the new ones in their slot, or behind them. old: [B, H, S, d], fresh: [B, H, T, d], slot: [1, 1, S, 1] */
+/** Old keys or values with the new ones in their slot, or behind them. old: [B, H, S, d], fresh: [B, H, T, d], slot: [1, 1, C, 1] */
 function joined(old: Tensor, fresh: Tensor, slot: Tensor | undefined): Tensor {
   return slot ? blend(old, fresh, slot, precisionOf(old)) : tf.concat([old, fresh], 2);
 }

@@ -5,14 +5,39 @@
  */
 import { type Adapter, type Chameleon, decodeStep, type KeysValues, logitsOf, prefill } from "../model/mod.ts";
 import type { Vocabulary } from "../tokens/mod.ts";
-import { compile, dispose, seedTensor, type Tensor, tf, tidy, uniform, valuesOf } from "../tensor/mod.ts";
+import { compile, dispose, precisionOf, seedTensor, type Tensor, tf, tidy, toPrecision, uniformRows, valuesOf } from "../tensor/mod.ts";
 
 /** How tokens are drawn. */
 export interface SamplingOptions {
   /** Divides the logits; low values copy the source (paper A.8.2). 0 takes the likeliest token. */
   readonly temperature: number;
-  /** Seed; row i of a batch draws from stream i, whatever the batch. */
+  /** Seed; a row draws from its own stream of it, whatever the batch. */
   readonly seed: number;
+  /** Names of the rows' streams; their numbers when absent. */
+  readonly streams?: readonly (string | number)[];
+  /** Draw among so many of the likeliest tokens alone. */
+  readonly topK?: number;
+  /** Draw among the likeliest tokens that together have this probability. */
+  readonly topP?: number;
+  /** Guidance: prompts without the action and without anything, one each a row, and how much they are left behind. */
+  readonly guidance?: Guidance;
+  /** Told the ids drawn so far, after each step. */
+  readonly onStep?: (drawn: readonly (readonly number[])[]) => void;
+}
+
+/**
+ * Classifier-free guidance with two scales, as Chameleon's generator has it: logits = nothing + image · (without the action −
+ * nothing) + text · (all − without the action). Scales of 1 change nothing.
+ */
+export interface Guidance {
+  /** The prompts without the action. */
+  readonly withoutAction: readonly (readonly number[])[];
+  /** The prompts without action and source. */
+  readonly withoutAll: readonly (readonly number[])[];
+  /** Scale of the source image. */
+  readonly image: number;
+  /** Scale of the action. */
+  readonly text: number;
 }
 
 /** A model ready to draw tokens. */
@@ -32,70 +57,161 @@ export interface Sampler {
 }
 
 /**
- * Draws tokens after each prompt.
+ * Draws tokens after each prompt. A prompt that comes several times is read once, and its keys and values are shared.
  *
  * @param sampler the model
  * @param prompts ids up to where the completion begins
  * @param count tokens to draw
- * @param options temperature and seed
+ * @param options temperature, seed, and what limits the choice
  * @param stop an id at which a row has ended; the drawing ends when all rows have
  * @returns ids after each prompt, `stop` and what follows it left out
- * @throws RangeError when the temperature is below 0
+ * @throws RangeError when the temperature, top-k or top-p cannot be
  */
 export function generate(
   sampler: Sampler,
   prompts: readonly (readonly number[])[],
   count: number,
-  { temperature, seed }: SamplingOptions,
+  options: SamplingOptions,
   stop?: number,
 ): number[][] {
-  if (!(temperature >= 0)) throw new RangeError(`Cannot sample at temperature ${temperature}: it must be 0 or above`);
-  const { model, adapter, head, firstId, rule = null } = sampler;
-  const { tokens, padding } = layPrompts(prompts, sampler.pad, count);
-  const draw = (hidden: Tensor, step: number) => drawRows(hidden, head, rule, temperature, rowSeeds(seed, step, prompts.length));
-  let { rows, cache } = tidy(() => {
-    const { hidden, cache } = prefillCompiled(model, adapter ?? null, tokens, padding, count);
-    return { rows: draw(hidden, 0), cache };
+  checkOptions(options, sampler, prompts);
+  if (prompts.length === 0) return [];
+  const { guidance, seed, streams } = options;
+  const all = guidance ? [...prompts, ...guidance.withoutAction, ...guidance.withoutAll] : prompts;
+  const { unique, order, each } = sharedPrompts(all);
+  const { tokens, padding } = layPrompts(unique, sampler.pad);
+  const places = tf.tensor1d(order, "int32"); // of each row among the rows as they are laid
+  const back = tf.tensor1d(inverse(order), "int32");
+  const { model, adapter = null } = sampler;
+  const choice = { ...options, text: guidance?.text ?? 1, image: guidance?.image ?? 1 };
+  const draw = (hidden: Tensor, step: number) => {
+    const seeds = tf.stack(prompts.map((_, row) => seedTensor("sample", seed, streams?.[row] ?? row, step)));
+    return drawRows(tf.gather(hidden, places), sampler.head, sampler.rule ?? null, limitsOf(choice), seeds); // [B]
+  };
+  const feed = (rows: Tensor) => tf.gather(tf.tile(tf.add(rows, tf.scalar(sampler.firstId, "int32")), [all.length / prompts.length]), back);
+  let { rows, prompt, own } = tidy(() => {
+    const start = prefillCompiled(model, adapter, tokens, padding, each, count);
+    return { rows: draw(start.hidden, 0), prompt: start.prompt, own: start.own };
   });
   const drawn: number[][] = prompts.map(() => []);
-  const keep = () => valuesOf(rows).forEach((row, i) => drawn[i]!.push(row + firstId));
+  const keep = () => {
+    valuesOf(rows).forEach((row, i) => drawn[i]!.push(row + sampler.firstId));
+    options.onStep?.(drawn);
+  };
   keep();
   for (let step = 1; step < count && !drawn.every((ids) => stop !== undefined && ids.includes(stop)); step++) {
     const next = tidy(() => {
-      const position = tf.scalar(tokens.shape[1]! + step - 1, "int32");
-      const grown = stepCompiled(model, adapter ?? null, tf.add(rows, tf.scalar(firstId, "int32")), position, cache, padding);
-      return { rows: draw(grown.hidden, step), cache: grown.cache };
+      const grown = stepCompiled(model, adapter, feed(rows), tf.scalar(step - 1, "int32"), prompt, own, padding);
+      return { rows: draw(grown.hidden, step), own: grown.own };
     });
-    dispose([rows, cache]);
-    ({ rows, cache } = next);
+    dispose([rows, own]);
+    ({ rows, own } = next);
     keep();
   }
-  dispose([rows, cache, tokens, padding]);
+  dispose([rows, prompt, own, tokens, padding, places, back]);
   return drawn.map((ids) => stop !== undefined && ids.includes(stop) ? ids.slice(0, ids.indexOf(stop)) : ids);
 }
 
-const prefillCompiled = compile((model: Chameleon, adapter: Adapter | null, tokens: Tensor, padding: Tensor, free: number) => {
-  const positions = tokens.shape[1]!;
-  const own = tf.slice(padding, [0, 0, 0, 0], [-1, -1, -1, positions]);
-  const { hidden, cache } = prefill(model, tokens, { adapter: adapter ?? undefined, padding: own });
-  const widen = (t: Tensor) => tf.pad(t, [[0, 0], [0, 0], [0, free], [0, 0]]); // slots for what comes
-  return { hidden, cache: cache.map(({ k, v }) => ({ k: widen(k), v: widen(v) })) };
-});
+function checkOptions({ temperature, topK, topP, guidance }: SamplingOptions, { head }: Sampler, prompts: readonly unknown[]): void {
+  if (!(temperature >= 0)) throw new RangeError(`Cannot sample at temperature ${temperature}: it must be 0 or above`);
+  if (topK !== undefined && !(Number.isInteger(topK) && topK >= 1)) {
+    throw new RangeError(`Cannot sample with top-k ${topK}: it must be 1 or above`);
+  }
+  if (topK !== undefined && topK > head.shape[0]!) {
+    throw new RangeError(`Cannot sample with top-k ${topK}: there are ${head.shape[0]} tokens`);
+  }
+  if (topP !== undefined && !(topP > 0 && topP <= 1)) {
+    throw new RangeError(`Cannot sample with top-p ${topP}: it must be above 0 and at most 1`);
+  }
+  const given = [guidance?.withoutAction, guidance?.withoutAll].filter((list) => list !== undefined);
+  if (given.some(({ length }) => length !== prompts.length)) {
+    throw new RangeError("Cannot guide: one prompt without the action and one without all is needed a row");
+  }
+}
 
-const stepCompiled = compile(
-  (model: Chameleon, adapter: Adapter | null, tokens: Tensor, position: Tensor, cache: readonly KeysValues[], padding: Tensor) =>
-    decodeStep(model, tokens, position, cache, { adapter: adapter ?? undefined, padding }),
+/** Prompts without repetitions, each for `each` rows; `order[i]` is where row i lies among the rows laid by prompt. */
+function sharedPrompts(prompts: readonly (readonly number[])[]): { unique: (readonly number[])[]; order: number[]; each: number } {
+  const groups = [...Map.groupBy(prompts.keys(), (i) => prompts[i]!.join()).values()];
+  const each = groups[0]!.length;
+  const alike = groups.every(({ length }) => length === each) ? groups : [...prompts.keys()].map((i) => [i]);
+  const laid = alike.flat();
+  return { unique: alike.map(([first]) => prompts[first!]!), order: inverse(laid), each: alike[0]!.length };
+}
+
+function inverse(order: readonly number[]): number[] {
+  const places = new Array<number>(order.length);
+  order.forEach((place, i) => places[place] = i);
+  return places;
+}
+
+const prefillCompiled = compile(
+  (model: Chameleon, adapter: Adapter | null, tokens: Tensor, padding: Tensor, each: number, count: number) => {
+    const { hidden, cache } = prefill(model, tokens, { adapter: adapter ?? undefined, padding });
+    const [prompts, , width] = hidden.shape as [number, number, number];
+    const rows = tf.reshape(tf.tile(hidden, [1, each, 1]), [prompts * each, 1, width]);
+    const slots = ({ k }: KeysValues) => {
+      const [, heads, , dim] = k.shape as [number, number, number, number];
+      return toPrecision(tf.zeros([prompts * each, heads, count, dim]), precisionOf(k));
+    };
+    return { hidden: rows, prompt: cache, own: cache.map((one) => ({ k: slots(one), v: slots(one) })) };
+  },
 );
 
-/** Draws a row of the head for each prompt by the Gumbel-max trick. hidden: [B, 1, D], seeds: [B, 2] → [B] int32 */
-const drawRows = compile((hidden: Tensor, head: Tensor, rule: Tensor | null, temperature: number, seeds: Tensor) => {
-  const scores = tf.squeeze(logitsOf(hidden, head), [1]); // [B, K]
+const stepCompiled = compile(
+  (
+    model: Chameleon,
+    adapter: Adapter | null,
+    tokens: Tensor,
+    step: Tensor,
+    prompt: readonly KeysValues[],
+    own: readonly KeysValues[],
+    padding: Tensor,
+  ) => decodeStep(model, tokens, step, { prompt, own }, { adapter: adapter ?? undefined, padding }),
+);
+
+/** What a compiled draw depends on. */
+interface Limits {
+  readonly temperature: number;
+  readonly topK: number; // 0: all
+  readonly topP: number; // 1: all
+  readonly text: number;
+  readonly image: number;
+}
+
+function limitsOf(
+  { temperature, topK = 0, topP = 1, text, image }: SamplingOptions & { readonly text: number; readonly image: number },
+): Limits {
+  return { temperature, topK, topP, text, image };
+}
+
+/** Draws a row of the head for each sequence by the Gumbel-max trick. hidden: [B, 1, D], or [3B, 1, D] guided; seeds: [B, 2] → [B] int32 */
+const drawRows = compile((hidden: Tensor, head: Tensor, rule: Tensor | null, limits: Limits, seeds: Tensor) => {
+  const { temperature, topK, topP, text, image } = limits;
+  const scores = guided(tf.squeeze(logitsOf(hidden, head), [1]), seeds.shape[0]!, text, image); // [B, K]
   const logits = rule ? tf.add(scores, rule) : scores;
   if (temperature === 0) return tf.argMax(logits, -1);
-  const noise = tf.concat(tf.unstack(seeds).map((seed) => uniform([1, logits.shape[1]!], seed)), 0); // [B, K]
+  const scaled = limited(tf.div(logits, temperature), topK, topP);
+  const noise = uniformRows(logits.shape[1]!, seeds); // [B, K]
   const gumbel = tf.neg(tf.log(tf.neg(tf.log(tf.maximum(noise, 1e-9)))));
-  return tf.argMax(tf.add(tf.div(logits, temperature), gumbel), -1);
+  return tf.argMax(tf.add(scaled, gumbel), -1);
 });
+
+function guided(logits: Tensor, rows: number, text: number, image: number): Tensor {
+  if (logits.shape[0] === rows) return logits;
+  const [all, withoutAction, withoutAll] = tf.split(logits, 3, 0) as [Tensor, Tensor, Tensor];
+  return tf.add(withoutAll, tf.add(tf.mul(image, tf.sub(withoutAction, withoutAll)), tf.mul(text, tf.sub(all, withoutAction))));
+}
+
+/** Logits with all but the likeliest far away. */
+function limited(logits: Tensor, topK: number, topP: number): Tensor {
+  const size = logits.shape[1]!;
+  if (topK === 0 && topP === 1) return logits;
+  const { values } = tf.topk(logits, topK === 0 ? size : topK); // [B, k], falling
+  const shares = tf.softmax(values);
+  const before = tf.sub(tf.cumsum(shares, -1), shares); // probability of what is likelier
+  const kept = tf.where(tf.less(before, topP), values, tf.fill(values.shape, Infinity));
+  return tf.where(tf.greaterEqual(logits, tf.min(kept, -1, true)), logits, tf.fill(logits.shape, -1e9));
+}
 
 /** The rule for text: no image tokens and no marks but the end. To be disposed by the caller. [V] */
 export function textRule({ firstImage, codes, beginImage, endImage, endOfTurn, bos, pad, size }: Vocabulary): Tensor {
@@ -104,20 +220,16 @@ export function textRule({ firstImage, codes, beginImage, endImage, endOfTurn, b
   return tf.tensor1d(Array.from({ length: size }, (_, id) => isBanned(id) ? -1e9 : 0));
 }
 
-function rowSeeds(seed: number, step: number, rows: number): Tensor {
-  return tf.stack(Array.from({ length: rows }, (_, row) => seedTensor("sample", seed, row, step)));
-}
-
-function layPrompts(prompts: readonly (readonly number[])[], pad: number, free: number): { tokens: Tensor; padding: Tensor } {
+function layPrompts(prompts: readonly (readonly number[])[], pad: number): { tokens: Tensor; padding: Tensor } {
   const length = Math.ceil(Math.max(...prompts.map((prompt) => prompt.length)) / 16) * 16; // few shapes are compiled
   const ids = new Int32Array(prompts.length * length).fill(pad);
-  const mask = new Float32Array(prompts.length * (length + free));
+  const mask = new Float32Array(prompts.length * length);
   prompts.forEach((prompt, row) => {
     ids.set(prompt, (row + 1) * length - prompt.length);
-    mask.fill(-1e9, row * (length + free), row * (length + free) + length - prompt.length);
+    mask.fill(-1e9, row * length, row * length + length - prompt.length);
   });
   return {
     tokens: tf.tensor2d(ids, [prompts.length, length], "int32"),
-    padding: tf.tensor4d(mask, [prompts.length, 1, 1, length + free]),
+    padding: tf.tensor4d(mask, [prompts.length, 1, 1, length]),
   };
 }

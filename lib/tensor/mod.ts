@@ -10,6 +10,7 @@ export { compile, type CompileOptions, freeze, isFrozen } from "./compile.ts";
 export * from "./gradients.ts";
 export * from "./install.ts";
 export * from "./nn.ts";
+export * from "./prompt_attention.ts";
 export * from "./random.ts";
 export * from "./scope.ts";
 export * from "./storage.ts";

@@ -122,12 +122,6 @@ export function causalAttention(q: Tensor, k: Tensor, v: Tensor, padding: Tensor
   );
 }
 
-/** Attention of one new query over slots, of which `mask` opens some. q: [B, H, 1, d], k and v: [B, H, S, d], mask: [B, 1, 1, S] */
-export function slotAttention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor): Tensor {
-  const scores = tf.matMul(q, k, false, true); // [B, H, 1, S]
-  return tf.matMul(maskedSoftmax(scores, mask, k.shape[2]!, precisionOf(q)), v); // [B, H, 1, d]
-}
-
 interface QueryChunk {
   readonly first: number; // the first query, of Q
   readonly count: number;
@@ -161,7 +155,7 @@ function attentionGradient(dy: Tensor, saved: readonly Tensor[], chunks: readonl
 }
 
 /** Softmax over the last axis; query i sees the keys up to `offset` + i that padding does not hide. [B, H, q, t] */
-const maskedSoftmax: (scores: Tensor, padding: Tensor, offset: number, precision: Precision) => Tensor = compile(
+export const maskedSoftmax: (scores: Tensor, padding: Tensor, offset: number, precision: Precision) => Tensor = compile(
   (scores: Tensor, padding: Tensor, offset: number, precision: Precision) => {
     const [queries, keys] = scores.shape.slice(-2) as [number, number];
     const causal = causalMask(queries, keys, offset);

@@ -76,11 +76,21 @@ export function seedTensor(...seed: readonly (number | string)[]): Tensor {
  */
 export function uniform(shape: readonly number[], seed: Tensor): Tensor {
   const count = shape.reduce((a, b) => a * b, 1);
-  if (!activeBinding()) return tf.tensor(uniformOnHost(count, seed.dataSync() as Int32Array), [...shape]);
-  const [first, second] = tf.unstack(seed) as [Tensor, Tensor];
-  const mixed = mix(bitwise("BitwiseXor", mix(tf.add(tf.range(0, count, 1, "int32"), first)), second));
+  return tf.reshape(uniformRows(count, tf.reshape(seed, [1, 2])), [...shape]);
+}
+
+/** Rows of uniform numbers, each from its own seed: row i is `uniform([columns], seeds[i])`. seeds: [B, 2] int32 → [B, columns] */
+export function uniformRows(columns: number, seeds: Tensor): Tensor {
+  const rows = seeds.shape[0]!;
+  if (!activeBinding()) {
+    const values = seeds.dataSync() as Int32Array;
+    const drawn = Array.from({ length: rows }, (_, i) => uniformOnHost(columns, values.subarray(2 * i, 2 * i + 2)));
+    return tf.tensor2d(drawn.flatMap((row) => Array.from(row)), [rows, columns]);
+  }
+  const [first, second] = tf.split(seeds, 2, 1) as [Tensor, Tensor]; // [B, 1]
+  const mixed = mix(bitwise("BitwiseXor", mix(tf.add(tf.range(0, columns, 1, "int32"), first)), second)); // [B, columns]
   const top = bitwise("BitwiseAnd", bitwise("RightShift", mixed, int(8)), int(0xffffff)); // 24 bits fit a float32
-  return tf.mul(tf.reshape(tf.cast(top, "float32"), [...shape]), 2 ** -24);
+  return tf.mul(tf.cast(top, "float32"), 2 ** -24);
 }
 
 const MIX = [[16, 0x85ebca6b | 0], [13, 0xc2b2ae35 | 0]] as const; // MurmurHash3's fmix32: shifts and factors

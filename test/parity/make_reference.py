@@ -115,6 +115,14 @@ def main():
         ref["logits_masked"] = model(input_ids=tokens).logits
         ref["logits_padded"] = unmasked(model, tokens, mask)
         ref["text_likelihoods"] = torch.log_softmax(ref["logits"], -1)[:, :-1].gather(2, tokens[:, 1:, None])[..., 0]
+        drawn = tokens[:, :8].clone()
+        for _ in range(12):  # the likeliest image token, again and again
+            image = unmasked(model, drawn)[:, -1, FIRST:FIRST + CODES].argmax(-1, keepdim=True) + FIRST
+            drawn = torch.cat([drawn, image], 1)
+        ref["greedy_images"] = drawn[:, 8:].int()
+        text = model.generate(tokens[:, :8], attention_mask=torch.ones_like(tokens[:, :8]), max_new_tokens=12, do_sample=False,
+                              eos_token_id=None, pad_token_id=1)
+        ref["greedy_text"] = text[:, 8:].int()
         swin = make_model(True)
         swin.load_state_dict(model.state_dict())
         ref["logits_swin"] = unmasked(swin, tokens)

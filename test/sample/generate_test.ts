@@ -1,7 +1,7 @@
-import { decodeStep, disposeModel, freezeHead, hiddenStates, loadModel, prefill } from "../../lib/model/mod.ts";
-import { generate } from "../../lib/sample/generate.ts";
+import { decodeStep, disposeModel, freezeHead, hiddenStates, loadModel, logitsOf, prefill } from "../../lib/model/mod.ts";
+import { generate, type Sampler } from "../../lib/sample/generate.ts";
 import { dispose, randomInt, randomStream, type Tensor, tf, tidy } from "../../lib/tensor/mod.ts";
-import { assertClose, assertEquals, assertThrows, engine, take, withoutLeaks } from "../support.ts";
+import { assert, assertClose, assertEquals, assertThrows, engine, openReference, take, withoutLeaks } from "../support.ts";
 
 const FOLDER = new URL("../parity/reference", import.meta.url).pathname;
 await engine();
@@ -13,21 +13,21 @@ Deno.test("decodeStep() on a cache equals the full forward pass at every positio
     const ids = Array.from({ length: 12 }, () => randomInt(random, 95));
     const full = tidy(() => hiddenStates(model.chameleon, tf.tensor2d([ids], [1, 12], "int32")));
     const expected = take(full);
-    let { hidden, cache } = tidy(() => {
+    let { hidden, cache: prompt, own } = tidy(() => {
       const start = prefill(model.chameleon, tf.tensor2d([ids.slice(0, 5)], [1, 5], "int32"));
-      const widen = (t: Tensor) => tf.pad(t, [[0, 0], [0, 0], [0, 7], [0, 0]]);
-      return { ...start, cache: start.cache.map(({ k, v }) => ({ k: widen(k), v: widen(v) })) };
+      const slots = () => tf.zeros([1, 2, 7, 16]) as Tensor;
+      return { ...start, own: start.cache.map(() => ({ k: slots(), v: slots() })) };
     });
     for (let position = 4; position < 12; position++) {
       assertClose(take(hidden), expected.slice(position * 64, (position + 1) * 64), 1e-4, `position ${position}`);
       if (position === 11) break;
       const next = tidy(() =>
-        decodeStep(model.chameleon, tf.tensor1d([ids[position + 1]!], "int32"), tf.scalar(position + 1, "int32"), cache)
+        decodeStep(model.chameleon, tf.tensor1d([ids[position + 1]!], "int32"), tf.scalar(position - 4, "int32"), { prompt, own })
       );
-      dispose(cache);
-      ({ hidden, cache } = next);
+      dispose(own);
+      ({ hidden, own } = next);
     }
-    dispose(cache);
+    dispose([prompt, own]);
     disposeModel(model);
   }));
 
@@ -44,4 +44,94 @@ Deno.test("generate() gives a prompt the same image alone and in a batch, left p
     assertThrows(() => generate(sampler, [short], 9, { temperature: -1, seed: 1 }), RangeError, "it must be 0 or above");
     dispose(imageHead);
     disposeModel(model);
+  }));
+
+const REFERENCE = openReference(`${FOLDER}/reference.safetensors`);
+
+/** A sampler over image tokens, or over all. */
+function withSampler(ofImages: boolean, body: (sampler: Sampler) => void): Promise<void> {
+  return withoutLeaks(() => {
+    const model = loadModel(FOLDER, "float32");
+    const head = freezeHead(model.chameleon, ofImages ? { firstImage: 4, codes: 64 } : { firstImage: 0, codes: 96 });
+    body({ model: model.chameleon, head, firstId: ofImages ? 4 : 0, pad: 1 });
+    dispose(head);
+    disposeModel(model);
+  });
+}
+
+Deno.test("generate() with top-k 1 draws the tokens that transformers' greedy decoding draws", async () => {
+  const ids = REFERENCE.values("tokens");
+  const prompts = [ids.subarray(0, 8), ids.subarray(24, 32)].map((row) => [...row]);
+  const rows = (name: string) => [0, 1].map((row) => [...REFERENCE.values(name).subarray(12 * row, 12 * row + 12)]);
+  await withSampler(true, (sampler) => {
+    assertEquals(generate(sampler, prompts, 12, { temperature: 1, seed: 3, topK: 1 }), rows("greedy_images"));
+    assertEquals(generate(sampler, prompts, 12, { temperature: 0, seed: 3 }), rows("greedy_images"));
+  });
+  await withSampler(false, (sampler) => { // transformers hides image tokens
+    const rule = tf.tensor1d(Array.from({ length: 96 }, (_, id) => id >= 4 && id < 68 ? -1e9 : 0)) as Tensor;
+    assertEquals(generate({ ...sampler, rule }, prompts, 12, { temperature: 1, seed: 3, topK: 1 }), rows("greedy_text"));
+    rule.dispose();
+  });
+});
+
+Deno.test("generate() gives candidates that share a prompt what they get alone, by the names of their streams", () =>
+  withSampler(true, (sampler) => {
+    const [a, b] = [[80, 81, 82, 90], [70, 71]];
+    const streams = ["a/0", "a/1", "b/0", "b/1", "a/2", "b/2"];
+    const batch = generate(sampler, [a, a, b, b, a, b], 7, { temperature: 1, seed: 2, streams });
+    assertEquals(new Set(batch.map((ids) => ids.join())).size, 6);
+    [a, a, b, b, a, b].forEach((prompt, i) => {
+      assertEquals(generate(sampler, [prompt], 7, { temperature: 1, seed: 2, streams: [streams[i]!] }), [batch[i]!]);
+    });
+    assertEquals(generate(sampler, [b, a, a], 7, { temperature: 1, seed: 2, streams: ["b/1", "a/0", "a/2"] }), [
+      batch[3]!,
+      batch[0]!,
+      batch[4]!,
+    ]);
+  }));
+
+Deno.test("generate() draws from the model's own distribution: chi-square at temperature 1, and cut by top-k and top-p", () =>
+  withSampler(true, (sampler) => {
+    const prompt = [70, 80, 90];
+    const scores = take(tidy(() => {
+      const hidden = hiddenStates(sampler.model, tf.tensor2d([prompt], undefined, "int32"), { last: 1 });
+      return tf.softmax(tf.reshape(logitsOf(hidden, sampler.head), [64]));
+    }));
+    const draws = 4000;
+    const count = (more: object) => {
+      const counts = new Float64Array(64);
+      const prompts = Array.from({ length: draws }, () => prompt);
+      for (const [id] of generate(sampler, prompts, 1, { temperature: 1, seed: 1, ...more })) counts[id! - 4]!++;
+      return counts;
+    };
+    const chiSquare = count({}).reduce((sum, seen, i) => sum + (seen - draws * scores[i]!) ** 2 / (draws * scores[i]!), 0);
+    assert(chiSquare < 103.4, `chi-square ${chiSquare} of 63 degrees: p < 0.001`);
+    const order = [...scores.keys()].toSorted((i, j) => scores[j]! - scores[i]!);
+    const drawn = (counts: Float64Array) => [...counts.keys()].filter((i) => counts[i]! > 0).toSorted((i, j) => i - j);
+    assertEquals(drawn(count({ topK: 5 })), order.slice(0, 5).toSorted((i, j) => i - j));
+    let [sum, kept] = [0, 0];
+    while (sum < 0.5) sum += scores[order[kept++]!]!;
+    assertEquals(drawn(count({ topP: 0.5 })), order.slice(0, kept).toSorted((i, j) => i - j));
+  }));
+
+Deno.test("generate() guided by scales of 1 is not guided; each step is told; what cannot be is refused", () =>
+  withSampler(true, (sampler) => {
+    const prompts = [[80, 81, 82], [83, 84, 85]];
+    const lists = { withoutAction: [[80], [83]], withoutAll: [[90], [90]] };
+    const plain = generate(sampler, prompts, 6, { temperature: 0, seed: 1 });
+    const seen: number[] = [];
+    const onStep = (drawn: readonly (readonly number[])[]) => void seen.push(drawn[0]!.length);
+    assertEquals(generate(sampler, prompts, 6, { temperature: 0, seed: 1, onStep, guidance: { ...lists, image: 1, text: 1 } }), plain);
+    assertEquals(seen, [1, 2, 3, 4, 5, 6]);
+    const alone = generate(sampler, lists.withoutAction, 6, { temperature: 0, seed: 1 });
+    assertEquals(
+      generate(sampler, prompts, 1, { temperature: 0, seed: 1, guidance: { ...lists, image: 1, text: 0 } }),
+      alone.map(([id]) => [id!]),
+    );
+    assertEquals(generate(sampler, [], 6, { temperature: 0, seed: 1 }), []);
+    for (
+      const wrong of [{ topK: 0 }, { topK: 65 }, { topP: 0 }, { topP: 1.1 }, { guidance: { ...lists, withoutAll: [], image: 1, text: 1 } }]
+    ) {
+      assertThrows(() => generate(sampler, prompts, 2, { temperature: 1, seed: 1, ...wrong }), RangeError, "Cannot");
+    }
   }));
