@@ -131,6 +131,41 @@ const FILTER = z.strictObject({
   share: share.default(0.5).describe("share of the trajectories to keep, in each class"),
 });
 
+const CHOICE = {
+  temperature: z.number().positive().default(1).describe("low values copy the source (paper A.8.2)"),
+  topK: whole.default(0).describe("draw among so many of the likeliest tokens; 0: all"),
+  topP: share.default(1).describe("draw among the likeliest tokens with this probability together"),
+  guidanceText: z.number().nonnegative().default(1).describe("guidance: scale of the action; 1 and 1: none"),
+  guidanceImage: z.number().nonnegative().default(1).describe("guidance: scale of the source image"),
+};
+
+const SAMPLE = z.strictObject({
+  adapter: z.string().default("train-cwm").describe("a stage, or an adapter's folder; base: no adapter"),
+  bench: count.default(250).describe("trajectories of the tiny world's bench"),
+  batch: count.default(32).describe("images drawn together"),
+  ...CHOICE,
+});
+
+const VERIFY = z.strictObject({
+  adapter: z.string().default("train-cwm").describe("the world model: a stage, or an adapter's folder"),
+  cdm: z.string().default("train-cdm").describe("the dynamics model that verifies"),
+  candidates: count.default(8).describe("images drawn of each trajectory"),
+  repeats: count.default(3).describe("pools of candidates, each with a seed of its own"),
+  bench: count.default(250).describe("trajectories of the tiny world's bench"),
+  together: count.default(8).describe("trajectories whose candidates are drawn together"),
+  ...CHOICE,
+});
+
+const ROLLOUT = z.strictObject({
+  adapter: z.string().default("train-cwm").describe("the world model: a stage, or an adapter's folder"),
+  image: z.string().default("").describe("the first observation; empty: scenes of the tiny world"),
+  actions: z.array(z.string()).default([]).describe("what is done, one after the other; empty: drawn in the tiny world"),
+  length: count.default(6).describe("actions of a rollout in the tiny world"),
+  rollouts: count.default(4).describe("rollouts in the tiny world"),
+  alternatives: count.default(4).describe("other actions from the first observation, as a tree"),
+  ...CHOICE,
+});
+
 const EVALUATE = z.strictObject({
   dynamics: z.array(z.string()).default(["base", "train-cdm"]).describe("whose actions: base, stages, adapters' folders"),
   temperature: z.number().min(0).default(0).describe("of the actions; 0: the likeliest token each"),
@@ -156,6 +191,9 @@ export const CONFIG = z.strictObject({
   probe: PROBE.prefault({}).describe("task probe"),
   annotate: ANNOTATE.prefault({}).describe("task annotate"),
   filter: FILTER.prefault({}).describe("task filter"),
+  sample: SAMPLE.prefault({}).describe("task sample"),
+  verify: VERIFY.prefault({}).describe("task verify"),
+  rollout: ROLLOUT.prefault({}).describe("task rollout"),
   evaluate: EVALUATE.prefault({}).describe("task evaluate"),
   gates: GATES.prefault({}).describe("task gates"),
 });

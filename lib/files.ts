@@ -88,6 +88,19 @@ export function appendLine(path: string, line: string, disk: Disk = realDisk, sy
 }
 
 /**
+ * The whole lines of a log of JSON lines, for a run that goes on; a last line that was being written is taken off the file.
+ *
+ * @param path the log; nothing when it is not there
+ */
+export function resumeLog<T>(path: string): T[] {
+  if (!exists(path)) return [];
+  const lines = Deno.readTextFileSync(path).split("\n");
+  const whole = lines.slice(0, -1);
+  if (lines.at(-1) !== "") writeFile(path, whole.map((line) => line + "\n").join(""));
+  return whole.map((line) => JSON.parse(line) as T);
+}
+
+/**
  * Reads and parses a JSON file.
  *
  * @throws Error naming the file when it is not there or not JSON

@@ -6,9 +6,9 @@
  */
 import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
 import type { Config } from "../lib/config.ts";
-import { appendLine, exists, writeFile } from "../lib/files.ts";
+import { appendLine, exists, resumeLog, writeFile } from "../lib/files.ts";
 import { doesTheSame } from "../lib/judge/mod.ts";
-import { adapterDigest, checkpointDigest, loadAdapter, loadModel, planCheckpoint } from "../lib/model/mod.ts";
+import { checkpointDigest, loadAdapter, loadModel, planCheckpoint } from "../lib/model/mod.ts";
 import { contactSheet, pairSheet } from "../lib/report/mod.ts";
 import { digestOf, dryRunText, finishedText, openRun, runFolder, showProgress, writeSkipped } from "../lib/run.ts";
 import { textRule } from "../lib/sample/mod.ts";
@@ -30,6 +30,7 @@ import { type MotionPool, openMotionPool, writeMp4 } from "../lib/video/mod.ts";
 import { FRAME_RATE, renderVideo, type WorldVideo, worldVideos } from "../lib/world/mod.ts";
 import { ensureEngine } from "./setup.ts";
 import { adapterFolder } from "./stages.ts";
+import { digestFor, fileNameOf } from "./world_model.ts";
 
 const TASK: TaskInfo = {
   name: "annotate",
@@ -55,7 +56,7 @@ export async function main(invocation: Invocation): Promise<void> {
   // 1. The dynamics model, the videos, the run
   const backend = await ensureEngine(config.model.backend);
   const adapterAt = await adapterFolder(options.cdm, invocation);
-  const cdm = adapterDigest(adapterAt);
+  const cdm = digestFor(adapterAt, checkpointDigest(checkpoint));
   const world = options.videos === ""
     ? new Map(worldVideos(config.data.difficulty, config.seed, options.world).map((v) => [v.id, v]))
     : undefined;
@@ -76,7 +77,7 @@ export async function main(invocation: Invocation): Promise<void> {
   const annotator: Annotator = { sampler: { ...scorer, rule: textRule(vocabulary) }, scorer, vqgan, vocabulary, cdm };
 
   // 2. Some videos at a time: a line of the log each
-  const log = readLog(folder);
+  const log = resumeLog<LogLine>(`${folder}/log.jsonl`);
   const done = new Set(log.map(({ video }) => video));
   const open = videos.filter(({ id }) => !done.has(id));
   const progress = showProgress("annotate", videos.length, done.size);
@@ -138,7 +139,7 @@ async function annotateVideos(
     const trajectories = (await keepTrajectories(folder, video, pairs, own, annotator.cdm)).map((one) =>
       withTruth(one, world?.get(nameOf(video)))
     );
-    if (options.sheets) writeFile(`${folder}/sheets/${video.id.replaceAll(/[^\w.-]+/g, "_")}.png`, await contactSheet(video, pairs, own));
+    if (options.sheets) writeFile(`${folder}/sheets/${fileNameOf(video.id)}.png`, await contactSheet(video, pairs, own));
     lines.push(
       trajectories.length > 0 ? { video: video.id, trajectories } : { video: video.id, skipped: "the model said nothing of its pairs" },
     );
@@ -156,15 +157,6 @@ function withTruth(trajectory: AnnotatedTrajectory, video: WorldVideo | undefine
   const { truth } = video;
   const straddles = truth !== undefined && trajectory.sourceFrame <= truth.first && trajectory.targetFrame >= truth.last;
   return { ...trajectory, right: straddles && doesTheSame(trajectory.action, truth) };
-}
-
-function readLog(folder: string): LogLine[] {
-  const path = `${folder}/log.jsonl`;
-  if (!exists(path)) return [];
-  const lines = Deno.readTextFileSync(path).split("\n");
-  const whole = lines.slice(0, -1).map((line) => JSON.parse(line) as LogLine); // a line that was being written has no end
-  if (lines.at(-1) !== "") writeFile(path, lines.slice(0, -1).map((line) => line + "\n").join(""));
-  return whole;
 }
 
 function worldFiles(folder: string, world: ReadonlyMap<string, WorldVideo>): VideoFile[] {

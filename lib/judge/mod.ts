@@ -9,5 +9,6 @@ export * from "./chat.ts";
 export * from "./contradict.ts";
 export * from "./onnx.ts";
 export * from "./preference.ts";
+export * from "./score.ts";
 export * from "./text_metrics.ts";
 export * from "./tiny_world.ts";

@@ -1,0 +1,34 @@
+/**
+ * What a predicted picture is worth: in the tiny world by its exact judge, elsewhere by its distance from the target.
+ *
+ * @module
+ */
+import { type RgbImage, squareCrop } from "../tokens/mod.ts";
+import type { Trajectory } from "../trajectories/mod.ts";
+import { judgePicture, type WorldTrajectory } from "../world/mod.ts";
+
+/** Scores of a predicted picture. */
+export interface PictureScore {
+  /** The paper's score: the minimum of editing success and minimal editing, 0 … 10; elsewhere 10 · (1 − L1). */
+  readonly score: number;
+  /** Right and minimal; null where there is no exact judge. */
+  readonly right: boolean | null;
+}
+
+/** The score's name, which says how it was made. */
+export function scoreName(isWorld: boolean): string {
+  return isWorld ? "min(editing success, minimal editing)" : "10 · (1 − L1 to the target, as the model sees it)";
+}
+
+/** Scores a picture; `world` is what is true of the trajectory, where that is known. */
+export async function scorePicture(trajectory: Trajectory, world: WorldTrajectory | undefined, picture: RgbImage): Promise<PictureScore> {
+  if (!world) return { score: 10 * (1 - await distanceTo(trajectory, picture)), right: null };
+  const { success, minimal, right } = judgePicture(world.before, world.after, picture);
+  return { score: Math.min(success, minimal), right };
+}
+
+/** Mean absolute difference of the channels, 0 … 1. */
+async function distanceTo({ target }: Trajectory, { width, data }: RgbImage): Promise<number> {
+  const wanted = squareCrop(await target.load(), width);
+  return wanted.data.reduce((sum, value, i) => sum + Math.abs(value - data[i]!), 0) / data.length / 255;
+}

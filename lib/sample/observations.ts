@@ -1,0 +1,77 @@
+/**
+ * Next observations: images drawn by a world model after a source and an action.
+ *
+ * @module
+ */
+import { idsToCodes, imageIds, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
+import { generate, type Sampler } from "./generate.ts";
+
+/** What a world model is asked. */
+export interface ObservationQuery {
+  /** Names its streams of random numbers: the same image whatever the batch. */
+  readonly id: string;
+  /** Codes of the source. */
+  readonly source: ArrayLike<number>;
+  /** What is done. */
+  readonly action: string;
+}
+
+/** How images are drawn; a configuration's section. */
+export interface ObservationOptions {
+  /** Divides the logits. */
+  readonly temperature: number;
+  /** Of the likeliest tokens; 0: all. */
+  readonly topK: number;
+  /** Probability of the likeliest tokens. */
+  readonly topP: number;
+  /** Scale of the action; 1 with an image scale of 1 is no guidance. */
+  readonly guidanceText: number;
+  /** Scale of the source image. */
+  readonly guidanceImage: number;
+}
+
+/**
+ * Draws candidates of the next observation: as many image tokens as the source has, and nothing else. Candidates of one query
+ * share its keys and values; candidate j of a query is the same whatever else is drawn with it.
+ *
+ * @param sampler the world model, its head over image tokens
+ * @param vocabulary of the model
+ * @param queries sources and actions
+ * @param count candidates of each
+ * @param options of the choice, and the seed
+ * @param limit positions that the model has
+ * @returns codes of each candidate of each query
+ * @throws RangeError when there are no candidates to draw, or an action does not fit into the context
+ */
+export function drawObservations(
+  sampler: Sampler,
+  vocabulary: Vocabulary,
+  queries: readonly ObservationQuery[],
+  count: number,
+  { temperature, topK, topP, guidanceText: text, guidanceImage: image, seed }: ObservationOptions & { readonly seed: number },
+  limit: number = sampler.model.config.maxPositions,
+): number[][][] {
+  if (!(count >= 1)) throw new RangeError(`Cannot draw ${count} candidates: at least one is needed`);
+  if (queries.length === 0) return [];
+  const tokens = queries[0]!.source.length;
+  const prompts = queries.map(({ id, source, action }) => {
+    const prompt = worldPrompt(vocabulary, source, action);
+    const room = limit - tokens;
+    if (prompt.length <= room) return prompt;
+    throw new RangeError(
+      `Cannot predict "${id}": source and action take ${prompt.length} positions, of ${limit} only ${room} are left for them`,
+    );
+  });
+  const { bos, endOfTurn, beginImage } = vocabulary;
+  const each = <T>(list: readonly T[]) => list.flatMap((one) => Array<T>(count).fill(one));
+  const guidance = text === 1 && image === 1 ? undefined : {
+    withoutAction: each(queries.map(({ source }) => [bos, ...imageIds(vocabulary, source), endOfTurn, beginImage])),
+    withoutAll: each(queries.map(() => [bos, beginImage])),
+    ...{ text, image },
+  };
+  const streams = queries.flatMap(({ id }) => Array.from({ length: count }, (_, j) => `${id}/${j}`));
+  const limits = { ...(topK > 0 && { topK }), ...(topP < 1 && { topP }), ...(guidance && { guidance }) };
+  const drawn = generate(sampler, each(prompts), tokens, { temperature, seed, streams, ...limits });
+  const codes = drawn.map((ids) => idsToCodes(vocabulary, ids));
+  return queries.map((_, i) => codes.slice(i * count, (i + 1) * count));
+}

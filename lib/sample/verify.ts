@@ -1,0 +1,63 @@
+/**
+ * Verification at test time (paper §3.3): of several candidates of the next observation, the one that makes the action
+ * likeliest to a dynamics model.
+ *
+ * @module
+ */
+import { dynamicsSequence, type Vocabulary } from "../tokens/mod.ts";
+import type { Sampler } from "./generate.ts";
+import type { ObservationQuery } from "./observations.ts";
+import { logLikelihoods } from "./score.ts";
+
+/**
+ * Rewards of candidates: the mean log-likelihood a token of the action between source and candidate, by a dynamics model.
+ * The source is read once for all candidates of a query.
+ *
+ * @param sampler the dynamics model, its head over the whole vocabulary
+ * @param vocabulary of the model
+ * @param queries sources and actions
+ * @param candidates codes of the candidates of each query
+ */
+export function rewardCandidates(
+  sampler: Sampler,
+  vocabulary: Vocabulary,
+  queries: readonly ObservationQuery[],
+  candidates: readonly (readonly (readonly number[])[])[],
+): number[][] {
+  const families = queries.map(({ source, action }, i) =>
+    candidates[i]!.map((codes) => dynamicsSequence(vocabulary, source, codes, action))
+  );
+  return logLikelihoods(sampler, families).map((family) => family.map(({ mean }) => mean));
+}
+
+/**
+ * The score to expect when n candidates are taken from a pool at random and the one with the highest reward is chosen:
+ * exactly, over all choices of n. With rewards in order, the k-th lowest is chosen when the others come from below it.
+ *
+ * @param rewards of the pool
+ * @param scores what each candidate is worth
+ * @param n how many are taken, 1 … the pool's size
+ * @throws RangeError when n is another number
+ *
+ * @example One of two is the mean, two of two the better one
+ * ```ts
+ * import { expectedBestOf } from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals([1, 2].map((n) => expectedBestOf([-3, -1], [10, 4], n)), [7, 4]);
+ * ```
+ */
+export function expectedBestOf(rewards: readonly number[], scores: readonly number[], n: number): number {
+  const size = rewards.length;
+  if (!(Number.isInteger(n) && n >= 1 && n <= size)) {
+    throw new RangeError(`Cannot choose among ${n} of ${size} candidates: take 1 to ${size}`);
+  }
+  const order = [...rewards.keys()].sort((a, b) => rewards[a]! - rewards[b]! || b - a); // of equal rewards the first wins
+  return order.reduce((sum, candidate, below) => sum + scores[candidate]! * choose(below, n - 1), 0) / choose(size, n);
+}
+
+function choose(from: number, count: number): number {
+  let ways = 1;
+  for (let i = 0; i < count; i++) ways *= (from - i) / (i + 1);
+  return Math.max(0, ways);
+}
