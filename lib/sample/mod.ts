@@ -6,5 +6,6 @@
 export * from "./actions.ts";
 export * from "./generate.ts";
 export * from "./observations.ts";
+export * from "./rollout.ts";
 export * from "./score.ts";
 export * from "./verify.ts";

@@ -142,6 +142,80 @@ Deno.test("annotate goes on where it was stopped, filter keeps half, and train-c
     }
   }));
 
+Deno.test("sample, verify and rollout leave what they promise, go on where they were stopped, and refuse another base", () =>
+  withFolder(async (folder) => {
+    const micro = [`--config=${ROOT}data/configs/micro.yaml`];
+    for (const task of ["cdm", "cwm"]) assertEquals((await run(`tasks/train_${task}.ts`, ...micro, `--run=${folder}/${task}`)).code, 0);
+    const adapter = `${folder}/cwm/adapter`;
+    const sample = async (name: string) =>
+      await run(
+        "tasks/sample.ts",
+        ...micro,
+        "--sample.bench=10",
+        "--sample.batch=4",
+        `--sample.adapter=${adapter}`,
+        `--run=${folder}/${name}`,
+      );
+    const whole = await sample("sample");
+    assertEquals(whole.code, 0, whole.text);
+    const lines = Deno.readTextFileSync(`${folder}/sample/predictions.jsonl`).split("\n");
+    assertEquals(lines.length, 11);
+    const { image, logLikelihood } = JSON.parse(lines[0]!);
+    assert(logLikelihood < 0);
+    await decodeImage(Deno.readFileSync(`${folder}/sample/${image}`), image);
+    Deno.mkdirSync(`${folder}/cut`); // as if it had been killed while the fourth line was written
+    const manifest = JSON.parse(Deno.readTextFileSync(`${folder}/sample/manifest.json`));
+    Deno.writeTextFileSync(`${folder}/cut/manifest.json`, JSON.stringify({ ...manifest, finished: null }));
+    Deno.writeTextFileSync(`${folder}/cut/predictions.jsonl`, lines.slice(0, 3).join("\n") + "\n" + lines[3]!.slice(0, 9));
+    await new Deno.Command("cp", { args: ["-r", `${folder}/sample/images`, `${folder}/cut/`] }).output();
+    assertEquals((await sample("cut")).code, 0);
+    const images = (name: string) =>
+      [...Deno.readDirSync(`${folder}/${name}/images`)].map((file) => Deno.readFileSync(`${folder}/${name}/images/${file.name}`));
+    assertEquals(images("cut"), images("sample"));
+
+    const models = [`--verify.adapter=${adapter}`, `--verify.cdm=${folder}/cdm/adapter`];
+    const verify = await run(
+      "tasks/verify.ts",
+      ...micro,
+      ...models,
+      "--verify.bench=5",
+      "--verify.candidates=3",
+      "--verify.repeats=2",
+      `--run=${folder}/verify`,
+    );
+    assertEquals(verify.code, 0, verify.text);
+    const { curves } = JSON.parse(Deno.readTextFileSync(`${folder}/verify/result.json`));
+    assertEquals(curves.map(({ N }: { N: number }) => N), [1, 2, 3, 1, 2, 3]);
+    assertEquals(curves[0].score, curves[3].score); // one candidate leaves no choice
+    assert(curves[5].score >= curves[2].score, "the oracle is the best verifier");
+    assertEquals(Deno.readTextFileSync(`${folder}/verify/candidates.jsonl`).trim().split("\n").length, 10);
+    for (const file of ["curves.png", "pools/1.png", "images/1"]) assert(exists(`${folder}/verify/${file}`), file);
+    const trained = JSON.parse(Deno.readTextFileSync(`${folder}/cdm/manifest.json`));
+    Deno.writeTextFileSync(`${folder}/cdm/manifest.json`, JSON.stringify({ ...trained, inputs: { base: "another" } }));
+    const other = await run("tasks/verify.ts", ...micro, ...models, `--run=${folder}/other`);
+    assert(other.code === 1 && other.text.includes("it was trained on another base (another)") && !exists(`${folder}/other`), other.text);
+
+    const roll = await run(
+      "tasks/rollout.ts",
+      ...micro,
+      `--rollout.adapter=${adapter}`,
+      "--rollout.rollouts=2",
+      "--rollout.length=2",
+      `--run=${folder}/rollout`,
+    );
+    assertEquals(roll.code, 0, roll.text);
+    for (const file of ["strips/1.png", "videos/1.mp4", "tree.png", "drift.png"]) assert(exists(`${folder}/rollout/${file}`), file);
+    Deno.writeTextFileSync(`${folder}/no.png`, "no picture");
+    const wrong = await run(
+      "tasks/rollout.ts",
+      ...micro,
+      `--rollout.image=${folder}/no.png`,
+      "--rollout.actions=[go]",
+      `--run=${folder}/wrong`,
+    );
+    assert(wrong.code === 1 && wrong.text.includes("no.png") && !exists(`${folder}/wrong`), wrong.text);
+  }));
+
 Deno.test("export-world writes lists that readAurora() reads, videos, and a picture; and overwrites nothing", () =>
   withFolder(async (folder) => {
     const args = [`--config=${ROOT}data/configs/micro.yaml`, `--out=${folder}/world`];

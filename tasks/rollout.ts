@@ -1,0 +1,175 @@
+/**
+ * Rollouts (paper Figure 9): one action after the other in token space, with the drift from what is true, as a strip and a
+ * video; and several alternative actions from one source, as a tree.
+ *
+ * @module
+ */
+import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
+import type { Config } from "../lib/config.ts";
+import { writeFile } from "../lib/files.ts";
+import { drawSheet, plotLines } from "../lib/report/mod.ts";
+import { digestOf, dryRunText, finishedText, openRun, runFolder } from "../lib/run.ts";
+import { drawObservations, rollOut } from "../lib/sample/mod.ts";
+import { randomStream } from "../lib/tensor/mod.ts";
+import { decodeImage, type RgbImage, squareCrop } from "../lib/tokens/mod.ts";
+import { decodedImages, encodePictures } from "../lib/trajectories/mod.ts";
+import { writeMp4 } from "../lib/video/mod.ts";
+import {
+  type Action,
+  applyAction,
+  DIFFICULTIES,
+  FAMILIES,
+  judgePicture,
+  randomAction,
+  renderScenes,
+  sayAction,
+  type Scene,
+  worldTrajectories,
+} from "../lib/world/mod.ts";
+import { checkpointDigest, planCheckpoint } from "../lib/model/mod.ts";
+import { ensureEngine } from "./setup.ts";
+import { adapterFolder } from "./stages.ts";
+import { digestFor, loadModels } from "./world_model.ts";
+
+const TASK: TaskInfo = {
+  name: "rollout",
+  about: "Does one action after the other from an observation, and several from one, and shows where that leads.",
+  sections: ["data", "model", "rollout"],
+  flags: DEPENDENCY_FLAGS,
+};
+
+/** A start: a picture and actions; in the tiny world the true scenes, the first before any action. */
+interface Start {
+  readonly id: string;
+  readonly picture: RgbImage;
+  readonly actions: readonly string[];
+  readonly truth?: readonly Scene[];
+}
+
+/** Runs the task. */
+export async function main(invocation: Invocation): Promise<void> {
+  const { config, flags } = invocation;
+  const { rollout: options, seed } = config;
+  const folder = runFolder(config, "rollout", flags);
+  const base = checkpointDigest(planCheckpoint(config.model.path, config.model.precision));
+  if (options.image !== "" && options.actions.length === 0) {
+    throw new Error(`Cannot roll out from ${options.image} without actions: give --rollout.actions="[do this, then that]"`);
+  }
+  if ("dry-run" in flags) return console.log(dryRunText({ config, stage: "rollout", sections: TASK.sections, inputs: { base }, folder }));
+  const starts = options.image === "" ? await worldStarts(config) : [await pictureStart(options.image, options.actions)];
+  const backend = await ensureEngine(config.model.backend);
+  const adapter = await adapterFolder(options.adapter, invocation);
+  const inputs = {
+    base,
+    adapter: digestFor(adapter, base),
+    starts: digestOf(starts.map(({ picture, actions }) => [[...picture.data], actions])),
+  };
+  const run = openRun({
+    task: TASK.name,
+    stage: "rollout",
+    config,
+    sections: ["seed", "data", "model", "rollout"],
+    inputs,
+    backend,
+    flags,
+  });
+  if (run.finished) return console.log(finishedText(folder));
+
+  // 1. Rollouts, in token space
+  const { image, vqgan, vocabulary } = loadModels(config, adapter);
+  const side = vqgan.config.resolution;
+  const pictures = starts.map(({ picture }) => squareCrop(picture, side));
+  const sources = encodePictures(vqgan, pictures);
+  const rolled = rollOut(image, vocabulary, starts.map(({ id, actions }, i) => ({ id, actions, source: sources[i]! })), {
+    ...options,
+    seed,
+  });
+  const frames = rolled.map((codes) => decodedImages(vqgan, codes));
+
+  // 2. Strips, videos, drift
+  const drift: { readonly id: string; readonly step: number; readonly right: number; readonly tokens: number }[] = [];
+  for (const [i, start] of starts.entries()) {
+    const truth = start.truth && await renderScenes(start.truth);
+    await writeStrip(`${folder}/strips/${i}.png`, start, pictures[i]!, frames[i]!, truth);
+    await writeMp4(`${folder}/videos/${i}.mp4`, [pictures[i]!, ...frames[i]!].flatMap((frame) => Array<RgbImage>(6).fill(frame)), 6);
+    if (!truth) continue;
+    const exact = encodePictures(vqgan, truth.slice(1));
+    frames[i]!.forEach((frame, step) => {
+      const { success, minimal } = judgePicture(start.truth![0]!, start.truth![step + 1]!, frame);
+      const same = exact[step]!.filter((code, place) => code === rolled[i]![step]![place]).length;
+      drift.push({ id: start.id, step: step + 1, right: Math.min(success, minimal), tokens: same / exact[step]!.length });
+    });
+  }
+  const steps = [...Map.groupBy(drift, ({ step }) => step)].map(([step, own]) => ({
+    ...{ step, score: mean(own.map(({ right }) => right)), tokens: mean(own.map(({ tokens }) => tokens)) },
+  }));
+  if (steps.length > 0) {
+    const points = steps.map(({ step, score }) => ({ x: step, y: score, line: "min(success, minimal), all actions so far" }));
+    await plotLines(`${folder}/drift`, points, { x: "actions", y: "score" });
+  }
+
+  // 3. A tree: other actions from the first source
+  const others = [...new Set(starts[0]!.truth ? alternatives(config, starts[0]!.truth[0]!) : options.actions)];
+  const queries = others.map((action, i) => ({ id: `tree/${i}`, source: sources[0]!, action }));
+  const branches = decodedImages(vqgan, drawObservations(image, vocabulary, queries, 1, { ...options, seed }).map(([one]) => one!));
+  const tree = branches.map((branch, i) => ({ caption: others[i]!, images: [pictures[0]!, branch] }));
+  writeFile(`${folder}/tree.png`, await drawSheet(["source", "after", ""], tree));
+  run.finish({ rollouts: starts.map(({ id, actions }) => ({ id, actions })), drift: steps, alternatives: others });
+  const told = steps.map(({ step, score, tokens }) =>
+    `  after ${step}: score ${score.toFixed(2)}, ${(100 * tokens).toFixed(0)} % of the tokens`
+  );
+  console.log([...told, `  ${folder}/strips/*.png, videos/*.mp4`, `  ${folder}/tree.png   other actions from the first source`].join("\n"));
+}
+
+async function pictureStart(path: string, actions: readonly string[]): Promise<Start> {
+  return { id: path, picture: await decodeImage(await Deno.readFile(path), path), actions };
+}
+
+/** Scenes of the bench, with actions that are possible one after the other. */
+async function worldStarts({ rollout, data, seed }: Config): Promise<Start[]> {
+  return await Promise.all(
+    worldTrajectories(data.difficulty, seed, "bench", rollout.rollouts).map(async ({ id, before, subset }, i) => {
+      const random = randomStream("rollout", seed, i);
+      const truth: Scene[] = [before];
+      const actions: string[] = [];
+      for (let tries = 0; actions.length < rollout.length && tries < 200; tries++) {
+        const action = randomAction(random, truth.at(-1)!, DIFFICULTIES[data.difficulty], subset);
+        const after = action && applyAction(truth.at(-1)!, action);
+        if (!after || after.objects.length === 0) continue;
+        truth.push(after);
+        actions.push(sayAction(random, action));
+      }
+      return { id, picture: (await renderScenes([before]))[0]!, actions, truth };
+    }),
+  );
+}
+
+function alternatives({ rollout, data, seed }: Config, scene: Scene): string[] {
+  const random = randomStream("tree", seed);
+  const tried = Array.from(
+    { length: 60 },
+    (_, i) => randomAction(random, scene, DIFFICULTIES[data.difficulty], FAMILIES[i % FAMILIES.length]!),
+  );
+  return tried.filter((action): action is Action => action !== undefined).map((action) => sayAction(random, action)).slice(
+    0,
+    rollout.alternatives,
+  );
+}
+
+async function writeStrip(
+  path: string,
+  { actions, id }: Start,
+  first: RgbImage,
+  frames: readonly RgbImage[],
+  truth: readonly RgbImage[] | undefined,
+) {
+  const headings = ["source", ...actions.map((_, i) => `${i + 1}`)];
+  const rows = [{ caption: actions.map((action, i) => `${i + 1} ${action}`).join(" · "), images: [first, ...frames] }];
+  writeFile(path, await drawSheet(headings, truth ? [...rows, { caption: `what is true (${id})`, images: [...truth] }] : rows));
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
+}
+
+if (import.meta.main) await runTask(TASK, main);
