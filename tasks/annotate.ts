@@ -21,7 +21,6 @@ import {
   pairsOfVideo,
   shardOf,
   type VideoFile,
-  type VideoPairs,
   videoStatistics,
 } from "../lib/synthesis/mod.ts";
 import { loadVocabulary } from "../lib/tokens/mod.ts";
