@@ -173,6 +173,17 @@ const EVALUATE = z.strictObject({
   bertModel: z.string().default("").describe("BERTScore's model: a folder with onnx/model.onnx, tokenizer.json, baseline.tsv"),
 });
 
+const JUDGE = z.strictObject({
+  model: z.string().default("world").describe(
+    "world: the tiny world's exact judge; otherwise a model's id at OPENAI_BASE_URL, as gpt-4o-2024-11-20",
+  ),
+  bench: count.default(250).describe("trajectories of the tiny world's bench"),
+  prompt: z.string().default("data/prompts/judge.md"),
+  prices: z.string().default("data/prices.json").describe("US dollars a million tokens, with their date"),
+  maxCost: z.number().nonnegative().default(0).describe("US dollars after which no more is asked; 0: no limit"),
+  concurrency: count.default(8).describe("questions in flight"),
+});
+
 const GATES = z.strictObject({
   bench: count.default(50).describe("trajectories of the bench in each family"),
   seeds: count.default(3).describe("seeds of the fine-tuned models"),
@@ -195,6 +206,7 @@ export const CONFIG = z.strictObject({
   verify: VERIFY.prefault({}).describe("task verify"),
   rollout: ROLLOUT.prefault({}).describe("task rollout"),
   evaluate: EVALUATE.prefault({}).describe("task evaluate"),
+  judge: JUDGE.prefault({}).describe("task judge"),
   gates: GATES.prefault({}).describe("task gates"),
 });
 

@@ -21,7 +21,8 @@ const SIDE_LIMIT = 16384;
 export async function decodeImage(bytes: Uint8Array, name: string): Promise<RgbImage> {
   if (bytes.length === 0) throw new Error(`Cannot read ${name} as an image: it is empty`);
   try {
-    const image = sharp(bytes, { limitInputPixels: SIDE_LIMIT ** 2 }).toColourspace("srgb").ensureAlpha();
+    // Pillow, which the reference reads with, takes the values as they are stored, whatever the profile says
+    const image = sharp(bytes, { limitInputPixels: SIDE_LIMIT ** 2, ignoreIcc: true }).toColourspace("srgb").ensureAlpha();
     const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
     return onWhite(data, info.width, info.height);
   } catch (error) {

@@ -1,0 +1,51 @@
+/**
+ * Systems that are compared: any folder of predictions is one, and copying the source is built in.
+ *
+ * @module
+ */
+import { exists, readJson, resumeLog } from "../files.ts";
+import { decodeImage, type RgbImage } from "../tokens/mod.ts";
+import type { Trajectory } from "../trajectories/mod.ts";
+
+/** A system. */
+export interface System {
+  /** Its name in tables. */
+  readonly name: string;
+  /** Its prediction for a trajectory; undefined when it has none. Throws when the file is no picture. */
+  predict(trajectory: Trajectory): Promise<RgbImage | undefined>;
+}
+
+/** The baseline that copies the source. */
+export const COPY: System = { name: "copy", predict: ({ source }) => source.load() };
+
+/**
+ * Opens a system.
+ *
+ * @param name `copy`, or a folder: with `predictions.jsonl` (as tasks sample and verify write) or `predictions.json`, a list of
+ *   objects with `id` and `image`; or with pictures by name, `ID.png` or `images/ID.png`. `NAME=FOLDER` names it.
+ * @throws Error when the folder is not there
+ */
+export function openSystem(name: string): System {
+  if (name === "copy") return COPY;
+  const [title, folder] = name.includes("=") ? [name.slice(0, name.indexOf("=")), name.slice(name.indexOf("=") + 1)] : [name, name];
+  if (!exists(folder)) throw new Error(`Cannot evaluate the system ${title}: there is no folder ${folder}`);
+  const listed = new Map(readListed(folder).map(({ id, image }) => [id, image]));
+  return {
+    name: title,
+    async predict({ id }) {
+      const plain = id.replaceAll(/[^\w.-]+/g, "_");
+      const found = [listed.get(id), `images/${plain}.png`, `${plain}.png`, `${plain}.jpg`]
+        .filter((file) => file !== undefined && !/(^|[\\/])\.\.([\\/]|$)|^[\\/]/.test(file)).find((file) => exists(`${folder}/${file}`));
+      return found === undefined ? undefined : await decodeImage(await Deno.readFile(`${folder}/${found}`), `${folder}/${found}`);
+    },
+  };
+}
+
+function readListed(folder: string): readonly { readonly id: string; readonly image: string }[] {
+  if (exists(`${folder}/predictions.jsonl`)) return resumeLog(`${folder}/predictions.jsonl`);
+  const path = `${folder}/predictions.json`;
+  if (!exists(path)) return [];
+  const json = readJson(path);
+  if (!Array.isArray(json)) throw new SyntaxError(`Cannot read ${path} as predictions: it must hold a list of objects with id and image`);
+  return json.filter((entry) => typeof entry?.id === "string" && typeof entry?.image === "string");
+}
