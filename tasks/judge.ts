@@ -16,6 +16,7 @@ import {
   judgePictures,
   openSystem,
   type Price,
+  requireKey,
   type Usage,
   type Verdict,
 } from "../lib/judge/mod.ts";
@@ -57,6 +58,7 @@ export async function main({ config: given, flags }: Invocation): Promise<void> 
   const entries = await readEntries(names, trajectories, problems);
   const prompt = Deno.readTextFileSync(judge.prompt);
   if ("dry-run" in flags) return console.log(await costText(entries, prompt, judge.model, judge.prices));
+  if (judge.model !== "world") requireKey();
   const folder = runFolder(config, "judge", flags);
   const inputs = {
     entries: digestOf(entries.map(({ system, trajectory, picture }) => [system, trajectory.id, digestOf([...picture.data])])),

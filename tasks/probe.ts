@@ -7,7 +7,7 @@
 import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
 import type { Config } from "../lib/config.ts";
 import { benchTrajectories, pathsOf } from "../lib/data.ts";
-import { contradictActions, type NamedPreference, preferencesBySubset, probe } from "../lib/judge/mod.ts";
+import { contradictActions, type NamedPreference, preferencesBySubset, probe, requireKey } from "../lib/judge/mod.ts";
 import { adapterDigest, checkpointDigest, freezeHead, loadAdapter, loadModel, planCheckpoint } from "../lib/model/mod.ts";
 import { plotScatter, writeTable } from "../lib/report/mod.ts";
 import { digestOf, dryRunText, finishedText, openRun, runFolder, showProgress, writeSkipped } from "../lib/run.ts";
@@ -42,6 +42,7 @@ export async function main(invocation: Invocation): Promise<void> {
   const inputs = { base: checkpointDigest(checkpoint), trajectories: digestOf(list.trajectories.map(({ id, action }) => [id, action])) };
   const folder = runFolder(config, "probe", flags);
   if ("dry-run" in flags) return console.log(dryRunText({ config, stage: "probe", sections: TASK.sections, inputs, folder }));
+  if (options.rewriter !== "" && !world) requireKey();
   const backend = await ensureEngine(config.model.backend);
   const adapterAt = options.adapter === "" ? undefined : await adapterFolder(options.adapter, invocation);
   const digests = { ...inputs, adapter: adapterAt === undefined ? "none" : adapterDigest(adapterAt) };

@@ -125,10 +125,19 @@ function failureOf(error: unknown): string {
     : "the endpoint could not be reached";
 }
 
-async function openClient({ timeout = 60, retries = 4 }: ChatOptions): Promise<OpenAI> {
+/**
+ * Checks that there is a key, before work begins that would need one.
+ *
+ * @throws Error when there is none
+ */
+export function requireKey(): void {
   if (!Deno.env.get("OPENAI_API_KEY")) {
     throw new Error("Cannot ask a language model: OPENAI_API_KEY is not set (and OPENAI_BASE_URL, for another endpoint than OpenAI's)");
   }
+}
+
+async function openClient({ timeout = 60, retries = 4 }: ChatOptions): Promise<OpenAI> {
+  requireKey();
   const name = "openai"; // by a variable, so that it is fetched only when it is used
   const { default: Client } = await import(name) as { default: typeof OpenAI };
   return new Client({ timeout: timeout * 1000, maxRetries: retries, logLevel: "off" });

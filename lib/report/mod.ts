@@ -3,10 +3,12 @@
  *
  * @module
  */
+export * from "./claims.ts";
+export * from "./gallery.ts";
+export * from "./page.ts";
 export * from "./plot.ts";
 export * from "./predictions.ts";
 export * from "./sheet.ts";
 export * from "./table.ts";
 export * from "./tensorboard.ts";
-export * from "./gallery.ts";
 export * from "./video_sheets.ts";

@@ -216,6 +216,28 @@ Deno.test("sample, verify and rollout leave what they promise, go on where they 
     assert(wrong.code === 1 && wrong.text.includes("no.png") && !exists(`${folder}/wrong`), wrong.text);
   }));
 
+Deno.test("reproduce runs the whole paper in the micro configuration, says what holds, and runs nothing twice", () =>
+  withFolder(async (folder) => {
+    const args = [`--config=${ROOT}data/configs/micro.yaml`, `--run=${folder}/paper`];
+    const { code, text } = await run("tasks/reproduce.ts", ...args);
+    assertEquals(code, 0, text);
+    const claims = JSON.parse(Deno.readTextFileSync(`${folder}/paper/claims.json`)) as { claim: string; holds: string }[];
+    assertEquals(claims.length, 9);
+    assert(claims.some(({ holds }) => holds !== "yes"), "four steps teach nothing");
+    const html = Deno.readTextFileSync(`${folder}/paper/report.html`);
+    assert(!/(src|href)=["']?(?!data:)\w/.test(html.replaceAll(/src="data:[^"]*"/g, "")), "the report asks for something outside it");
+    assert(html.includes('class="item"') && html.includes("CWM without weights"));
+    const again = await run("tasks/reproduce.ts", ...args);
+    assert(again.code === 0 && again.text.split("is finished already").length > 15, again.text);
+    const judge = async (...more: string[]) => await run("tasks/judge.ts", `--config=${ROOT}data/configs/micro.yaml`, ...more);
+    const dry = await judge("--systems=copy", "--judge.model=gpt-4o-2024-11-20", "--dry-run");
+    assert(dry.code === 0 && /10 calls of gpt-4o-2024-11-20, about \d+ \+ 1200 tokens, 0\.\d\d US dollars/.test(dry.text), dry.text);
+    const keyless = await judge("--systems=copy", "--judge.model=gpt-4o-2024-11-20", `--run=${folder}/judge`);
+    assert(keyless.code === 1 && keyless.text.includes("OPENAI_API_KEY is not set") && !exists(`${folder}/judge`), keyless.text);
+    const none = await judge();
+    assert(none.code === 1 && none.text.includes("Cannot judge without systems"), none.text);
+  }));
+
 Deno.test("export-world writes lists that readAurora() reads, videos, and a picture; and overwrites nothing", () =>
   withFolder(async (folder) => {
     const args = [`--config=${ROOT}data/configs/micro.yaml`, `--out=${folder}/world`];
