@@ -171,6 +171,9 @@ const EVALUATE = z.strictObject({
   temperature: z.number().min(0).default(0).describe("of the actions; 0: the likeliest token each"),
   bench: count.default(250).describe("trajectories of the tiny world's bench"),
   bertModel: z.string().default("").describe("BERTScore's model: a folder with onnx/model.onnx, tokenizer.json, baseline.tsv"),
+  clip: z.string().default("").describe("CLIP-I and CLIP-T: a folder with ONNX models; empty: left out"),
+  dino: z.string().default("").describe("DINO: a folder with an ONNX model; empty: left out"),
+  captions: z.string().default("").describe("CLIP-T: a JSON file of captions by trajectory id"),
 });
 
 const JUDGE = z.strictObject({

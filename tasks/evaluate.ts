@@ -5,10 +5,24 @@
  * @module
  */
 import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
+import type { Config } from "../lib/config.ts";
 import { benchTrajectories } from "../lib/data.ts";
-import { type Estimate, estimate, L1_SIGNATURES, l1Distance, openSystem, pairedTest, PROTOCOLS } from "../lib/judge/mod.ts";
-import { writeTable } from "../lib/report/mod.ts";
+import { readJson } from "../lib/files.ts";
+import {
+  cosine,
+  type Estimate,
+  estimate,
+  type ImageEncoder,
+  L1_SIGNATURES,
+  l1Distance,
+  openImageEncoder,
+  openSystem,
+  pairedTest,
+  PROTOCOLS,
+} from "../lib/judge/mod.ts";
+import { type TableRow, writeTable } from "../lib/report/mod.ts";
 import { digestOf, dryRunText, finishedText, openRun, runFolder, showProgress, writeSkipped } from "../lib/run.ts";
+import type { RgbImage } from "../lib/tokens/mod.ts";
 import { type Problem, usableTrajectories } from "../lib/trajectories/mod.ts";
 import { evaluateActions } from "./evaluate_actions.ts";
 
@@ -23,8 +37,12 @@ const TASK: TaskInfo = {
   },
 };
 
-/** The metrics of pictures. */
-const METRICS = PROTOCOLS.map((protocol) => `l1_${protocol}` as const);
+/** A metric of pictures; undefined where a trajectory has none. */
+interface Metric {
+  readonly name: string;
+  readonly signature: string;
+  readonly measure: (picture: RgbImage, target: RgbImage, id: string) => Promise<number | undefined>;
+}
 
 /** Runs the task. */
 export async function main(invocation: Invocation): Promise<void> {
@@ -34,6 +52,45 @@ export async function main(invocation: Invocation): Promise<void> {
   return flags["systems"]
     ? await evaluatePictures(own, flags["systems"].split(",").filter((name) => name !== ""))
     : await evaluateActions(own);
+}
+
+/** L1, and what there are models for. */
+async function openMetrics(
+  { clip, dino, captions }: Config["evaluate"],
+): Promise<{ metrics: Metric[]; left: string[]; close: () => Promise<void> }> {
+  const metrics = PROTOCOLS.map((protocol): Metric => ({
+    name: `l1_${protocol}`,
+    signature: L1_SIGNATURES[protocol],
+    measure: (picture, target) => Promise.resolve(l1Distance(picture, target, protocol)),
+  }));
+  const encoders: ImageEncoder[] = [];
+  const open = async (folder: string) => encoders[encoders.push(await openImageEncoder(folder)) - 1]!;
+  const alike = (name: string, encoder: ImageEncoder): Metric => ({
+    ...{ name, signature: encoder.signature },
+    measure: async (picture, target) => cosine(await encoder.picture(picture), await encoder.picture(target)),
+  });
+  const clipEncoder = clip === "" ? undefined : await open(clip);
+  if (clipEncoder) metrics.push(alike("clip_i", clipEncoder));
+  if (dino !== "") metrics.push(alike("dino", await open(dino)));
+  const sentence = captions === "" ? undefined : clipEncoder?.sentence;
+  if (sentence) {
+    const said = readJson(captions) as Record<string, string>;
+    metrics.push({
+      ...{ name: "clip_t", signature: `${clipEncoder!.signature}|captions of ${captions}` },
+      measure: async (picture, _, id) =>
+        said[id] === undefined ? undefined : cosine(await clipEncoder!.picture(picture), await sentence(said[id])),
+    });
+  }
+  const left = [
+    clipEncoder ? "" : "CLIP-I (evaluate.clip)",
+    dino === "" ? "DINO (evaluate.dino)" : "",
+    sentence ? "" : "CLIP-T (evaluate.captions)",
+  ];
+  return {
+    metrics,
+    left: left.filter((name) => name !== ""),
+    close: async () => void await Promise.all(encoders.map((one) => one.close())),
+  };
 }
 
 /** Values of each metric by trajectory. */
@@ -46,7 +103,8 @@ async function evaluatePictures({ config, flags }: Invocation, names: readonly s
   const inputs = { trajectories: digestOf(trajectories.map(({ id, action }) => [id, action])), systems: digestOf(names) };
   if ("dry-run" in flags) return console.log(dryRunText({ config, stage: "evaluate", sections: ["data"], inputs, folder }));
   const systems = names.map(openSystem);
-  const run = openRun({ task: TASK.name, stage: "evaluate", config, sections: ["data"], inputs, flags });
+  const { metrics, left, close } = await openMetrics(config.evaluate);
+  const run = openRun({ task: TASK.name, stage: "evaluate", config, sections: ["data", "evaluate"], inputs, flags });
   if (run.finished) return console.log(`${Deno.readTextFileSync(`${folder}/table.md`)}\n${finishedText(folder)}`);
 
   // 1. Every system's pictures; what is missing or broken is left out by name
@@ -59,10 +117,7 @@ async function evaluatePictures({ config, flags }: Invocation, names: readonly s
       try {
         const [picture, target] = [await system.predict(trajectory), await trajectory.target.load()];
         if (!picture) problems.push({ id: `${system.name}: ${trajectory.id}`, reason: "it has no prediction" });
-        else {measured.set(
-            trajectory.id,
-            Object.fromEntries(PROTOCOLS.map((protocol) => [`l1_${protocol}`, l1Distance(picture, target, protocol)])),
-          );}
+        else measured.set(trajectory.id, await measureAll(metrics, picture, target, trajectory.id));
       } catch (error) {
         problems.push({ id: `${system.name}: ${trajectory.id}`, reason: (error as Error).message });
       }
@@ -71,6 +126,7 @@ async function evaluatePictures({ config, flags }: Invocation, names: readonly s
     values.set(system.name, measured);
   }
   progress.stop();
+  await close();
   writeSkipped(folder, problems);
 
   // 2. Means with intervals, by subset; paired tests against the first system
@@ -78,33 +134,46 @@ async function evaluatePictures({ config, flags }: Invocation, names: readonly s
   const result: Record<string, Record<string, Record<string, Estimate>>> = {};
   for (const [name, measured] of values) {
     for (const [subset, own] of subsets) {
-      const seen = own.flatMap(({ id }) => measured.has(id) ? [measured.get(id)!] : []);
-      if (seen.length === 0) continue;
-      (result[name] ??= {})[subset] = Object.fromEntries(METRICS.map((metric) => [metric, estimate(seen.map((one) => one[metric]!))]));
+      const estimates = metrics.flatMap((metric) => {
+        const seen = own.flatMap(({ id }) => measured.get(id)?.[metric.name] ?? []);
+        return seen.length === 0 ? [] : [[metric.name, estimate(seen)] as const];
+      });
+      if (estimates.length > 0) (result[name] ??= {})[subset] = Object.fromEntries(estimates);
     }
   }
   const rows = Object.entries(result).flatMap(([system, bySubset]) =>
-    Object.entries(bySubset).map(([subset, metrics]) => ({
-      ...{ system, subset, n: `${metrics[METRICS[0]!]!.n} of ${subsets.get(subset)!.length}` },
-      ...Object.fromEntries(METRICS.map((metric) => [metric, Number(metrics[metric]!.mean.toFixed(4))])),
+    Object.entries(bySubset).map(([subset, estimates]) => ({
+      ...{ system, subset, n: `${estimates[metrics[0]!.name]?.n ?? 0} of ${subsets.get(subset)!.length}` },
+      ...Object.fromEntries(metrics.map(({ name }) => [name, estimates[name] ? Number(estimates[name].mean.toFixed(4)) : null])),
     }))
   );
   const table = writeTable(`${folder}/table`, rows);
-  const tests = pairedTests(values, names.map((_, i) => systems[i]!.name));
+  const tests = pairedTests(values, metrics.map(({ name }) => name), systems.map(({ name }) => name));
   if (tests.length > 0) writeTable(`${folder}/tests`, tests);
-  run.finish({ ...result, signatures: L1_SIGNATURES, tests });
-  const left = METRICS.map((metric, i) => `${metric}: ${L1_SIGNATURES[PROTOCOLS[i]!]}`);
-  console.log(`${table}\n\n${left.join("\n")}\nCLIP-I, CLIP-T and DINO are left out: there are no models for them`);
+  run.finish({ ...result, signatures: Object.fromEntries(metrics.map(({ name, signature }) => [name, signature])), tests });
+  const signatures = metrics.map(({ name, signature }) => `${name}: ${signature}`);
+  console.log(
+    [table, "", ...signatures, ...(left.length > 0 ? [`Left out, as there is no model or caption: ${left.join(", ")}`] : [])].join("\n"),
+  );
+}
+
+async function measureAll(metrics: readonly Metric[], picture: RgbImage, target: RgbImage, id: string): Promise<Record<string, number>> {
+  const measured: Record<string, number> = {};
+  for (const { name, measure } of metrics) {
+    const value = await measure(picture, target, id);
+    if (value !== undefined) measured[name] = value;
+  }
+  return measured;
 }
 
 /** Each system against the first, on the trajectories that both have. */
-function pairedTests(values: ReadonlyMap<string, Values>, names: readonly string[]) {
-  const first = values.get(names[0]!)!;
-  return names.slice(1).flatMap((name) =>
-    METRICS.map((metric) => {
-      const shared = [...first.keys()].filter((id) => values.get(name)!.has(id));
-      const [a, b] = [first, values.get(name)!].map((one) => shared.map((id) => one.get(id)![metric]!)) as [number[], number[]];
-      return { metric, system: name, against: names[0]!, n: shared.length, p: shared.length === 0 ? null : pairedTest(a, b) };
+function pairedTests(values: ReadonlyMap<string, Values>, metrics: readonly string[], [first, ...others]: readonly string[]): TableRow[] {
+  return others.flatMap((name) =>
+    metrics.map((metric) => {
+      const of = (system: string, id: string) => values.get(system)!.get(id)?.[metric];
+      const shared = [...values.get(first!)!.keys()].filter((id) => of(first!, id) !== undefined && of(name, id) !== undefined);
+      const [a, b] = [first!, name].map((system) => shared.map((id) => of(system, id)!)) as [number[], number[]];
+      return { metric, system: name, against: first!, n: shared.length, p: shared.length === 0 ? null : pairedTest(a, b) };
     })
   );
 }

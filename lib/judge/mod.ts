@@ -8,6 +8,7 @@ export * from "./bert_score.ts";
 export * from "./chat.ts";
 export * from "./contradict.ts";
 export * from "./gpt_judge.ts";
+export * from "./image_encoder.ts";
 export * from "./image_metrics.ts";
 export * from "./onnx.ts";
 export * from "./preference.ts";
