@@ -15,6 +15,7 @@
  */
 export * from "./lib/config.ts";
 export type { Disk } from "./lib/files.ts";
+export * from "./lib/human/mod.ts";
 export * from "./lib/judge/mod.ts";
 export * from "./lib/model/mod.ts";
 export * from "./lib/report/mod.ts";

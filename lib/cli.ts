@@ -13,6 +13,8 @@ export interface TaskInfo {
   readonly about: string;
   /** Sections of the configuration that it reads. */
   readonly sections: readonly string[];
+  /** What may stand before the flags, with what it does. */
+  readonly verbs?: Readonly<Record<string, string>>;
   /** Its own flags with what they do. */
   readonly flags?: Readonly<Record<string, string>>;
 }
@@ -23,6 +25,8 @@ export interface Invocation {
   readonly config: Config;
   /** Flags that were given, with their values ("" for a bare one). */
   readonly flags: Readonly<Record<string, string>>;
+  /** What stands before the flags. */
+  readonly verb?: string;
   /** What the command line sets of the configuration. */
   readonly overrides: readonly Override[];
 }
@@ -53,9 +57,10 @@ const DEFAULT_CONFIG = "data/configs/tiny.yaml";
  */
 export function parseArguments(args: readonly string[], task: TaskInfo): Invocation | undefined {
   const known = { ...COMMON_FLAGS, ...task.flags };
+  const verb = Object.keys(task.verbs ?? {}).find((name) => name === args[0]);
   const flags: Record<string, string> = {};
   const overrides: Override[] = [];
-  for (const arg of args) {
+  for (const arg of verb ? args.slice(1) : args) {
     const match = /^--([\w.-]+)(?:=([\s\S]*))?$/.exec(arg);
     if (!match) throw new UserError(`Cannot use the argument "${arg}": give --key=value, or --help to see the keys`);
     const [, name, value] = match as unknown as [string, string, string | undefined];
@@ -64,7 +69,7 @@ export function parseArguments(args: readonly string[], task: TaskInfo): Invocat
     else overrides.push({ key: name, value });
   }
   if ("help" in flags) return void console.log(helpText(task));
-  return { config: resolveConfig(flags["config"] || DEFAULT_CONFIG, overrides), flags, overrides };
+  return { config: resolveConfig(flags["config"] || DEFAULT_CONFIG, overrides), flags, overrides, ...(verb && { verb }) };
 }
 
 /**
@@ -84,13 +89,15 @@ export async function runTask(task: TaskInfo, main: (invocation: Invocation) => 
   }
 }
 
-function helpText({ name, about, sections, flags = {} }: TaskInfo): string {
+function helpText({ name, about, sections, verbs = {}, flags = {} }: TaskInfo): string {
   const list = Object.entries({ ...flags, ...COMMON_FLAGS }).map(([flag, text]) => `  --${flag}`.padEnd(20) + text);
+  const first = Object.entries(verbs).map(([verb, text]) => `  ${verb}`.padEnd(20) + text);
   return [
-    `deno task ${name} [--key=value …]`,
+    `deno task ${name} ${first.length > 0 ? `[${Object.keys(verbs).join("|")}] ` : ""}[--key=value …]`,
     "",
     about,
     "",
+    ...(first.length > 0 ? [...first, ""] : []),
     "Flags:",
     ...list,
     "",

@@ -184,7 +184,16 @@ const JUDGE = z.strictObject({
   prompt: z.string().default("data/prompts/judge.md"),
   prices: z.string().default("data/prices.json").describe("US dollars a million tokens, with their date"),
   maxCost: z.number().nonnegative().default(0).describe("US dollars after which no more is asked; 0: no limit"),
+  mode: z.enum(["live", "batch"]).default("live").describe("batch: the provider's Batch API, cheaper, within a day"),
   concurrency: count.default(8).describe("questions in flight"),
+});
+
+const HUMAN_EVAL = z.strictObject({
+  bench: count.default(250).describe("trajectories of the tiny world's bench"),
+  perSubset: count.default(5).describe("items of each subset that a participant sees"),
+  participants: count.default(14).describe("invite links"),
+  hostname: z.string().default("127.0.0.1").describe("where the server listens; 0.0.0.0: everywhere"),
+  port: whole.default(8000).describe("0: any that is free"),
 });
 
 const GATES = z.strictObject({
@@ -210,6 +219,7 @@ export const CONFIG = z.strictObject({
   rollout: ROLLOUT.prefault({}).describe("task rollout"),
   evaluate: EVALUATE.prefault({}).describe("task evaluate"),
   judge: JUDGE.prefault({}).describe("task judge"),
+  humanEval: HUMAN_EVAL.prefault({}).describe("task human-eval"),
   gates: GATES.prefault({}).describe("task gates"),
 });
 

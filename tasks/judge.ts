@@ -7,16 +7,21 @@
 import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
 import type { Config } from "../lib/config.ts";
 import { benchTrajectories } from "../lib/data.ts";
-import { readJson, writeFile } from "../lib/files.ts";
+import { exists, readJson, writeFile } from "../lib/files.ts";
 import {
+  type Answer,
+  askAll,
+  askBatch,
   type ChatOptions,
-  estimate,
   expectedTokens,
   type JudgedPicture,
   judgePictures,
+  NOT_ASKED,
   openSystem,
   type Price,
   requireKey,
+  type Score,
+  scoreRows,
   type Usage,
   type Verdict,
 } from "../lib/judge/mod.ts";
@@ -57,7 +62,7 @@ export async function main({ config: given, flags }: Invocation): Promise<void> 
   const problems: Problem[] = [...list.problems];
   const entries = await readEntries(names, trajectories, problems);
   const prompt = Deno.readTextFileSync(judge.prompt);
-  if ("dry-run" in flags) return console.log(await costText(entries, prompt, judge.model, judge.prices));
+  if ("dry-run" in flags) return console.log(await costText(entries, prompt, judge));
   if (judge.model !== "world") requireKey();
   const folder = runFolder(config, "judge", flags);
   const inputs = {
@@ -72,25 +77,22 @@ export async function main({ config: given, flags }: Invocation): Promise<void> 
   const truths = new Map(world?.map((trajectory) => [trajectory.id, trajectory]));
   const verdicts = judge.model === "world"
     ? entries.map(({ trajectory, picture }) => worldVerdict(truths.get(trajectory.id)!, picture))
-    : await askVerdicts(entries, prompt, judge, spent);
+    : await askVerdicts(entries, prompt, judge, spent, `${folder}/batches.json`);
   const id = { judge: judge.model, date: new Date().toISOString().slice(0, 10), prompt: judge.model === "world" ? "none" : inputs.prompt };
-  const lines = entries.map(({ system, trajectory: { id: name, subset, action } }, i) => ({
-    system,
-    id: name,
-    subset,
-    action,
+  const scores = entries.map(({ system, trajectory: { id: name, subset, action } }, i): Score => ({
+    ...{ system, id: name, subset, action },
     ...verdicts[i],
     ...id,
   }));
-  writeFile(`${folder}/scores.jsonl`, lines.map((line) => JSON.stringify(line) + "\n").join(""));
-  for (const line of lines) {
-    if ("unscored" in line) problems.push({ id: `${line.system}: ${line.id}`, reason: `unscored: ${line.unscored}` });
+  writeFile(`${folder}/scores.jsonl`, scores.map((score) => JSON.stringify(score) + "\n").join(""));
+  for (const { system, id: name, unscored } of scores) {
+    if (unscored) problems.push({ id: `${system}: ${name}`, reason: `unscored: ${unscored}` });
   }
   writeSkipped(folder, problems);
 
   // 3. The mean over samples of the smaller score, with intervals
-  const table = writeTable(`${folder}/table`, tableRows(entries, verdicts));
-  run.finish({ ...id, spent, systems: tableRows(entries, verdicts) });
+  const table = writeTable(`${folder}/table`, scoreRows(scores));
+  run.finish({ ...id, spent, systems: names, scores: scoreRows(scores) });
   const cost = spent.prompt === 0
     ? ""
     : `\nSpent ${spent.prompt} + ${spent.completion} tokens, ${spent.dollars.toFixed(2)} US dollars by ${judge.prices}`;
@@ -124,40 +126,70 @@ function worldVerdict({ before, after }: WorldTrajectory, picture: RgbImage): Ve
 async function askVerdicts(
   entries: readonly Entry[],
   prompt: string,
-  { model, prices, maxCost, concurrency }: Config["judge"],
+  { model, prices, maxCost, concurrency, mode }: Config["judge"],
   spent: { prompt: number; completion: number; dollars: number },
+  ledger: string,
 ): Promise<Verdict[]> {
-  const price = priceOf(prices, model);
-  const pictures: JudgedPicture[] = [];
-  for (const { trajectory, picture } of entries) {
-    pictures.push({
-      action: trajectory.action,
-      source: await encodePng(await trajectory.source.load()),
-      prediction: await encodePng(picture),
-    });
-  }
+  const price = priceOf(prices, model, mode);
+  if (maxCost > 0 && !price) throw new Error(`Cannot keep to ${maxCost} US dollars: ${prices} has no price of ${model}; add it there`);
+  if (maxCost > 0 && mode === "batch" && !exists(ledger)) await requireBudget(entries, prompt, price!, maxCost);
+  const pictures = await Promise.all(entries.map(async ({ trajectory, picture }): Promise<JudgedPicture> => ({
+    action: trajectory.action,
+    source: await encodePng(await trajectory.source.load()),
+    prediction: await encodePng(picture),
+  })));
   const progress = showProgress("judge", pictures.length);
+  const pay = (answer: Answer) => {
+    const { prompt, completion } = "cached" in answer && answer.cached ? NOTHING : answer.usage ?? NOTHING;
+    spent.prompt += prompt;
+    spent.completion += completion;
+    spent.dollars = price ? dollarsOf(spent, price) : 0;
+  };
   const onAnswer: NonNullable<ChatOptions["onAnswer"]> = (done, answer) => {
-    const usage: Usage = "cached" in answer && answer.cached ? { prompt: 0, completion: 0 } : answer.usage ?? { prompt: 0, completion: 0 };
-    spent.prompt += usage.prompt;
-    spent.completion += usage.completion;
-    spent.dollars = price ? (spent.prompt * price.prompt + spent.completion * price.completion) / 1e6 : 0;
+    pay(answer);
     progress.update(Math.min(done, pictures.length), `${spent.dollars.toFixed(2)} US dollars`);
     return maxCost === 0 || spent.dollars < maxCost;
   };
-  if (maxCost > 0 && !price) throw new Error(`Cannot keep to ${maxCost} US dollars: ${prices} has no price of ${model}; add it there`);
-  const verdicts = await judgePictures(pictures, prompt, { model, cache: cacheFolder(), concurrency, onAnswer });
+  const chat = { model, cache: cacheFolder(), concurrency };
+  const verdicts = await judgePictures(pictures, prompt, async (questions) => {
+    if (maxCost > 0 && spent.dollars >= maxCost) return questions.map(() => ({ failure: NOT_ASKED }));
+    if (mode === "live") return await askAll(questions, { ...chat, onAnswer });
+    const answers = await askBatch(questions, { ...chat, ledger, onLook: (done) => progress.update(done, "answered") });
+    answers.forEach(pay);
+    return answers;
+  });
   progress.stop();
   return verdicts;
 }
 
-function priceOf(path: string, model: string): Price | undefined {
-  return (readJson(path) as { models: Record<string, Price> }).models[model];
+const NOTHING: Usage = { prompt: 0, completion: 0 };
+
+async function requireBudget(entries: readonly Entry[], prompt: string, price: Price, maxCost: number): Promise<void> {
+  const dollars = dollarsOf(await expectedUsage(entries, prompt), price);
+  if (dollars <= maxCost) return;
+  throw new Error(`Cannot submit the batch: it would cost about ${dollars.toFixed(2)} US dollars, judge.maxCost is ${maxCost}`);
+}
+
+function dollarsOf({ prompt, completion }: Usage, price: Price): number {
+  return (prompt * price.prompt + completion * price.completion) / 1e6;
+}
+
+function priceOf(path: string, model: string, mode: Config["judge"]["mode"]): Price | undefined {
+  const price = (readJson(path) as { models: Record<string, Price> }).models[model];
+  const share = mode === "batch" ? price?.batch ?? 1 : 1;
+  return price && { prompt: price.prompt * share, completion: price.completion * share };
 }
 
 /** Calls, tokens and price, before anything is asked. */
-async function costText(entries: readonly Entry[], prompt: string, model: string, prices: string): Promise<string> {
+async function costText(entries: readonly Entry[], prompt: string, { model, prices, mode }: Config["judge"]): Promise<string> {
   if (model === "world") return `${entries.length} pictures for the tiny world's judge: no calls, no cost`;
+  const usage = await expectedUsage(entries, prompt);
+  const price = priceOf(prices, model, mode);
+  const dollars = price ? `${dollarsOf(usage, price).toFixed(2)} US dollars by ${prices}` : `no price of ${model} in ${prices}`;
+  return `${entries.length} calls of ${model}, about ${usage.prompt} + ${usage.completion} tokens, ${dollars}\nNothing was asked.`;
+}
+
+async function expectedUsage(entries: readonly Entry[], prompt: string): Promise<Usage> {
   let [asked, answered] = [0, 0];
   for (const { trajectory, picture } of entries) {
     const source = await trajectory.source.load();
@@ -165,27 +197,7 @@ async function costText(entries: readonly Entry[], prompt: string, model: string
     asked += tokens.prompt;
     answered += tokens.completion;
   }
-  const price = priceOf(prices, model);
-  const dollars = price
-    ? `${((asked * price.prompt + answered * price.completion) / 1e6).toFixed(2)} US dollars by ${prices}`
-    : `no price of ${model} in ${prices}`;
-  return `${entries.length} calls of ${model}, about ${asked} + ${answered} tokens, ${dollars}\nNothing was asked.`;
-}
-
-function tableRows(entries: readonly Entry[], verdicts: readonly Verdict[]) {
-  const all = entries.map(({ system, trajectory: { subset } }, i) => ({ system, subset, verdict: verdicts[i]! }));
-  return [...Map.groupBy(all, ({ system }) => system)].flatMap(([system, own]) =>
-    [["all", own] as const, ...Map.groupBy(own, ({ subset }) => subset)].map(([subset, list]) => {
-      const scored = list.flatMap(({ verdict }) => "score" in verdict ? [verdict] : []);
-      const of = (key: "score" | "success" | "minimal") => scored.length === 0 ? null : estimate(scored.map((verdict) => verdict[key]));
-      const score = of("score");
-      return {
-        ...{ system, subset, score: score?.mean ?? null, from: score?.interval[0] ?? null, to: score?.interval[1] ?? null },
-        ...{ "editing success": of("success")?.mean ?? null, "minimal editing": of("minimal")?.mean ?? null },
-        scored: `${scored.length} of ${list.length}`,
-      };
-    })
-  );
+  return { prompt: asked, completion: answered };
 }
 
 if (import.meta.main) await runTask(TASK, main);

@@ -7,17 +7,15 @@
  */
 import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
 import type { Config } from "../lib/config.ts";
-import { benchTrajectories } from "../lib/data.ts";
-import { readJson, resumeLog, writeFile } from "../lib/files.ts";
-import { openSystem } from "../lib/judge/mod.ts";
-import { type GalleryItem, paperClaims, reportHtml, type TableRow, writeTable } from "../lib/report/mod.ts";
+import { exists } from "../lib/files.ts";
+import { paperClaims, writeTable } from "../lib/report/mod.ts";
 import { duration } from "../lib/run.ts";
-import { encodePng } from "../lib/tokens/mod.ts";
 import { main as annotate } from "./annotate.ts";
 import { main as evaluate } from "./evaluate.ts";
 import { main as filter } from "./filter.ts";
 import { main as judge } from "./judge.ts";
 import { main as probe } from "./probe.ts";
+import { writeReport } from "./report.ts";
 import { main as sample } from "./sample.ts";
 import { main as trainCdm } from "./train_cdm.ts";
 import { main as trainCwm } from "./train_cwm.ts";
@@ -59,9 +57,10 @@ export async function main(invocation: Invocation): Promise<void> {
   }
   const rows = paperClaims(at);
   const table = writeTable(at("claims"), rows);
-  writeFile(at("report.html"), reportHtml("The paper on the tiny world", sectionsOf(at, rows), await galleryOf(config, at)));
+  const reported = stages.map(({ folder }) => at(folder)).filter((folder) => exists(`${folder}/table.json`));
+  await writeReport(config, reported, at("report"), [{ title: "The paper's claims on the tiny world", rows }]);
   console.log(
-    `\n${table}\n\n  ${at("report.html")}   tables, plots, a gallery\n  ${duration((performance.now() - clock) / 1000)} in this run`,
+    `\n${table}\n\n  ${at("report/report.html")}   tables, plots, a gallery\n  ${duration((performance.now() - clock) / 1000)} in this run`,
   );
 }
 
@@ -106,52 +105,6 @@ function stagesOf(at: (folder: string) => string): Stage[] {
 
 function folderOf(name: string): string {
   return name.toLowerCase().replaceAll(" ", "-");
-}
-
-function sectionsOf(at: (folder: string) => string, rows: readonly TableRow[]) {
-  const table = (folder: string, name = "table") => readJson(`${at(folder)}/${name}.json`) as TableRow[];
-  return [
-    { title: "The paper's claims", rows },
-    { title: "The probe of the base (Figure 2)", rows: table("probe-base"), pictures: [at("probe-base/likelihoods.png")] },
-    { title: "The probe of the dynamics model (Figure 4)", rows: table("probe-cdm"), pictures: [at("probe-cdm/likelihoods.png")] },
-    { title: "Predicted actions (Table 1)", rows: table("actions"), pictures: [at("actions/actions.png")] },
-    {
-      title: "Annotated videos (Table 4, Figure 11)",
-      rows: table("filter"),
-      pictures: [at("filter/scores.png"), at("filter/classes.png")],
-    },
-    { title: "Distances (Table 3)", rows: table("pictures") },
-    { title: "The judge (Table 2)", text: "The tiny world's exact judge.", rows: table("judge") },
-    ...["C-FT", "CWM"].map((name) => ({
-      title: `Verification of ${name} (Figure 8)`,
-      rows: table(`verify-${folderOf(name)}`),
-      pictures: [at(`verify-${folderOf(name)}/curves.png`)],
-    })),
-  ];
-}
-
-async function galleryOf(config: Config, at: (folder: string) => string): Promise<GalleryItem[]> {
-  const verdicts = resumeLog<{ system: string; id: string; score?: number; reason?: string }>(at("judge/scores.jsonl"));
-  const notes = new Map(
-    verdicts.map(({ system, id, score, reason }) => [`${system} ${id}`, `${score ?? "unscored"}${reason ? `: ${reason}` : ""}`]),
-  );
-  const systems = Object.keys(WORLD_MODELS).map((name) => openSystem(`${name}=${at(`sample-${folderOf(name)}`)}`));
-  const { list } = benchTrajectories(config, config.sample.bench);
-  return await Promise.all(
-    list.trajectories.slice(0, 100).map(async (trajectory) => {
-      const own = await Promise.all(systems.map(async (system) => {
-        const picture = await system.predict(trajectory);
-        return picture
-          ? [{ title: system.name, note: notes.get(`${system.name} ${trajectory.id}`) ?? "", png: await encodePng(picture) }]
-          : [];
-      }));
-      const given = [{ title: "source", png: await encodePng(await trajectory.source.load()) }, {
-        title: "target",
-        png: await encodePng(await trajectory.target.load()),
-      }];
-      return { action: trajectory.action, subset: trajectory.subset, pictures: [...given, ...own.flat()] };
-    }),
-  );
 }
 
 if (import.meta.main) await runTask(TASK, main);

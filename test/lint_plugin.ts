@@ -17,6 +17,7 @@ export const AREAS: readonly string[] = [
   "video",
   "synthesis",
   "judge",
+  "human",
   "report",
 ];
 

@@ -6,6 +6,7 @@
  */
 import type OpenAI from "openai";
 import { exists, readJson, sha256, writeFile } from "../files.ts";
+import { answerOf, failureOf, openClient, REFUSED_KEY } from "./endpoint.ts";
 
 /** A part of a message: text, or an image as a data URI. */
 export type MessagePart =
@@ -94,36 +95,28 @@ export async function answerPath({ model, cache }: ChatOptions, question: Questi
 
 async function ask(client: OpenAI, question: Question, options: ChatOptions): Promise<Answer> {
   const path = await answerPath(options, question);
-  if (exists(path)) return { ...readJson(path) as { text: string; usage: Usage }, cached: true };
+  const kept = keptAnswer(path);
+  if (kept) return kept;
   try {
-    const { choices, usage } = await client.chat.completions.create({ model: options.model, ...question } as Body);
-    const spent = { prompt: usage?.prompt_tokens ?? 0, completion: usage?.completion_tokens ?? 0 };
-    const choice = choices?.[0];
-    const text = choice?.message?.content;
-    if (choice?.message?.refusal || choice?.finish_reason === "content_filter") return { failure: "the model refused", usage: spent };
-    if (choice?.finish_reason === "length") return { failure: "the answer was cut off", usage: spent };
-    if (typeof text !== "string" || text.trim() === "") return { failure: "the answer was empty", usage: spent };
-    writeFile(path, JSON.stringify({ text, usage: spent }) + "\n");
-    return { text, usage: spent, cached: false };
+    const answer = answerOf(await client.chat.completions.create({ model: options.model, ...question } as Body));
+    if ("text" in answer) keepAnswer(path, answer);
+    return answer;
   } catch (error) {
     return { failure: failureOf(error) };
   }
 }
 
-type Body = OpenAI.Chat.ChatCompletionCreateParamsNonStreaming;
-
-const REFUSED_KEY = "the endpoint refused the key (401 or 403)";
-
-function failureOf(error: unknown): string {
-  const { status, name } = error as { readonly status?: number; readonly name?: string };
-  if (status === 401 || status === 403) return REFUSED_KEY;
-  if (status === 429) return "the endpoint was busy (429) at every attempt";
-  if (status !== undefined) return `the endpoint answered ${status}`;
-  if (error instanceof SyntaxError) return "the endpoint's answer was no JSON";
-  return /tim(eout|ed out)/i.test(`${name} ${(error as Error).message}`)
-    ? "the endpoint was too slow"
-    : "the endpoint could not be reached";
+/** The answer that is kept at a path, if there is one. */
+export function keptAnswer(path: string): Answer | undefined {
+  return exists(path) ? { ...readJson(path) as { text: string; usage: Usage }, cached: true } : undefined;
 }
+
+/** Keeps an answer, so that its question is never asked again. */
+export function keepAnswer(path: string, { text, usage }: Answer & { readonly text: string }): void {
+  writeFile(path, JSON.stringify({ text, usage }) + "\n");
+}
+
+type Body = OpenAI.Chat.ChatCompletionCreateParamsNonStreaming;
 
 /**
  * Checks that there is a key, before work begins that would need one.
@@ -134,11 +127,4 @@ export function requireKey(): void {
   if (!Deno.env.get("OPENAI_API_KEY")) {
     throw new Error("Cannot ask a language model: OPENAI_API_KEY is not set (and OPENAI_BASE_URL, for another endpoint than OpenAI's)");
   }
-}
-
-async function openClient({ timeout = 60, retries = 4 }: ChatOptions): Promise<OpenAI> {
-  requireKey();
-  const name = "openai"; // by a variable, so that it is fetched only when it is used
-  const { default: Client } = await import(name) as { default: typeof OpenAI };
-  return new Client({ timeout: timeout * 1000, maxRetries: retries, logLevel: "off" });
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import { encodeBase64 } from "../files.ts";
-import { type Answer, askAll, type ChatOptions, type Question } from "./chat.ts";
+import type { Answer, Question } from "./chat.ts";
 
 /** A judgement, or why there is none. Nothing is ever guessed. */
 export type Verdict =
@@ -65,19 +65,22 @@ function isScore(value: unknown): value is number {
   return typeof value === "number" && value >= 0 && value <= 10;
 }
 
+/** Asks questions: live (`askAll`) or through the Batch API (`askBatch`), with its options bound. */
+export type Ask = (questions: readonly Question[]) => Promise<Answer[]>;
+
 /**
  * Judges pictures; what cannot be read is asked once more.
  *
  * @param pictures what to judge
  * @param prompt the question (`data/prompts/judge.md`)
- * @param options the endpoint
+ * @param ask gives answers in the questions' order
  * @returns a verdict for each picture
  */
-export async function judgePictures(pictures: readonly JudgedPicture[], prompt: string, options: ChatOptions): Promise<Verdict[]> {
-  const answers = await askAll(pictures.map((picture) => judgeQuestion(picture, prompt)), options);
+export async function judgePictures(pictures: readonly JudgedPicture[], prompt: string, ask: Ask): Promise<Verdict[]> {
+  const answers = await ask(pictures.map((picture) => judgeQuestion(picture, prompt)));
   const verdicts = answers.map(parseVerdict);
   const unread = answers.flatMap((answer, i) => "text" in answer && "unscored" in verdicts[i]! ? [i] : []);
-  const again = await askAll(unread.map((i) => judgeQuestion(pictures[i]!, prompt, true)), options);
+  const again = unread.length === 0 ? [] : await ask(unread.map((i) => judgeQuestion(pictures[i]!, prompt, true)));
   again.forEach((answer, k) => verdicts[unread[k]!] = parseVerdict(answer));
   return verdicts;
 }
@@ -88,6 +91,8 @@ export interface Price {
   readonly prompt: number;
   /** US dollars a million tokens of answers. */
   readonly completion: number;
+  /** What a batch costs of that; 0.5 with most providers. */
+  readonly batch?: number;
 }
 
 /** Tokens that a question about two pictures takes, roughly: 85 and 170 for each tile of 512 pixels a picture, and the text. */

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { randomInt, randomStream } from "../tensor/mod.ts";
 import { resize, type RgbImage, squareCrop } from "../tokens/mod.ts";
 
 /** The protocols. */
@@ -42,41 +41,4 @@ export function l1Distance(prediction: RgbImage, target: RgbImage, protocol: Pro
   let sum = 0;
   for (let i = 0; i < a.data.length; i++) sum += Math.abs(a.data[i]! - b.data[i]!);
   return sum / a.data.length / 255;
-}
-
-/** A mean with its interval. */
-export interface Estimate {
-  /** The mean. */
-  readonly mean: number;
-  /** How many values there are. */
-  readonly n: number;
-  /** 95 % interval by the bootstrap (Efron 1979), 2,000 draws, seeded. */
-  readonly interval: readonly [number, number];
-}
-
-/** The mean of values with its bootstrap interval. */
-export function estimate(values: readonly number[]): Estimate {
-  const random = randomStream("bootstrap", values.length);
-  const mean = (pick: (i: number) => number) => values.reduce((sum, _, i) => sum + pick(i), 0) / values.length;
-  const means = Array.from({ length: DRAWS }, () => mean(() => values[randomInt(random, values.length)]!)).sort((a, b) => a - b);
-  return { mean: mean((i) => values[i]!), n: values.length, interval: [means[DRAWS * 0.025]!, means[DRAWS * 0.975 - 1]!] };
-}
-
-const DRAWS = 2000;
-
-/**
- * The probability that a mean difference of paired values this large comes by chance: signs of the differences exchanged at
- * random, 2,000 times (Fisher's permutation test), two-sided.
- *
- * @param a values of one system
- * @param b values of the other on the same items
- */
-export function pairedTest(a: readonly number[], b: readonly number[]): number {
-  const differences = a.map((value, i) => value - b[i]!);
-  const seen = Math.abs(differences.reduce((sum, value) => sum + value, 0));
-  const random = randomStream("paired test", a.length);
-  const asLarge =
-    Array.from({ length: DRAWS }, () => Math.abs(differences.reduce((sum, value) => sum + (random() < 0.5 ? value : -value), 0)))
-      .filter((sum) => sum >= seen - 1e-12).length;
-  return (asLarge + 1) / (DRAWS + 1);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 export * from "./action_metrics.ts";
+export * from "./batch.ts";
 export * from "./bert_score.ts";
 export * from "./chat.ts";
 export * from "./contradict.ts";
@@ -13,6 +14,8 @@ export * from "./image_metrics.ts";
 export * from "./onnx.ts";
 export * from "./preference.ts";
 export * from "./score.ts";
+export * from "./scores.ts";
+export * from "./statistics.ts";
 export * from "./systems.ts";
 export * from "./text_metrics.ts";
 export * from "./tiny_world.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { readJson, resumeLog } from "../files.ts";
-import { estimate, pairedTest } from "../judge/mod.ts";
+import { estimate, pairedTest, readScores, scoresBySystem } from "../judge/mod.ts";
 import type { TableRow } from "./table.ts";
 
 /**
@@ -17,7 +17,7 @@ export function paperClaims(at: (folder: string) => string): TableRow[] {
   const [base, cdm] = ["probe-base", "probe-cdm"].map((folder) => (read(folder) as ProbeResult).all.action) as [ProbeActions, ProbeActions];
   const kinds = ["random", "counterfactual", "inverse"] as const;
   const filtered = (read("filter") as { right: { annotated: number; filtered: number } }).right;
-  const scores = judgeScores(at);
+  const scores = scoresBySystem(readScores(at("judge")));
   const against = (a: string, b: string, claim: string) => {
     const ids = [...scores.get(a)!.keys()].filter((id) => scores.get(b)!.has(id));
     const [x, y] = [a, b].map((name) => ids.map((id) => scores.get(name)!.get(id)!)) as [number[], number[]];
@@ -83,17 +83,6 @@ function verificationClaims(at: (folder: string) => string, name: string): Table
 
 function claim(text: string, found: string, holds: boolean): TableRow {
   return { claim: text, found, holds: holds ? "yes" : "no" };
-}
-
-/** The judge's score of each trajectory by system. */
-function judgeScores(at: (folder: string) => string): Map<string, Map<string, number>> {
-  const lines = resumeLog<{ system: string; id: string; score?: number }>(at("judge/scores.jsonl"));
-  const scores = new Map<string, Map<string, number>>();
-  for (const { system, id, score } of lines) {
-    if (!scores.has(system)) scores.set(system, new Map());
-    if (score !== undefined) scores.get(system)!.set(id, score);
-  }
-  return scores;
 }
 
 function interval({ mean, interval: [from, to] }: { mean: number; interval: readonly [number, number] }): string {

@@ -6,6 +6,7 @@
 export * from "./claims.ts";
 export * from "./gallery.ts";
 export * from "./page.ts";
+export * from "./paper_tables.ts";
 export * from "./plot.ts";
 export * from "./predictions.ts";
 export * from "./sheet.ts";

@@ -69,8 +69,12 @@ function tableHtml(rows: readonly TableRow[]): string {
       ? value.toPrecision(3)
       : escapeHtml(`${value}`);
   const body = rows.map((row) => `<tr>${columns.map((column) => `<td>${cell(row[column])}</td>`).join("")}</tr>`);
-  return `<table><tr>${columns.map((column) => `<th>${escapeHtml(column)}</th>`).join("")}</tr>${body.join("\n")}</table>`;
+  const table = `<table><tr>${columns.map((column) => `<th>${escapeHtml(column)}</th>`).join("")}</tr>${body.join("\n")}</table>`;
+  return rows.length <= LONG_TABLE ? table : `<details><summary>${rows.length} rows</summary>${table}</details>`;
 }
+
+/** Tables with more rows are folded. */
+const LONG_TABLE = 16;
 
 function itemHtml({ action, subset, pictures }: GalleryItem): string {
   const figures = pictures.map(({ title, note, png }) =>

@@ -1,4 +1,14 @@
-import { estimate, judgePictures, judgeQuestion, l1Distance, openSystem, pairedTest, parseVerdict } from "../../lib/judge/mod.ts";
+import {
+  type Ask,
+  askAll,
+  estimate,
+  judgePictures,
+  judgeQuestion,
+  l1Distance,
+  openSystem,
+  pairedTest,
+  parseVerdict,
+} from "../../lib/judge/mod.ts";
 import { randomInt, randomStream } from "../../lib/tensor/mod.ts";
 import { decodeImage, encodePng, type RgbImage } from "../../lib/tokens/mod.ts";
 import { fileObservation, readAurora } from "../../lib/trajectories/mod.ts";
@@ -103,14 +113,15 @@ Deno.test("judgePictures() asks once more for what cannot be read, and leaves a 
     Deno.env.set("OPENAI_API_KEY", key);
     try {
       const pictures = Object.keys(replies).map((action) => ({ action, source: Uint8Array.of(1), prediction: Uint8Array.of(2) }));
-      const verdicts = await judgePictures(pictures, PROMPT, { model: "gpt-4o-2024-11-20", cache });
+      const ask: Ask = (questions) => askAll(questions, { model: "gpt-4o-2024-11-20", cache });
+      const verdicts = await judgePictures(pictures, PROMPT, ask);
       assertEquals(verdicts.map((one) => "score" in one ? one.score : one.unscored), [
         6,
         3,
         "a score is missing, or not a number from 0 to 10",
       ]);
       assertEquals(seen.toSorted(), ["fine", "mended", "mended", "never", "never"]);
-      assertEquals(await judgePictures(pictures, PROMPT, { model: "gpt-4o-2024-11-20", cache }), verdicts);
+      assertEquals(await judgePictures(pictures, PROMPT, ask), verdicts);
       assertEquals(seen.length, 5); // nothing is paid twice
       for (const file of Deno.readDirSync(`${cache}/answers`)) {
         assert(!Deno.readTextFileSync(`${cache}/answers/${file.name}`).includes(key));

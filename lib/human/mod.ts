@@ -1,0 +1,8 @@
+/**
+ * The blind evaluation by people.
+ *
+ * @module
+ */
+export * from "./analyse.ts";
+export * from "./server.ts";
+export * from "./study.ts";

@@ -1,0 +1,110 @@
+/**
+ * The pages of a blind evaluation: a handler for `Deno.serve`. All state is in the study's file.
+ *
+ * @module
+ */
+import type { DatabaseSync } from "node:sqlite";
+import { joinStudy, participantOf, pictureOf, screenOf, storeVote, type VoteOutcome, type VoteRequest } from "./study.ts";
+
+/** Gives the picture of a system for a trajectory as PNG; the source for the system "". */
+export type Pictures = (trajectory: string, system: string) => Promise<Uint8Array<ArrayBuffer>>;
+
+const PAGES: Readonly<Record<string, readonly [file: string, type: string]>> = {
+  "/": ["index.html", "text/html; charset=utf-8"],
+  "/page.js": ["page.js", "text/javascript; charset=utf-8"],
+  "/style.css": ["style.css", "text/css; charset=utf-8"],
+};
+
+const HEADERS: Readonly<Record<string, string>> = {
+  "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+  "referrer-policy": "no-referrer",
+  "cache-control": "no-store",
+};
+
+const LARGEST_BODY = 4096;
+
+const OUTCOMES: Readonly<Record<VoteOutcome, readonly [status: number, error: string]>> = {
+  "stored": [200, ""],
+  "stored before": [200, ""],
+  "unknown item": [404, "There is no such item for you."],
+  "not shown": [400, "Choose pictures that are shown."],
+  "same picture twice": [400, "The best picture cannot be the worst."],
+  "answered otherwise": [409, "This item is answered already; your first answer stays."],
+};
+
+/**
+ * The handler.
+ *
+ * @param study an open study
+ * @param pictures where pictures come from
+ */
+export function studyHandler(study: DatabaseSync, pictures: Pictures): (request: Request) => Promise<Response> {
+  return async (request) => {
+    const { pathname } = new URL(request.url);
+    const page = Object.hasOwn(PAGES, pathname) ? PAGES[pathname] : undefined;
+    if (page) return request.method === "GET" ? await sendPage(page) : refuse(405, "Only GET works here.");
+    const picture = /^\/image\/([0-9a-f]{32})$/.exec(pathname);
+    if (picture) return await sendPicture(study, pictures, picture[1]!);
+    if (pathname !== "/api/screen" && pathname !== "/api/join" && pathname !== "/api/vote") return refuse(404, "There is nothing here.");
+    if (request.method !== (pathname === "/api/screen" ? "GET" : "POST")) return refuse(405, "Another method is wanted here.");
+    const secret = /^Bearer ([0-9a-f]{32})$/.exec(request.headers.get("authorization") ?? "")?.[1];
+    const participant = secret === undefined ? undefined : participantOf(study, secret);
+    if (secret === undefined || participant === undefined) return refuse(401, "This invite link is not known: ask for another.");
+    if (pathname === "/api/screen") return send(200, screenOf(study, participant));
+    const body = await readBody(request);
+    if (typeof body === "number") return refuse(body, body === 413 ? "That is too large." : "That is no JSON object.");
+    return pathname === "/api/join" ? answerJoin(study, secret, body) : answerVote(study, participant, body);
+  };
+}
+
+function answerJoin(study: DatabaseSync, secret: string, { consent }: Readonly<Record<string, unknown>>): Response {
+  if (consent !== true) return refuse(403, "Your consent is needed to take part.");
+  return send(200, screenOf(study, joinStudy(study, secret)));
+}
+
+function answerVote(study: DatabaseSync, participant: string | null, body: Readonly<Record<string, unknown>>): Response {
+  if (participant === null) return refuse(403, "Your consent is needed to take part.");
+  const { item, best, worst } = body;
+  if ([item, best, worst].some((token) => typeof token !== "string")) return refuse(400, "Item, best and worst are wanted.");
+  const [status, error] = OUTCOMES[storeVote(study, participant, { item, best, worst } as VoteRequest)];
+  return send(status, { ...(error && { error }), ...screenOf(study, participant) });
+}
+
+/** The JSON object in a body, or the status that refuses it; no more than `LARGEST_BODY` bytes are read. */
+async function readBody(request: Request): Promise<Readonly<Record<string, unknown>> | 400 | 413> {
+  if (Number(request.headers.get("content-length") ?? 0) > LARGEST_BODY) return 413;
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  let size = 0;
+  for await (const piece of request.body ?? []) {
+    pieces.push(piece);
+    if ((size += piece.length) > LARGEST_BODY) return 413;
+  }
+  try {
+    const value: unknown = JSON.parse(await new Blob(pieces).text());
+    return typeof value === "object" && value !== null ? value as Record<string, unknown> : 400;
+  } catch {
+    return 400;
+  }
+}
+
+async function sendPage([file, type]: readonly [string, string]): Promise<Response> {
+  const bytes = await Deno.readFile(new URL(`page/${file}`, import.meta.url));
+  return new Response(bytes, { headers: { ...HEADERS, "content-type": type } });
+}
+
+async function sendPicture(study: DatabaseSync, pictures: Pictures, token: string): Promise<Response> {
+  const found = pictureOf(study, token);
+  if (!found) return refuse(404, "There is no such picture.");
+  const headers = { ...HEADERS, "content-type": "image/png", "cache-control": "private, max-age=86400, immutable" };
+  return new Response(await pictures(found.trajectory, found.system), { headers });
+}
+
+function send(status: number, value: unknown): Response {
+  return Response.json(value, { status, headers: HEADERS });
+}
+
+function refuse(status: number, error: string): Response {
+  return send(status, { error });
+}

@@ -1,0 +1,151 @@
+/**
+ * The blind evaluation by people (paper §4.3, A.9, Table 7): `serve` shows the page to invited participants, `analyse` says what
+ * they said.
+ *
+ * @module
+ */
+import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
+import { benchTrajectories } from "../lib/data.ts";
+import { exists, writeFile } from "../lib/files.ts";
+import {
+  agreement,
+  createStudy,
+  openStudy,
+  peopleDifferences,
+  peopleScores,
+  type Pictures,
+  randomToken,
+  readVotes,
+  SOURCE_PICTURE,
+  studyHandler,
+  studySystems,
+  type Vote,
+} from "../lib/human/mod.ts";
+import { openSystem, type System } from "../lib/judge/mod.ts";
+import { type TableRow, writeTable } from "../lib/report/mod.ts";
+import { digestOf, openRun, runFolder } from "../lib/run.ts";
+import { encodePng } from "../lib/tokens/mod.ts";
+import { type Trajectory, usableTrajectories } from "../lib/trajectories/mod.ts";
+
+const TASK: TaskInfo = {
+  name: "human-eval",
+  about: "A blind evaluation by people: serve shows pages to the invited, analyse says what they said.",
+  sections: ["data", "humanEval"],
+  verbs: { serve: "show the pages; the default", analyse: "tables of the votes" },
+  flags: { systems: "whose pictures: DIR, NAME=DIR, copy, with commas between", bench: "an AURORA list, as --data.aurora" },
+};
+
+/** Runs the task. */
+export async function main(invocation: Invocation): Promise<void> {
+  return invocation.verb === "analyse" ? analyse(invocation) : await serve(invocation);
+}
+
+async function serve({ config: given, flags }: Invocation): Promise<void> {
+  const config = flags["bench"] ? { ...given, data: { ...given.data, aurora: flags["bench"] } } : given;
+  const { bench, perSubset, participants, hostname, port } = config.humanEval;
+  const folder = runFolder(config, "human-eval", flags);
+  const systems = (flags["systems"] ?? "").split(",").filter((name) => name !== "").map(openSystem);
+  if (systems.length < 2) throw new Error("Cannot compare fewer than two systems: give --systems=DIR,DIR");
+  const { trajectories } = usableTrajectories(benchTrajectories(config, bench).list, true);
+  const items = await comparable(trajectories, systems);
+  console.log(`${items.length} of ${trajectories.length} trajectories have a picture of every system`);
+  if ("dry-run" in flags) return;
+
+  const invites = readInvites(`${folder}/invites.txt`, participants);
+  const names = systems.map(({ name }) => name);
+  const study = createStudy(`${folder}/study.db`, { systems: names, items, invites, perSubset, seed: config.seed });
+  const server = Deno.serve({ hostname, port, onListen: () => {} }, studyHandler(study, picturesOf(trajectories, systems)));
+  console.log(invites.map((secret) => `http://${hostname}:${server.addr.port}/#${secret}`).join("\n"));
+  console.log(`One link for each participant; ${folder}/study.db keeps the votes. Stop with Ctrl-C.`);
+  Deno.addSignalListener("SIGINT", () => void server.shutdown());
+  await server.finished;
+  study.close();
+}
+
+/** Trajectories that every system has a picture for. */
+async function comparable(trajectories: readonly Trajectory[], systems: readonly System[]): Promise<Trajectory[]> {
+  const has = (system: System, trajectory: Trajectory) => system.predict(trajectory).then((picture) => picture !== undefined, () => false);
+  const whole = await Promise.all(
+    trajectories.map(async (trajectory) => (await Promise.all(systems.map((system) => has(system, trajectory)))).every(Boolean)),
+  );
+  return trajectories.filter((_, i) => whole[i]);
+}
+
+/** The invites' secrets: kept, so that links stay good when the server starts again. */
+function readInvites(path: string, participants: number): string[] {
+  const before = exists(path) ? Deno.readTextFileSync(path).split("\n").filter((line) => line !== "") : [];
+  const added = Array.from({ length: Math.max(0, participants - before.length) }, randomToken);
+  if (added.length > 0) {
+    writeFile(path, [...before, ...added].join("\n") + "\n");
+    Deno.chmodSync(path, 0o600);
+  }
+  return [...before, ...added];
+}
+
+function picturesOf(trajectories: readonly Trajectory[], systems: readonly System[]): Pictures {
+  const byId = new Map(trajectories.map((trajectory) => [trajectory.id, trajectory]));
+  const byName = new Map(systems.map((system) => [system.name, system]));
+  return async (id, name) => {
+    const trajectory = byId.get(id)!;
+    const picture = name === SOURCE_PICTURE ? await trajectory.source.load() : await byName.get(name)!.predict(trajectory);
+    return await encodePng(picture!) as Uint8Array<ArrayBuffer>;
+  };
+}
+
+/** Table 7 and what stands behind it. */
+function analyse({ config, flags }: Invocation): void {
+  const folder = runFolder(config, "human-eval", flags);
+  if (!exists(`${folder}/study.db`)) throw new Error(`Cannot analyse ${folder}: there is no study.db; run human-eval serve first`);
+  const study = openStudy(`${folder}/study.db`);
+  const [votes, systems] = [readVotes(study), studySystems(study)];
+  study.close();
+  if (votes.length === 0) throw new Error(`Cannot analyse ${folder}: nobody has voted yet`);
+  const to = `${folder}/analysis`;
+  const inputs = { votes: digestOf(votes) };
+  const run = openRun({ task: TASK.name, stage: to, config, sections: [], inputs, flags: { run: to, restart: "" } });
+  const table = writeTable(`${to}/table`, tableOf(votes, systems));
+  const tests = writeTable(
+    `${to}/tests`,
+    peopleDifferences(votes, systems).map(({ system, against, difference, p, corrected }) => ({
+      ...{
+        system,
+        against,
+        difference: difference.mean,
+        from: difference.interval[0],
+        to: difference.interval[1],
+        p,
+        "p, Holm": corrected,
+      },
+    })),
+  );
+  writeTable(`${to}/votes`, anonymous(votes));
+  const agreed = agreement(votes);
+  run.finish({ votes: votes.length, agreement: agreed });
+  const raters = new Set(votes.map(({ participant }) => participant)).size;
+  const alpha = (value: number | null) => value === null ? "not known: no item has two raters" : value.toFixed(2);
+  console.log(`${table}\n\n${tests}\n\n${votes.length} votes of ${raters} participants`);
+  console.log(`Krippendorff's alpha: best ${alpha(agreed.best)}, worst ${alpha(agreed.worst)}\n  ${to}/votes.csv   every vote`);
+}
+
+/** A row for each system, a column for each subset. */
+function tableOf(votes: readonly Vote[], systems: readonly string[]): TableRow[] {
+  const scores = peopleScores(votes, systems);
+  return systems.map((system) => {
+    const own = scores.filter((score) => score.system === system);
+    const [from, to] = own[0]!.score.interval;
+    return {
+      ...{ system, ...Object.fromEntries(own.map(({ subset, score }) => [subset, score.mean])) },
+      ...{ "95 %": `${from.toFixed(2)} … ${to.toFixed(2)}`, votes: own[0]!.score.n },
+    };
+  });
+}
+
+/** Votes with a number instead of a code. */
+function anonymous(votes: readonly Vote[]): TableRow[] {
+  const raters = [...new Set(votes.map(({ participant }) => participant))];
+  return votes.map(({ participant, trajectory, subset, best, worst }) => ({
+    ...{ rater: raters.indexOf(participant) + 1, trajectory, subset, best, worst },
+  }));
+}
+
+if (import.meta.main) await runTask(TASK, main);

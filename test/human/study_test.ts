@@ -1,0 +1,176 @@
+import type { DatabaseSync } from "node:sqlite";
+import {
+  agreement,
+  createStudy,
+  joinStudy,
+  krippendorffAlpha,
+  peopleDifferences,
+  peopleScores,
+  pictureOf,
+  randomToken,
+  readVotes,
+  type Screen,
+  screenOf,
+  storeVote,
+  studyHandler,
+  type Vote,
+} from "../../lib/human/mod.ts";
+import { randomStream } from "../../lib/tensor/mod.ts";
+import { assert, assertClose, assertEquals, assertThrows, withFolder } from "../support.ts";
+
+const SUBSETS = ["magicbrush", "ag", "something", "whatsup", "kubric"];
+const SYSTEMS = ["got", "smartedit", "cft", "cwm"];
+const ITEMS = SUBSETS.flatMap((subset) =>
+  Array.from({ length: 8 }, (_, i) => ({ id: `${subset}-${i}`, subset, action: `<b>do ${i}</b>` }))
+);
+
+function begin(folder: string, participants: number): { study: DatabaseSync; invites: string[] } {
+  const invites = Array.from({ length: participants }, randomToken);
+  return { study: createStudy(`${folder}/study.db`, { systems: SYSTEMS, items: ITEMS, invites, perSubset: 5, seed: 1 }), invites };
+}
+
+const itemOf = (screen: Screen) => screen as Extract<Screen, { screen: "item" }>;
+const systemOf = (study: DatabaseSync, token: string) => pictureOf(study, token)!.system;
+
+Deno.test("a study: every item has the same number of raters, every system stands in every place equally often", () =>
+  withFolder((folder) => {
+    const { study, invites } = begin(folder, 32);
+    const places = new Map<string, number>();
+    const raters = new Map<string, number>();
+    for (const invite of invites) {
+      const code = joinStudy(study, invite);
+      const subsets = new Map<string, number>();
+      for (let n = 1; n <= 25; n++) {
+        const { number, total, item, choices, source } = itemOf(screenOf(study, code));
+        assertEquals([number, total, choices.length, pictureOf(study, source)!.system], [n, 25, 4, ""]);
+        choices.forEach((token, place) =>
+          places.set(`${systemOf(study, token)} ${place}`, (places.get(`${systemOf(study, token)} ${place}`) ?? 0) + 1)
+        );
+        const { trajectory } = pictureOf(study, source)!;
+        raters.set(trajectory, (raters.get(trajectory) ?? 0) + 1);
+        subsets.set(trajectory.split("-")[0]!, (subsets.get(trajectory.split("-")[0]!) ?? 0) + 1);
+        assertEquals(storeVote(study, code, { item, best: choices[0]!, worst: choices[1]! }), "stored");
+      }
+      assertEquals([...subsets.values()], [5, 5, 5, 5, 5]);
+      assertEquals(screenOf(study, code).screen, "done");
+    }
+    assertEquals([raters.size, new Set(raters.values())], [40, new Set([20])]); // 32 · 25 = 40 · 20
+    assertEquals(new Set(places.values()), new Set([32 * 25 / 4]));
+    study.close();
+  }));
+
+Deno.test("createStudy() goes on with its own file, refuses another study's, and too little", () =>
+  withFolder((folder) => {
+    const { study, invites } = begin(folder, 1);
+    const code = joinStudy(study, invites[0]!);
+    study.close();
+    const again = createStudy(`${folder}/study.db`, { systems: SYSTEMS, items: ITEMS, invites: [], perSubset: 5, seed: 1 });
+    assertEquals(joinStudy(again, invites[0]!), code);
+    again.close();
+    const other = { systems: ["a", "b"], items: ITEMS, invites: [], perSubset: 5, seed: 1 };
+    assertThrows(() => createStudy(`${folder}/study.db`, other), Error, "it holds a study of other systems or items");
+    assertThrows(() => createStudy(`${folder}/no.db`, { ...other, systems: ["a"] }), Error, "fewer than two systems");
+    assertThrows(() => createStudy(`${folder}/no.db`, { ...other, items: [] }), Error, "no trajectory has a picture of every system");
+    const bytes = new TextDecoder("latin1").decode(Deno.readFileSync(`${folder}/study.db`));
+    assert(!bytes.includes(invites[0]!), "the file holds an invite's secret");
+  }));
+
+Deno.test("studyHandler() takes what is right once, and answers everything else with a clear status", () =>
+  withFolder(async (folder) => {
+    const { study, invites } = begin(folder, 2);
+    const handle = studyHandler(study, (trajectory, system) => Promise.resolve(new TextEncoder().encode(`${trajectory} ${system}`)));
+    const call = async (method: string, path: string, secret: string, body?: unknown) => {
+      const response = await handle(
+        new Request(`http://127.0.0.1${path}`, {
+          method,
+          headers: { authorization: `Bearer ${secret}` },
+          body: body === undefined ? null : typeof body === "string" ? body : JSON.stringify(body),
+        }),
+      );
+      return { status: response.status, headers: response.headers, ...JSON.parse((await response.text()) || "{}") };
+    };
+    const [mine, yours] = invites as [string, string];
+    assertEquals((await call("GET", "/api/screen", "00000000000000000000000000000000")).status, 401);
+    assertEquals((await call("GET", "/api/screen", "")).status, 401);
+    assertEquals((await call("GET", "/api/screen", mine)).screen, "welcome");
+    assertEquals((await call("POST", "/api/vote", mine, { item: "a", best: "b", worst: "c" })).status, 403);
+    assertEquals((await call("POST", "/api/join", mine, { consent: false })).status, 403);
+    const first = await call("POST", "/api/join", mine, { consent: true });
+    assertEquals([first.status, first.screen, first.number], [200, "item", 1]);
+    assertEquals((await call("POST", "/api/join", mine, { consent: true })).item, first.item); // joining twice is joining once
+    const other = await call("POST", "/api/join", yours, { consent: true });
+
+    const [best, worst] = first.choices;
+    const vote = (change: object, secret = mine) => call("POST", "/api/vote", secret, { item: first.item, best, worst, ...change });
+    assertEquals((await vote({ item: "f".repeat(32) })).status, 404);
+    assertEquals((await vote({}, yours)).status, 404); // an item of somebody else's
+    assertEquals((await vote({ best: other.choices[0] })).status, 400);
+    assertEquals((await vote({ best: first.source })).status, 400); // the source is no choice
+    assertEquals((await vote({ best: worst })).status, 400);
+    assertEquals((await vote({ best: 1 })).status, 400);
+    assertEquals(readVotes(study).length, 0);
+    assertEquals((await vote({})).number, 2);
+    assertEquals((await vote({})).status, 200); // sent again
+    const stale = await vote({ best: worst, worst: best });
+    assertEquals([stale.status, stale.number, readVotes(study).length], [409, 2, 1]);
+
+    assertEquals((await call("POST", "/api/vote", mine, "no JSON")).status, 400);
+    assertEquals((await call("POST", "/api/vote", mine, "[]")).status, 400);
+    assertEquals((await call("POST", "/api/vote", mine, "null")).status, 400);
+    let sent = 0;
+    const endless = new ReadableStream({
+      pull: (stream) => sent++ < 1600 ? stream.enqueue(new Uint8Array(65536)) : stream.close(),
+    });
+    const large = await handle(
+      new Request("http://127.0.0.1/api/vote", { method: "POST", headers: { authorization: `Bearer ${mine}` }, body: endless }),
+    );
+    assert(large.status === 413 && sent < 10, `${sent} pieces of a body of 100 MB were read`);
+    for (
+      const path of ["/../deno.json", "/image/../../deno.json", "/%2e%2e/deno.json", "/page.js/../../study.ts", "/image/zz", "/study.db"]
+    ) {
+      assertEquals((await call("GET", path, mine)).status, 404, path);
+    }
+    assertEquals((await call("GET", `/image/${"0".repeat(32)}`, mine)).status, 404);
+    assertEquals((await call("DELETE", "/api/vote", mine)).status, 405);
+    assertEquals((await call("POST", "/", mine, {})).status, 405);
+    const image = await handle(new Request(`http://127.0.0.1/image/${first.source}`));
+    assert((await image.text()).endsWith(" ") && image.headers.get("x-content-type-options") === "nosniff");
+    study.close();
+  }));
+
+Deno.test("peopleScores() and krippendorffAlpha() give what was worked out by hand", () => {
+  const vote = (participant: string, trajectory: string, subset: string, best: string, worst: string): Vote => ({
+    ...{ participant, trajectory, subset, best, worst },
+  });
+  const votes = [
+    vote("p", "1", "ag", "cwm", "got"),
+    vote("q", "1", "ag", "cwm", "cft"),
+    vote("p", "2", "ag", "cft", "got"),
+    vote("q", "3", "kubric", "got", "cwm"),
+  ];
+  const means = (subset: string) => peopleScores(votes, SYSTEMS).filter((one) => one.subset === subset).map(({ score }) => score.mean);
+  assertEquals(means("all"), [-1 / 4, 0, 0, 1 / 4]); // got +1 -2, cft +1 -1, cwm +2 -1
+  assertClose(means("ag"), [-2 / 3, 0, 0, 2 / 3], 1e-12);
+  assertEquals(means("kubric"), [1, 0, 0, -1]);
+  assertEquals(agreement(votes), { best: null, worst: 0 }); // "best" agrees on the one item with two raters, and varies nowhere
+  // Krippendorff's own example (2011, "Computing Krippendorff's Alpha-Reliability", C): 4 raters, 12 units, alpha 0.743
+  const units = ["111", "2223", "3333", "3333", "2222", "1234", "4444", "1121", "2222", "555", "11", "3"].map((unit) => [...unit]);
+  assertClose([krippendorffAlpha(units)!], [0.743], 5e-4);
+});
+
+Deno.test("with known preferences the analysis finds the signs of the paper's Table 7", () => {
+  const random = randomStream("people");
+  const quality: Record<string, number> = { got: -0.3, smartedit: -0.8, cft: 0.5, cwm: 0.6 };
+  const noise = () => Array.from({ length: 12 }, random).reduce((a, b) => a + b, -6); // nearly normal
+  const votes = Array.from({ length: 350 }, (_, i): Vote => {
+    const order = SYSTEMS.map((name) => [name, quality[name]! + 1.5 * noise()] as const).sort((a, b) => b[1] - a[1]);
+    const { id, subset } = ITEMS[i % ITEMS.length]!;
+    return { participant: `${Math.floor(i / 25)}`, trajectory: id, subset, best: order[0]![0], worst: order[3]![0] };
+  });
+  const scores = peopleScores(votes, SYSTEMS).filter(({ subset }) => subset === "all");
+  assertEquals(scores.map(({ score }) => Math.sign(score.mean)), [-1, -1, 1, 1]);
+  assertEquals(scores.toSorted((a, b) => a.score.mean - b.score.mean).map(({ system }) => system), ["smartedit", "got", "cft", "cwm"]);
+  const pairs = peopleDifferences(votes, SYSTEMS);
+  const pOf = (a: string, b: string) => pairs.find(({ system, against }) => system === b && against === a)!.corrected;
+  assert(pOf("got", "cwm") < 0.01 && pOf("smartedit", "cwm") < 0.01 && pOf("cft", "cwm") > 0.05, JSON.stringify(pairs));
+});
