@@ -80,7 +80,7 @@ export async function main({ config, flags }: Invocation): Promise<void> {
 }
 
 /** A row a family: two trajectories, source and target. */
-async function drawFamilies(trajectories: readonly WorldTrajectory[]): Promise<Uint8Array> {
+export async function drawFamilies(trajectories: readonly WorldTrajectory[]): Promise<Uint8Array> {
   const rows = await Promise.all(FAMILIES.map(async (family) => {
     const own = trajectories.filter(({ subset }) => subset === family);
     const scenes = own.flatMap(({ before, after }) => [before, after]);

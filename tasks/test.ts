@@ -11,7 +11,7 @@ if (!plan.installed) {
   await installLibtensorflow(false).catch((error) => console.log(`${error.message}: testing on wasm`));
 }
 
-const [files, examples] = [["test"], ["--doc", "--preload=test/open_engine.ts", "mod.ts", "lib", "README.md"]];
+const [files, examples] = [["test"], ["--doc", "--preload=test/open_engine.ts", "mod.ts", "lib", "README.md", "docs"]];
 const chosen = Deno.args.length > 0 ? [Deno.args] : [files, examples];
 let [passed, failed, broken] = [0, 0, false];
 for (const args of chosen) {

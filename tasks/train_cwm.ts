@@ -20,7 +20,8 @@ const TASK: TaskInfo = {
   flags: { ...DEPENDENCY_FLAGS, cft: "the baseline C-FT: no recognition weights, no synthetic trajectories" },
 };
 
-const WORLD_MODEL: Omit<FineTuning, "stage" | "synthetic"> = {
+/** What sets the training of the world model apart; see docs/swap.md for how to change a part of it. */
+export const WORLD_MODEL: Omit<FineTuning, "stage" | "synthetic"> = {
   task: TASK.name,
   section: "cwm",
   head: ({ model, vocabulary }) => freezeHead(model.chameleon, vocabulary), // image tokens alone

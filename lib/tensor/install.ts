@@ -187,8 +187,8 @@ async function run([command, ...first]: readonly string[], args: readonly string
   throw new Error(`${command} failed: ${lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1)}`);
 }
 
-/** The first command that runs Python with pip. */
-async function findPython(): Promise<string[] | undefined> {
+/** The first command that runs Python with pip; undefined where there is none. */
+export async function findPython(): Promise<string[] | undefined> {
   for (const command of [["python3"], ["python"], ["uv", "run", "--no-project", "--with", "pip", "python"]]) {
     try {
       const [program, ...args] = command as [string, ...string[]];

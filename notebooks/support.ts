@@ -1,0 +1,37 @@
+/**
+ * What the notebooks share: pictures and tables as outputs, and adapters that are trained once, shortly.
+ *
+ * @module
+ */
+import { encodeBase64, exists } from "../lib/files.ts";
+
+/** An output of a cell. */
+export type Output = Readonly<Record<symbol, () => Readonly<Record<string, string>>>>;
+
+const display = Symbol.for("Jupyter.display");
+
+/** A PNG, or the file of one, as a cell's output. */
+export function picture(png: Uint8Array | string): Output {
+  const bytes = typeof png === "string" ? Deno.readFileSync(png) : png;
+  return { [display]: () => ({ "image/png": encodeBase64(bytes) }) };
+}
+
+/** Markdown as a cell's output. */
+export function markdown(text: string): Output {
+  return { [display]: () => ({ "text/markdown": text }) };
+}
+
+/**
+ * The adapter of a stage: of the run in `runs/tiny/` where there is one, else one that is trained now, shortly: 300 steps on
+ * 1,000 transitions take less than a minute, and show how things work, not how good they get.
+ */
+export async function trained(stage: "train-cdm" | "train-cft"): Promise<string> {
+  if (exists(`runs/tiny/${stage}/adapter`)) return `runs/tiny/${stage}/adapter`;
+  const folder = `runs/notebooks/${stage}`;
+  const [task, section, ...flags] = stage === "train-cdm" ? ["train_cdm", "cdm"] : ["train_cwm", "cwm", "--cft"];
+  const short = ["--data.world=1000", `--${section}.steps=300`, `--${section}.warmup=30`, `--run=${folder}`];
+  const args = ["run", "-A", `tasks/${task}.ts`, ...flags, ...short];
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), { args, stdout: "null", stderr: "piped" }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr).trim().split("\n").at(-1));
+  return `${folder}/adapter`;
+}

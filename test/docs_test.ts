@@ -1,0 +1,70 @@
+import { assert, assertEquals, withFolder } from "./support.ts";
+
+const ROOT = new URL("..", import.meta.url).pathname;
+const GUIDES = [...Deno.readDirSync(`${ROOT}docs`)].map(({ name }) => name).filter((name) => name.endsWith(".md")).toSorted();
+
+async function run(path: string, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", `${ROOT}tasks/${path}`, ...args],
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  assertEquals(code, 0, `${path} ${args.join(" ")}\n${text}`);
+  return text;
+}
+
+/** The commands in a guide's sh blocks. */
+function commandsOf(guide: string): string[] {
+  const blocks = Deno.readTextFileSync(`${ROOT}docs/${guide}`).matchAll(/^```sh\n([\s\S]*?)^```/gm);
+  return [...blocks].flatMap(([, block]) => block!.trim().split("\n"));
+}
+
+for (const guide of GUIDES) {
+  Deno.test(`the commands in docs/${guide} run`, () =>
+    withFolder(async (folder) => {
+      const commands = commandsOf(guide);
+      if (commands.length === 0) return;
+      await run("export_world.ts", "--config=data/configs/micro.yaml", `--out=${folder}/world`);
+      const experiment = `docs-${Deno.pid}`;
+      const places: Record<string, string> = {
+        "path/to/videos": `${folder}/world/videos`,
+        "path/to/train.json": `${folder}/world/train/list.json`,
+        "path/to/test.json": `${folder}/world/bench/list.json`,
+        "path/to/predictions": `${ROOT}runs/${experiment}/sample`,
+        "path/to/anole": `${ROOT}data/tiny`,
+      };
+      try {
+        for (const command of commands) {
+          const [, task, rest] = /^deno task ([\w-]+) ?(.*)$/.exec(command)!;
+          const args = rest!.split(" ").filter((arg) => arg !== "").map((arg) =>
+            arg.replace(/path\/to\/[\w.]+/, (name) => places[name] ?? name)
+          );
+          const config = rest!.includes("--config=") || task === "doctor" ? [] : ["--config=data/configs/micro.yaml"];
+          const named = task === "doctor" ? [] : [`--experiment=${experiment}`];
+          await run(`${task!.replaceAll("-", "_")}.ts`, ...args, ...config, ...named);
+        }
+      } finally {
+        await Deno.remove(`${ROOT}runs/${experiment}`, { recursive: true }).catch(() => {}); // a guide may leave none
+      }
+    }));
+}
+
+Deno.test("the parts in docs/swap.md are under 30 lines each", () => {
+  const blocks = [...Deno.readTextFileSync(`${ROOT}docs/swap.md`).matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, block]) => block!);
+  assertEquals(blocks.length, 3);
+  for (const block of blocks) assert(block.trim().split("\n").length < 30, block);
+});
+
+Deno.test("all notebooks run in the Deno kernel, have at most 15 cells, and show pictures", () =>
+  withFolder(async (folder) => {
+    await run("notebooks.ts", `--run=${folder}`);
+    const names = [...Deno.readDirSync(`${ROOT}notebooks`)].map(({ name }) => name).filter((name) => name.endsWith(".ipynb"));
+    assertEquals(names.length, 5);
+    for (const name of names) {
+      const { cells } = JSON.parse(Deno.readTextFileSync(`${folder}/${name}`)) as { cells: { outputs?: { data?: object }[] }[] };
+      assert(cells.length <= 15, name);
+      const shown = cells.flatMap(({ outputs = [] }) => outputs.flatMap(({ data = {} }) => Object.keys(data)));
+      assert(shown.includes("image/png"), `${name} shows no picture`);
+    }
+  }));
