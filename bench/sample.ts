@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { plotLines, type PlotPoint } from "../lib/report/mod.ts";
 import { openBackend, randomInt, randomStream } from "../lib/tensor/mod.ts";
 import { CODES, FIRST_IMAGE, VOCABULARY, writeCheckpoint } from "./checkpoint.ts";
 import { type BenchCase, lastLine, peerPython, report } from "./peer.ts";
@@ -33,6 +34,7 @@ export async function main(only = ""): Promise<void> {
   const python = peerPython();
   await openBackend("tensorflow");
   const results: BenchCase[] = [];
+  const [byCount, byLength]: [PlotPoint[], PlotPoint[]] = [[], []];
   for (const { name, width, layers } of CASES.filter(({ name }) => name.includes(only))) {
     const folder = Deno.makeTempDirSync({ prefix: "worldstrap-bench-" });
     try {
@@ -52,6 +54,8 @@ export async function main(only = ""): Promise<void> {
       const threads = `${navigator.hardwareConcurrency}`;
       const peer = await lastLine<Measured>(python, [new URL("peers/sample.py", import.meta.url).pathname, folder, ...numbers, threads]);
       console.log(describe(name, ours, peer));
+      byCount.push(...Object.entries(ours.byCount).map(([n, y]) => ({ x: Number(n), y, line: name })));
+      byLength.push(...Object.entries(ours.byLength).map(([n, y]) => ({ x: Number(n), y, line: name })));
       const round = (x: number) => Number(x.toPrecision(4));
       results.push({
         ...{
@@ -67,6 +71,9 @@ export async function main(only = ""): Promise<void> {
     }
   }
   report("sample", results);
+  await plotLines("runs/bench/candidates", byCount, { x: "candidates of one source, 256 tokens each", y: "seconds" });
+  await plotLines("runs/bench/length", byLength, { x: "tokens of 8 candidates", y: "seconds" });
+  console.log("  runs/bench/candidates.png, runs/bench/length.png   cost against N and against length");
 }
 
 function describe(name: string, { seconds, byCount, byLength, verify, bytes, bandwidth, copy }: Ours, peer: Measured): string {

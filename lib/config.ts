@@ -184,7 +184,7 @@ const JUDGE = z.strictObject({
   prompt: z.string().default("data/prompts/judge.md"),
   prices: z.string().default("data/prices.json").describe("US dollars a million tokens, with their date"),
   maxCost: z.number().nonnegative().default(0).describe("US dollars after which no more is asked; 0: no limit"),
-  mode: z.enum(["live", "batch"]).default("live").describe("batch: the provider's Batch API, cheaper, within a day"),
+  batch: z.boolean().default(false).describe("by the provider's Batch API: cheaper, within a day"),
   concurrency: count.default(8).describe("questions in flight"),
 });
 

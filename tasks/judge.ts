@@ -126,13 +126,13 @@ function worldVerdict({ before, after }: WorldTrajectory, picture: RgbImage): Ve
 async function askVerdicts(
   entries: readonly Entry[],
   prompt: string,
-  { model, prices, maxCost, concurrency, mode }: Config["judge"],
+  { model, prices, maxCost, concurrency, batch }: Config["judge"],
   spent: { prompt: number; completion: number; dollars: number },
   ledger: string,
 ): Promise<Verdict[]> {
-  const price = priceOf(prices, model, mode);
+  const price = priceOf(prices, model, batch);
   if (maxCost > 0 && !price) throw new Error(`Cannot keep to ${maxCost} US dollars: ${prices} has no price of ${model}; add it there`);
-  if (maxCost > 0 && mode === "batch" && !exists(ledger)) await requireBudget(entries, prompt, price!, maxCost);
+  if (maxCost > 0 && batch && !exists(ledger)) await requireBudget(entries, prompt, price!, maxCost);
   const pictures = await Promise.all(entries.map(async ({ trajectory, picture }): Promise<JudgedPicture> => ({
     action: trajectory.action,
     source: await encodePng(await trajectory.source.load()),
@@ -153,7 +153,7 @@ async function askVerdicts(
   const chat = { model, cache: cacheFolder(), concurrency };
   const verdicts = await judgePictures(pictures, prompt, async (questions) => {
     if (maxCost > 0 && spent.dollars >= maxCost) return questions.map(() => ({ failure: NOT_ASKED }));
-    if (mode === "live") return await askAll(questions, { ...chat, onAnswer });
+    if (!batch) return await askAll(questions, { ...chat, onAnswer });
     const answers = await askBatch(questions, { ...chat, ledger, onLook: (done) => progress.update(done, "answered") });
     answers.forEach(pay);
     return answers;
@@ -174,17 +174,17 @@ function dollarsOf({ prompt, completion }: Usage, price: Price): number {
   return (prompt * price.prompt + completion * price.completion) / 1e6;
 }
 
-function priceOf(path: string, model: string, mode: Config["judge"]["mode"]): Price | undefined {
+function priceOf(path: string, model: string, batch: boolean): Price | undefined {
   const price = (readJson(path) as { models: Record<string, Price> }).models[model];
-  const share = mode === "batch" ? price?.batch ?? 1 : 1;
+  const share = batch ? price?.batch ?? 1 : 1;
   return price && { prompt: price.prompt * share, completion: price.completion * share };
 }
 
 /** Calls, tokens and price, before anything is asked. */
-async function costText(entries: readonly Entry[], prompt: string, { model, prices, mode }: Config["judge"]): Promise<string> {
+async function costText(entries: readonly Entry[], prompt: string, { model, prices, batch }: Config["judge"]): Promise<string> {
   if (model === "world") return `${entries.length} pictures for the tiny world's judge: no calls, no cost`;
   const usage = await expectedUsage(entries, prompt);
-  const price = priceOf(prices, model, mode);
+  const price = priceOf(prices, model, batch);
   const dollars = price ? `${dollarsOf(usage, price).toFixed(2)} US dollars by ${prices}` : `no price of ${model} in ${prices}`;
   return `${entries.length} calls of ${model}, about ${usage.prompt} + ${usage.completion} tokens, ${dollars}\nNothing was asked.`;
 }

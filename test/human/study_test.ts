@@ -4,6 +4,7 @@ import {
   createStudy,
   joinStudy,
   krippendorffAlpha,
+  openStudy,
   peopleDifferences,
   peopleScores,
   pictureOf,
@@ -73,6 +74,21 @@ Deno.test("createStudy() goes on with its own file, refuses another study's, and
     assertThrows(() => createStudy(`${folder}/no.db`, { ...other, items: [] }), Error, "no trajectory has a picture of every system");
     const bytes = new TextDecoder("latin1").decode(Deno.readFileSync(`${folder}/study.db`));
     assert(!bytes.includes(invites[0]!), "the file holds an invite's secret");
+  }));
+
+Deno.test("two servers on one file give one participant a link, and take one vote an item", () =>
+  withFolder((folder) => {
+    const { study, invites } = begin(folder, 3);
+    const other = openStudy(`${folder}/study.db`);
+    const codes = invites.map((invite, i) => joinStudy(i % 2 ? study : other, invite));
+    assertEquals(invites.map((invite, i) => joinStudy(i % 2 ? other : study, invite)), codes);
+    const { item, choices: [best, worst] } = itemOf(screenOf(study, codes[0]!));
+    assertEquals(storeVote(other, codes[0]!, { item, best: best!, worst: worst! }), "stored");
+    assertEquals(storeVote(study, codes[0]!, { item, best: best!, worst: worst! }), "stored before");
+    assertEquals(storeVote(study, codes[0]!, { item, best: worst!, worst: best! }), "answered otherwise");
+    assertEquals([readVotes(study).length, itemOf(screenOf(other, codes[0]!)).number], [1, 2]);
+    study.close();
+    other.close();
   }));
 
 Deno.test("studyHandler() takes what is right once, and answers everything else with a clear status", () =>

@@ -36,7 +36,7 @@ Deno.test("judge and report: a faulty endpoint leaves scores or the reason for n
     const judge = (...more: string[]) =>
       run("tasks/judge.ts", server.addr.port, `${folder}/home`, "--systems=copy", "--judge.model=gpt-4o-2024-11-20", ...more);
     try {
-      const dear = await judge("--judge.mode=batch", "--judge.maxCost=0.0001", `--run=${folder}/dear`);
+      const dear = await judge("--judge.batch=true", "--judge.maxCost=0.0001", `--run=${folder}/dear`);
       assert(dear.code === 1 && dear.text.includes("Cannot submit the batch: it would cost about"), dear.text);
       const cheap = await judge("--judge.maxCost=0.004", "--judge.concurrency=1", `--run=${folder}/cheap`);
       assert(cheap.code === 0 && fault.asked === 3, cheap.text);
