@@ -7,18 +7,20 @@
 import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
 import type { Config } from "../lib/config.ts";
 import { benchTrajectories } from "../lib/data.ts";
-import { exists, readJson, writeFile } from "../lib/files.ts";
+import { exists, writeFile } from "../lib/files.ts";
 import {
   type Answer,
   askAll,
   askBatch,
   type ChatOptions,
+  dollarsOf,
   expectedTokens,
   type JudgedPicture,
   judgePictures,
   NOT_ASKED,
   openSystem,
   type Price,
+  priceOf,
   requireKey,
   type Score,
   scoreRows,
@@ -168,16 +170,6 @@ async function requireBudget(entries: readonly Entry[], prompt: string, price: P
   const dollars = dollarsOf(await expectedUsage(entries, prompt), price);
   if (dollars <= maxCost) return;
   throw new Error(`Cannot submit the batch: it would cost about ${dollars.toFixed(2)} US dollars, judge.maxCost is ${maxCost}`);
-}
-
-function dollarsOf({ prompt, completion }: Usage, price: Price): number {
-  return (prompt * price.prompt + completion * price.completion) / 1e6;
-}
-
-function priceOf(path: string, model: string, batch: boolean): Price | undefined {
-  const price = (readJson(path) as { models: Record<string, Price> }).models[model];
-  const share = batch ? price?.batch ?? 1 : 1;
-  return price && { prompt: price.prompt * share, completion: price.completion * share };
 }
 
 /** Calls, tokens and price, before anything is asked. */

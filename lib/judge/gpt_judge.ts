@@ -84,20 +84,3 @@ export async function judgePictures(pictures: readonly JudgedPicture[], prompt: 
   again.forEach((answer, k) => verdicts[unread[k]!] = parseVerdict(answer));
   return verdicts;
 }
-
-/** What a judgement costs. */
-export interface Price {
-  /** US dollars a million tokens of questions. */
-  readonly prompt: number;
-  /** US dollars a million tokens of answers. */
-  readonly completion: number;
-  /** What a batch costs of that; 0.5 with most providers. */
-  readonly batch?: number;
-}
-
-/** Tokens that a question about two pictures takes, roughly: 85 and 170 for each tile of 512 pixels a picture, and the text. */
-export function expectedTokens(prompt: string, sides: readonly (readonly [number, number])[]): { prompt: number; completion: number } {
-  const tiles = ([width, height]: readonly [number, number]) =>
-    Math.ceil(Math.min(width, 2048) / 512) * Math.ceil(Math.min(height, 2048) / 512);
-  return { prompt: Math.ceil(prompt.length / 4) + sides.reduce((sum, side) => sum + 85 + 170 * tiles(side), 0), completion: 120 };
-}

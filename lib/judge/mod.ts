@@ -13,6 +13,7 @@ export * from "./image_encoder.ts";
 export * from "./image_metrics.ts";
 export * from "./onnx.ts";
 export * from "./preference.ts";
+export * from "./price.ts";
 export * from "./score.ts";
 export * from "./scores.ts";
 export * from "./statistics.ts";
