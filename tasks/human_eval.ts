@@ -24,7 +24,7 @@ import {
 import { openSystem, type System } from "../lib/judge/mod.ts";
 import { type TableRow, writeTable } from "../lib/report/mod.ts";
 import { digestOf, openRun, runFolder } from "../lib/run.ts";
-import { encodePng } from "../lib/tokens/mod.ts";
+import { encodePng, squareCrop } from "../lib/tokens/mod.ts";
 import { type Trajectory, usableTrajectories } from "../lib/trajectories/mod.ts";
 
 const TASK: TaskInfo = {
@@ -82,13 +82,14 @@ function readInvites(path: string, participants: number): string[] {
   return [...before, ...added];
 }
 
+/** Pictures as the page shows them: their middle squares, for a system's framing would give it away. */
 function picturesOf(trajectories: readonly Trajectory[], systems: readonly System[]): Pictures {
   const byId = new Map(trajectories.map((trajectory) => [trajectory.id, trajectory]));
   const byName = new Map(systems.map((system) => [system.name, system]));
   return async (id, name) => {
     const trajectory = byId.get(id)!;
     const picture = name === SOURCE_PICTURE ? await trajectory.source.load() : await byName.get(name)!.predict(trajectory);
-    return await encodePng(picture!) as Uint8Array<ArrayBuffer>;
+    return await encodePng(squareCrop(picture!, Math.min(picture!.width, picture!.height))) as Uint8Array<ArrayBuffer>;
   };
 }
 

@@ -52,7 +52,7 @@ browserTest(
       for (let i = 1; i <= 6; i++) {
         await page.getByText(`${i} of 6`).waitFor();
         if (i === 1) {
-          await page.waitForFunction("[...document.images].every((image) => image.complete && image.naturalWidth > 0)");
+          await page.waitForLoadState("networkidle"); // all pictures are there
           await look(page, "item");
           assert(await page.getByRole("button", { name: "Next" }).isDisabled());
           assert((await page.locator("h1:visible").textContent())!.includes("<b>"), "an instruction is text, never HTML");
