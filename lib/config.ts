@@ -137,6 +137,7 @@ const CHOICE = {
   topP: share.default(1).describe("draw among the likeliest tokens with this probability together"),
   guidanceText: z.number().nonnegative().default(1).describe("guidance: scale of the action; 1 and 1: none"),
   guidanceImage: z.number().nonnegative().default(1).describe("guidance: scale of the source image"),
+  draft: z.enum(["none", "source"]).default("none").describe("source: all tokens in passes from the source, not one by one"),
 };
 
 const SAMPLE = z.strictObject({

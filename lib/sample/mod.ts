@@ -5,6 +5,7 @@
  */
 export * from "./actions.ts";
 export * from "./generate.ts";
+export * from "./jacobi.ts";
 export * from "./observations.ts";
 export * from "./rollout.ts";
 export * from "./score.ts";

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { idsToCodes, imageIds, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
+import { codesToIds, idsToCodes, imageIds, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
 import { generate, type Sampler } from "./generate.ts";
+import { generateInPasses } from "./jacobi.ts";
 
 /** What a world model is asked. */
 export interface ObservationQuery {
@@ -28,6 +29,8 @@ export interface ObservationOptions {
   readonly guidanceText: number;
   /** Scale of the source image. */
   readonly guidanceImage: number;
+  /** `source`: in passes from the source (`generateInPasses`), the same images sooner; without guidance alone. */
+  readonly draft?: "none" | "source";
 }
 
 /**
@@ -48,7 +51,7 @@ export function drawObservations(
   vocabulary: Vocabulary,
   queries: readonly ObservationQuery[],
   count: number,
-  { temperature, topK, topP, guidanceText: text, guidanceImage: image, seed }: ObservationOptions & { readonly seed: number },
+  { temperature, topK, topP, guidanceText: text, guidanceImage: image, draft, seed }: ObservationOptions & { readonly seed: number },
   limit: number = sampler.model.config.maxPositions,
 ): number[][][] {
   if (!(count >= 1)) throw new RangeError(`Cannot draw ${count} candidates: at least one is needed`);
@@ -71,7 +74,10 @@ export function drawObservations(
   };
   const streams = queries.flatMap(({ id }) => Array.from({ length: count }, (_, j) => `${id}/${j}`));
   const limits = { ...(topK > 0 && { topK }), ...(topP < 1 && { topP }), ...(guidance && { guidance }) };
-  const drawn = generate(sampler, each(prompts), tokens, { temperature, seed, streams, ...limits });
+  const choice = { temperature, seed, streams, ...limits };
+  const drawn = draft === "source"
+    ? generateInPasses(sampler, each(prompts), each(queries.map(({ source }) => codesToIds(vocabulary, source))), choice).drawn
+    : generate(sampler, each(prompts), tokens, choice);
   const codes = drawn.map((ids) => idsToCodes(vocabulary, ids));
   return queries.map((_, i) => codes.slice(i * count, (i + 1) * count));
 }

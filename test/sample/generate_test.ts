@@ -1,5 +1,6 @@
 import { decodeStep, disposeModel, freezeHead, hiddenStates, loadModel, logitsOf, prefill } from "../../lib/model/mod.ts";
 import { generate, type Sampler } from "../../lib/sample/generate.ts";
+import { generateInPasses } from "../../lib/sample/jacobi.ts";
 import { dispose, randomInt, randomStream, type Tensor, tf, tidy } from "../../lib/tensor/mod.ts";
 import { assert, assertClose, assertEquals, assertThrows, engine, openReference, take, withoutLeaks } from "../support.ts";
 
@@ -134,4 +135,26 @@ Deno.test("generate() guided by scales of 1 is not guided; each step is told; wh
     ) {
       assertThrows(() => generate(sampler, prompts, 2, { temperature: 1, seed: 1, ...wrong }), RangeError, "Cannot");
     }
+  }));
+
+Deno.test("generateInPasses() gives the tokens of generate(), whatever the draft, prompts shared and padded", () =>
+  withoutLeaks(() => {
+    const model = loadModel(FOLDER, "float32");
+    const imageHead = freezeHead(model.chameleon, { firstImage: 4, codes: 64 });
+    const sampler = { model: model.chameleon, head: imageHead, firstId: 4, pad: 1 };
+    const [long, short] = [Array.from({ length: 14 }, (_, i) => 70 + i), [80, 81, 82]];
+    const prompts = [long, short, long];
+    for (const limits of [{ temperature: 1 }, { temperature: 0 }, { temperature: 0.7, topK: 5 }]) {
+      const options = { ...limits, seed: 5, streams: ["a", "b", "c"] };
+      const expected = generate(sampler, prompts, 9, options);
+      const bad = generateInPasses(sampler, prompts, prompts.map(() => Array(9).fill(4)), options);
+      assertEquals(bad.drawn, expected);
+      const good = generateInPasses(sampler, prompts, expected, options);
+      assertEquals([good.drawn, good.passes], [expected, 2]); // the first token, and a look that nothing changes
+      assert(bad.passes <= 10);
+    }
+    const guidance = { withoutAction: prompts, withoutAll: prompts, image: 1, text: 2 };
+    assertThrows(() => generateInPasses(sampler, prompts, prompts, { temperature: 1, seed: 1, guidance }), RangeError, "guidance");
+    dispose(imageHead);
+    disposeModel(model);
   }));

@@ -1,0 +1,86 @@
+/**
+ * One choice of tokens from hidden states, and prompts as tensors: what drawing one by one and drawing in passes share.
+ *
+ * @module
+ */
+import { logitsOf } from "../model/mod.ts";
+import { compile, type Tensor, tf, uniformRows } from "../tensor/mod.ts";
+import type { SamplingOptions } from "./generate.ts";
+
+/** What a compiled draw depends on. */
+export interface Limits {
+  readonly temperature: number;
+  readonly topK: number; // 0: all
+  readonly topP: number; // 1: all
+  readonly text: number;
+  readonly image: number;
+}
+
+/** The limits that options set. */
+export function limitsOf(
+  { temperature, topK = 0, topP = 1, text, image }: SamplingOptions & { readonly text: number; readonly image: number },
+): Limits {
+  return { temperature, topK, topP, text, image };
+}
+
+/** Draws a row of the head for each sequence by the Gumbel-max trick. hidden: [B, 1, D], or [3B, 1, D] guided; seeds: [B, 2] → [B] int32 */
+export const drawRows: (hidden: Tensor, head: Tensor, rule: Tensor | null, limits: Limits, seeds: Tensor) => Tensor = compile(
+  (hidden: Tensor, head: Tensor, rule: Tensor | null, limits: Limits, seeds: Tensor) => {
+    const { temperature, topK, topP, text, image } = limits;
+    const scores = guided(tf.squeeze(logitsOf(hidden, head), [1]), seeds.shape[0]!, text, image); // [B, K]
+    const logits = rule ? tf.add(scores, rule) : scores;
+    if (temperature === 0) return tf.argMax(logits, -1);
+    const scaled = limited(tf.div(logits, temperature), topK, topP);
+    const noise = uniformRows(logits.shape[1]!, seeds); // [B, K]
+    const gumbel = tf.neg(tf.log(tf.neg(tf.log(tf.maximum(noise, 1e-9)))));
+    return tf.argMax(tf.add(scaled, gumbel), -1);
+  },
+);
+
+function guided(logits: Tensor, rows: number, text: number, image: number): Tensor {
+  if (logits.shape[0] === rows) return logits;
+  const [all, withoutAction, withoutAll] = tf.split(logits, 3, 0) as [Tensor, Tensor, Tensor];
+  return tf.add(withoutAll, tf.add(tf.mul(image, tf.sub(withoutAction, withoutAll)), tf.mul(text, tf.sub(all, withoutAction))));
+}
+
+/** Logits with all but the likeliest far away. */
+function limited(logits: Tensor, topK: number, topP: number): Tensor {
+  const size = logits.shape[1]!;
+  if (topK === 0 && topP === 1) return logits;
+  const { values } = tf.topk(logits, topK === 0 ? size : topK); // [B, k], falling
+  const shares = tf.softmax(values);
+  const before = tf.sub(tf.cumsum(shares, -1), shares); // probability of what is likelier
+  const kept = tf.where(tf.less(before, topP), values, tf.fill(values.shape, Infinity));
+  return tf.where(tf.greaterEqual(logits, tf.min(kept, -1, true)), logits, tf.fill(logits.shape, -1e9));
+}
+
+/** Prompts without repetitions, each for `each` rows; `order[i]` is where row i lies among the rows laid by prompt. */
+export function sharedPrompts(prompts: readonly (readonly number[])[]): { unique: (readonly number[])[]; order: number[]; each: number } {
+  const groups = [...Map.groupBy(prompts.keys(), (i) => prompts[i]!.join()).values()];
+  const each = groups[0]!.length;
+  const alike = groups.every(({ length }) => length === each) ? groups : [...prompts.keys()].map((i) => [i]);
+  const laid = alike.flat();
+  return { unique: alike.map(([first]) => prompts[first!]!), order: inverse(laid), each: alike[0]!.length };
+}
+
+/** The places of a permutation. */
+export function inverse(order: readonly number[]): number[] {
+  const places = new Array<number>(order.length);
+  order.forEach((place, i) => places[place] = i);
+  return places;
+}
+
+/** Prompts as they are read: ids with padding before them, and its mask. */
+export function layPrompts(prompts: readonly (readonly number[])[], pad: number): { tokens: Tensor; padding: Tensor } {
+  const length = Math.ceil(Math.max(...prompts.map((prompt) => prompt.length)) / 16) * 16; // few shapes are compiled
+  const ids = new Int32Array(prompts.length * length).fill(pad);
+  const mask = new Float32Array(prompts.length * length);
+  prompts.forEach((prompt, row) => {
+    ids.set(prompt, (row + 1) * length - prompt.length);
+    mask.fill(-1e9, row * length, row * length + length - prompt.length);
+  });
+  return {
+    tokens: tf.tensor2d(ids, [prompts.length, length], "int32"),
+    padding: tf.tensor4d(mask, [prompts.length, 1, 1, length]),
+  };
+}

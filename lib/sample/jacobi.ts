@@ -1,0 +1,95 @@
+/**
+ * Drawing all tokens of an image at once, in passes, from a draft (Jacobi decoding: Song et al. 2021; speculative Jacobi
+ * decoding: Teng et al. 2024). The randomness of each place is drawn beforehand, so an image is a fixed point: a pass computes
+ * every token from the draft before it, and what no longer changes is what drawing one by one gives. Exact, not relaxed.
+ *
+ * @module
+ */
+import { type Adapter, type Chameleon, continueFrom, type KeysValues, prefill } from "../model/mod.ts";
+import { compile, dispose, seedTensor, type Tensor, tf, tidy, valuesOf } from "../tensor/mod.ts";
+import { drawRows, layPrompts, limitsOf } from "./draw.ts";
+import type { Sampler, SamplingOptions } from "./generate.ts";
+
+/**
+ * Draws as many tokens after each prompt as its draft has: the same tokens as `generate` with the same options, in fewer steps
+ * the better the draft. For a world model the source is a good draft: most of it stays.
+ *
+ * @param sampler the model
+ * @param prompts ids up to where the completion begins
+ * @param drafts a guess for each prompt, all of one length
+ * @param options temperature, seed and what limits the choice; guidance is not for passes
+ * @returns ids after each prompt, and how many passes it took
+ * @throws RangeError with guidance
+ */
+export function generateInPasses(
+  sampler: Sampler,
+  prompts: readonly (readonly number[])[],
+  drafts: readonly (readonly number[])[],
+  options: SamplingOptions,
+): { drawn: number[][]; passes: number } {
+  if (options.guidance) throw new RangeError("Cannot draw in passes with guidance: draw one by one");
+  if (prompts.length === 0) return { drawn: [], passes: 0 };
+  const { model, adapter = null } = sampler;
+  const { unique, family } = families(prompts);
+  const { tokens, padding } = layPrompts(unique, sampler.pad);
+  const { cache, last } = readCompiled(model, adapter, tokens, padding);
+  const seeds = drafts.map((draft, row) => draft.map((_, step) => seedsOf(options, row, step)));
+  const choose = (hidden: Tensor, rows: readonly number[], places: readonly number[]) => { // hidden: [R · N, 1, D]
+    const own = tf.stack(rows.flatMap((row) => places.map((place) => seeds[row]![place]!)));
+    const chosen = drawRows(hidden, sampler.head, sampler.rule ?? null, limitsOf({ ...options, text: 1, image: 1 }), own);
+    return [...valuesOf(chosen)].map((index) => index + sampler.firstId);
+  };
+  const all = [...prompts.keys()];
+  const first = tidy(() => choose(tf.gather(last, tf.tensor1d(family, "int32")), all, [0]));
+  const drawn = drafts.map((draft, row) => [first[row]!, ...draft.slice(1)]);
+  const later = [...drafts[0]!.keys()].slice(1);
+  let [open, passes] = [later.length === 0 ? [] : all, 1];
+  while (open.length > 0) {
+    const rows = rounded(open);
+    const next = tidy(() => {
+      const input = tf.tensor2d(rows.flatMap((row) => drawn[row]!.slice(0, -1)), [rows.length, later.length], "int32");
+      const hidden = passCompiled(model, adapter, input, tf.tensor1d(rows.map((row) => family[row]!), "int32"), cache, padding);
+      return choose(tf.reshape(hidden, [rows.length * later.length, 1, hidden.shape[2]!]), rows, later);
+    });
+    open = open.filter((row, i) => {
+      const found = [first[row]!, ...next.slice(i * later.length, (i + 1) * later.length)];
+      const moved = found.some((id, place) => id !== drawn[row]![place]);
+      drawn[row] = found;
+      return moved;
+    });
+    passes++;
+  }
+  dispose([cache, last, tokens, padding, seeds]);
+  return { drawn, passes };
+}
+
+function seedsOf({ seed, streams }: SamplingOptions, row: number, step: number): Tensor {
+  return seedTensor("sample", seed, streams?.[row] ?? row, step);
+}
+
+/** Prompts without repetitions, and which of them each row has. */
+function families(prompts: readonly (readonly number[])[]): { unique: (readonly number[])[]; family: number[] } {
+  const names = prompts.map((prompt) => prompt.join());
+  const unique = [...new Set(names)];
+  return { unique: unique.map((name) => prompts[names.indexOf(name)]!), family: names.map((name) => unique.indexOf(name)) };
+}
+
+/** As many rows as a power of two, the first again where there are fewer: few shapes are compiled. */
+function rounded(rows: readonly number[]): number[] {
+  const count = 2 ** Math.ceil(Math.log2(rows.length));
+  return [...rows, ...Array<number>(count - rows.length).fill(rows[0]!)];
+}
+
+const readCompiled = compile((model: Chameleon, adapter: Adapter | null, tokens: Tensor, padding: Tensor) => {
+  const { hidden, cache } = prefill(model, tokens, { adapter: adapter ?? undefined, padding });
+  return { last: hidden, cache };
+});
+
+const passCompiled = compile(
+  (model: Chameleon, adapter: Adapter | null, tokens: Tensor, family: Tensor, cache: readonly KeysValues[], padding: Tensor) => {
+    const ofRows = (t: Tensor) => tf.gather(t, family as never) as Tensor;
+    const own = cache.map(({ k, v }): KeysValues => ({ k: ofRows(k), v: ofRows(v) })); // [R, Hkv, S, d]
+    const mask = tf.concat([ofRows(padding), tf.zeros([tokens.shape[0]!, 1, 1, tokens.shape[1]!])], 3); // [R, 1, 1, S + Q]
+    return continueFrom(model, tokens, own, { adapter: adapter ?? undefined, padding: mask }); // [R, Q, D]
+  },
+);
