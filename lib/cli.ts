@@ -89,6 +89,11 @@ export async function runTask(task: TaskInfo, main: (invocation: Invocation) => 
   }
 }
 
+/** The names in a flag that takes several, with commas between. */
+export function listOf(flag: string | undefined): string[] {
+  return (flag ?? "").split(",").filter((name) => name !== "");
+}
+
 function helpText({ name, about, sections, verbs = {}, flags = {} }: TaskInfo): string {
   const list = Object.entries({ ...flags, ...COMMON_FLAGS }).map(([flag, text]) => `  --${flag}`.padEnd(20) + text);
   const first = Object.entries(verbs).map(([verb, text]) => `  ${verb}`.padEnd(20) + text);

@@ -48,6 +48,11 @@ export function withSynthetic(list: TrajectoryList, files: readonly string[], mo
   return joinLists([list, ...files.map((file) => readSynthetic(file, most))]);
 }
 
+/** The configuration with the list that `--bench` names as its data. */
+export function withBench(config: Config, { bench }: Readonly<Record<string, string>>): Config {
+  return bench ? { ...config, data: { ...config.data, aurora: bench } } : config;
+}
+
 /** A bench: real triplets, or the tiny world's with what is true of them. */
 export interface Bench {
   /** The trajectories. */

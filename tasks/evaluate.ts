@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
+import { DEPENDENCY_FLAGS, type Invocation, listOf, runTask, type TaskInfo } from "../lib/cli.ts";
 import type { Config } from "../lib/config.ts";
-import { benchTrajectories } from "../lib/data.ts";
+import { benchTrajectories, withBench } from "../lib/data.ts";
 import { readJson } from "../lib/files.ts";
 import {
   cosine,
@@ -18,6 +18,7 @@ import {
   openImageEncoder,
   openSystem,
   pairedTest,
+  pairedValues,
   PROTOCOLS,
 } from "../lib/judge/mod.ts";
 import { type TableRow, writeTable } from "../lib/report/mod.ts";
@@ -46,12 +47,9 @@ interface Metric {
 
 /** Runs the task. */
 export async function main(invocation: Invocation): Promise<void> {
-  const { config, flags } = invocation;
-  const data = flags["bench"] ? { ...config.data, aurora: flags["bench"] } : config.data;
-  const own = { ...invocation, config: { ...config, data } };
-  return flags["systems"]
-    ? await evaluatePictures(own, flags["systems"].split(",").filter((name) => name !== ""))
-    : await evaluateActions(own);
+  const own = { ...invocation, config: withBench(invocation.config, invocation.flags) };
+  const names = listOf(invocation.flags["systems"]);
+  return names.length > 0 ? await evaluatePictures(own, names) : await evaluateActions(own);
 }
 
 /** L1, and what there are models for. */
@@ -170,12 +168,15 @@ async function measureAll(metrics: readonly Metric[], picture: RgbImage, target:
 function pairedTests(values: ReadonlyMap<string, Values>, metrics: readonly string[], [first, ...others]: readonly string[]): TableRow[] {
   return others.flatMap((name) =>
     metrics.map((metric) => {
-      const of = (system: string, id: string) => values.get(system)!.get(id)?.[metric];
-      const shared = [...values.get(first!)!.keys()].filter((id) => of(first!, id) !== undefined && of(name, id) !== undefined);
-      const [a, b] = [first!, name].map((system) => shared.map((id) => of(system, id)!)) as [number[], number[]];
-      return { metric, system: name, against: first!, n: shared.length, p: shared.length === 0 ? null : pairedTest(a, b) };
+      const [a, b] = pairedValues(valuesOf(values.get(first!)!, metric), valuesOf(values.get(name)!, metric));
+      return { metric, system: name, against: first!, n: a.length, p: a.length === 0 ? null : pairedTest(a, b) };
     })
   );
+}
+
+/** One metric of a system by trajectory. */
+function valuesOf(measured: Values, metric: string): Map<string, number> {
+  return new Map([...measured].flatMap(([id, values]) => values[metric] === undefined ? [] : [[id, values[metric]] as const]));
 }
 
 if (import.meta.main) await runTask(TASK, main);

@@ -7,6 +7,7 @@
 import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
 import { pathsOf } from "../lib/data.ts";
 import { exists, parent, writeFile } from "../lib/files.ts";
+import { mean } from "../lib/judge/mod.ts";
 import { galleryHtml, type GalleryPart, plotCounts, plotDistributions, writeTable } from "../lib/report/mod.ts";
 import { digestOf, dryRunText, finishedText, openRun, runFolder, writeSkipped } from "../lib/run.ts";
 import { type AnnotatedTrajectory, isInside, readAnnotated, stratifiedTopK, videoStatistics } from "../lib/synthesis/mod.ts";
@@ -126,10 +127,6 @@ function galleryParts(trajectories: readonly AnnotatedTrajectory[]): GalleryPart
 function rightOf(trajectories: readonly AnnotatedTrajectory[]): number | null {
   const known = trajectories.filter(({ right }) => right !== undefined);
   return known.length === 0 ? null : mean(known.map(({ right }) => Number(right)));
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
 }
 
 if (import.meta.main) await runTask(TASK, main);

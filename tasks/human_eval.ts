@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
-import { benchTrajectories } from "../lib/data.ts";
+import { type Invocation, listOf, runTask, type TaskInfo } from "../lib/cli.ts";
+import { benchTrajectories, withBench } from "../lib/data.ts";
 import { exists, writeFile } from "../lib/files.ts";
 import {
   agreement,
@@ -41,10 +41,10 @@ export async function main(invocation: Invocation): Promise<void> {
 }
 
 async function serve({ config: given, flags }: Invocation): Promise<void> {
-  const config = flags["bench"] ? { ...given, data: { ...given.data, aurora: flags["bench"] } } : given;
+  const config = withBench(given, flags);
   const { bench, perSubset, participants, hostname, port } = config.humanEval;
   const folder = runFolder(config, "human-eval", flags);
-  const systems = (flags["systems"] ?? "").split(",").filter((name) => name !== "").map(openSystem);
+  const systems = listOf(flags["systems"]).map(openSystem);
   if (systems.length < 2) throw new Error("Cannot compare fewer than two systems: give --systems=DIR,DIR");
   const { trajectories } = usableTrajectories(benchTrajectories(config, bench).list, true);
   const items = await comparable(trajectories, systems);
@@ -65,10 +65,11 @@ async function serve({ config: given, flags }: Invocation): Promise<void> {
 /** Trajectories that every system has a picture for. */
 async function comparable(trajectories: readonly Trajectory[], systems: readonly System[]): Promise<Trajectory[]> {
   const has = (system: System, trajectory: Trajectory) => system.predict(trajectory).then((picture) => picture !== undefined, () => false);
-  const whole = await Promise.all(
-    trajectories.map(async (trajectory) => (await Promise.all(systems.map((system) => has(system, trajectory)))).every(Boolean)),
-  );
-  return trajectories.filter((_, i) => whole[i]);
+  const whole: Trajectory[] = [];
+  for (const trajectory of trajectories) { // one by one: all pictures at once take gigabytes
+    if ((await Promise.all(systems.map((system) => has(system, trajectory)))).every(Boolean)) whole.push(trajectory);
+  }
+  return whole;
 }
 
 /** The invites' secrets: kept, so that links stay good when the server starts again. */

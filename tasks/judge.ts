@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
+import { type Invocation, listOf, runTask, type TaskInfo } from "../lib/cli.ts";
 import type { Config } from "../lib/config.ts";
-import { benchTrajectories } from "../lib/data.ts";
+import { benchTrajectories, withBench } from "../lib/data.ts";
 import { exists, writeFile } from "../lib/files.ts";
 import {
   type Answer,
@@ -50,11 +50,11 @@ interface Entry {
 
 /** Runs the task. */
 export async function main({ config: given, flags }: Invocation): Promise<void> {
-  const config = flags["bench"] ? { ...given, data: { ...given.data, aurora: flags["bench"] } } : given;
+  const config = withBench(given, flags);
   const { judge } = config;
   const { list, world } = benchTrajectories(config, judge.bench);
   const { trajectories } = usableTrajectories(list, true);
-  const names = (flags["systems"] ?? "").split(",").filter((name) => name !== "");
+  const names = listOf(flags["systems"]);
   if (names.length === 0) throw new Error("Cannot judge without systems: give --systems=copy,DIR,NAME=DIR");
   if (judge.model === "world" && !world) {
     throw new Error("Cannot judge real pictures by the tiny world's judge: give --judge.model=gpt-4o-2024-11-20 or another model");
@@ -93,8 +93,9 @@ export async function main({ config: given, flags }: Invocation): Promise<void> 
   writeSkipped(folder, problems);
 
   // 3. The mean over samples of the smaller score, with intervals
-  const table = writeTable(`${folder}/table`, scoreRows(scores));
-  run.finish({ ...id, spent, systems: names, scores: scoreRows(scores) });
+  const rows = scoreRows(scores);
+  const table = writeTable(`${folder}/table`, rows);
+  run.finish({ ...id, spent, systems: names, scores: rows });
   const cost = spent.prompt === 0
     ? ""
     : `\nSpent ${spent.prompt} + ${spent.completion} tokens, ${spent.dollars.toFixed(2)} US dollars by ${judge.prices}`;

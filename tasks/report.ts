@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
+import { type Invocation, listOf, runTask, type TaskInfo } from "../lib/cli.ts";
 import type { Config } from "../lib/config.ts";
 import { benchTrajectories } from "../lib/data.ts";
 import { exists, readJson, writeFile } from "../lib/files.ts";
@@ -29,7 +29,7 @@ const TASK: TaskInfo = {
 /** Runs the task. */
 export async function main({ config, flags }: Invocation): Promise<void> {
   const root = `runs/${config.experiment}`;
-  const folders = (flags["of"] ?? runsIn(root).join()).split(",").filter((name) => name !== "");
+  const folders = "of" in flags ? listOf(flags["of"]) : runsIn(root);
   const folder = flags["run"] || `${root}/report`;
   if (folders.length === 0) throw new Error(`Cannot report: there is no finished run in ${root}; give --of=DIR,DIR`);
   if ("dry-run" in flags) return console.log(`${folders.join("\n")}\n→ ${folder}/report.html`);

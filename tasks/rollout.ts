@@ -7,6 +7,7 @@
 import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
 import type { Config } from "../lib/config.ts";
 import { writeFile } from "../lib/files.ts";
+import { mean } from "../lib/judge/mod.ts";
 import { drawSheet, plotLines } from "../lib/report/mod.ts";
 import { digestOf, dryRunText, finishedText, openRun, runFolder } from "../lib/run.ts";
 import { drawObservations, rollOut } from "../lib/sample/mod.ts";
@@ -166,10 +167,6 @@ async function writeStrip(
   const headings = ["source", ...actions.map((_, i) => `${i + 1}`)];
   const rows = [{ caption: actions.map((action, i) => `${i + 1} ${action}`).join(" · "), images: [first, ...frames] }];
   writeFile(path, await drawSheet(headings, truth ? [...rows, { caption: `what is true (${id})`, images: [...truth] }] : rows));
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
 }
 
 if (import.meta.main) await runTask(TASK, main);

@@ -6,7 +6,7 @@
  */
 import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
 import { appendLine, resumeLog, writeFile } from "../lib/files.ts";
-import { scoreName, scorePicture } from "../lib/judge/mod.ts";
+import { mean, scoreName, scorePicture } from "../lib/judge/mod.ts";
 import { drawSheet } from "../lib/report/mod.ts";
 import { dryRunText, finishedText, openRun, runFolder, showProgress, writeSkipped } from "../lib/run.ts";
 import { drawObservations, logLikelihoods } from "../lib/sample/mod.ts";
@@ -82,7 +82,6 @@ export async function main(invocation: Invocation): Promise<void> {
   progress.stop();
 
   // 3. Numbers and a picture
-  const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
   const known = done.filter(({ right }) => right !== null);
   const score = mean(done.map(({ score }) => score));
   const right = known.length === 0 ? null : mean(known.map(({ right }) => Number(right)));

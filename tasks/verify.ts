@@ -6,7 +6,7 @@
  */
 import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
 import { appendLine, resumeLog, writeFile } from "../lib/files.ts";
-import { scoreName, scorePicture } from "../lib/judge/mod.ts";
+import { mean, scoreName, scorePicture } from "../lib/judge/mod.ts";
 import { drawSheet, plotLines, type TableRow, writeTable } from "../lib/report/mod.ts";
 import { dryRunText, finishedText, openRun, runFolder, showProgress, writeSkipped } from "../lib/run.ts";
 import { drawObservations, expectedBestOf, rewardCandidates } from "../lib/sample/mod.ts";
@@ -139,10 +139,6 @@ function curveRows(pools: readonly Pool[], candidates: number, repeats: number):
       };
     })
   );
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
 }
 
 function deviation(values: readonly number[]): number {

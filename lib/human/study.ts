@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
-import { randomInt, randomStream } from "../tensor/random.ts";
+import { permutation, randomStream } from "../tensor/random.ts";
 
 /** What is voted on. */
 export interface StudyItem {
@@ -251,13 +251,7 @@ function transact<T>(study: DatabaseSync, body: () => T): T {
 }
 
 function shuffle<T>(list: readonly T[], seed: string): T[] {
-  const random = randomStream("study", seed);
-  const shuffled = list.slice();
-  for (let i = shuffled.length - 1; i > 0; i--) {
-    const j = randomInt(random, i + 1);
-    [shuffled[i], shuffled[j]] = [shuffled[j]!, shuffled[i]!];
-  }
-  return shuffled;
+  return permutation(randomStream("study", seed), list.length).map((i) => list[i]!);
 }
 
 function hash(text: string): string {

@@ -62,6 +62,17 @@ export function holm(probabilities: readonly number[]): number[] {
   return corrected;
 }
 
+/** The mean of values; 0 of none. */
+export function mean(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
+}
+
+/** The values of two systems on the items that both have, in one order. */
+export function pairedValues(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): [number[], number[]] {
+  const shared = [...a.keys()].filter((id) => b.has(id));
+  return [shared.map((id) => a.get(id)!), shared.map((id) => b.get(id)!)];
+}
+
 /** Pairs of systems compared on the items that both have: the mean difference, its interval, and the probability. */
 export interface Comparison {
   /** The first system. */
@@ -85,9 +96,8 @@ export function comparePairs(values: ReadonlyMap<string, ReadonlyMap<string, num
   const names = [...values.keys()];
   const pairs = names.flatMap((against, i) => names.slice(i + 1).map((system) => ({ system, against })));
   const compared = pairs.flatMap(({ system, against }) => {
-    const ids = [...values.get(system)!.keys()].filter((id) => values.get(against)!.has(id));
-    if (ids.length === 0) return [];
-    const [a, b] = [system, against].map((name) => ids.map((id) => values.get(name)!.get(id)!)) as [number[], number[]];
+    const [a, b] = pairedValues(values.get(system)!, values.get(against)!);
+    if (a.length === 0) return [];
     return [{ system, against, difference: estimate(a.map((value, i) => value - b[i]!)), p: pairedTest(a, b) }];
   });
   const corrected = holm(compared.map(({ p }) => p));

@@ -4,7 +4,7 @@
  * @module
  */
 import { readJson, resumeLog } from "../files.ts";
-import { estimate, pairedTest, readScores, scoresBySystem } from "../judge/mod.ts";
+import { estimate, mean, pairedTest, pairedValues, readScores, scoresBySystem } from "../judge/mod.ts";
 import type { TableRow } from "./table.ts";
 
 /**
@@ -19,8 +19,7 @@ export function paperClaims(at: (folder: string) => string): TableRow[] {
   const filtered = (read("filter") as { right: { annotated: number; filtered: number } }).right;
   const scores = scoresBySystem(readScores(at("judge")));
   const against = (a: string, b: string, claim: string) => {
-    const ids = [...scores.get(a)!.keys()].filter((id) => scores.get(b)!.has(id));
-    const [x, y] = [a, b].map((name) => ids.map((id) => scores.get(name)!.get(id)!)) as [number[], number[]];
+    const [x, y] = pairedValues(scores.get(a)!, scores.get(b)!);
     const difference = estimate(x.map((value, i) => value - y[i]!));
     const found = `${mean(x).toFixed(2)} against ${mean(y).toFixed(2)}, difference ${interval(difference)}, p ${
       pairedTest(x, y).toFixed(3)
@@ -91,8 +90,4 @@ function interval({ mean, interval: [from, to] }: { mean: number; interval: read
 
 function percent(share: number): string {
   return `${(100 * share).toFixed(0)} %`;
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
 }

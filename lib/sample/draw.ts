@@ -4,7 +4,7 @@
  * @module
  */
 import { logitsOf } from "../model/mod.ts";
-import { compile, type Tensor, tf, uniformRows } from "../tensor/mod.ts";
+import { compile, seedTensor, type Tensor, tf, uniformRows } from "../tensor/mod.ts";
 import type { SamplingOptions } from "./generate.ts";
 
 /** What a compiled draw depends on. */
@@ -21,6 +21,11 @@ export function limitsOf(
   { temperature, topK = 0, topP = 1, text, image }: SamplingOptions & { readonly text: number; readonly image: number },
 ): Limits {
   return { temperature, topK, topP, text, image };
+}
+
+/** The seed of a row's choice at a step; both ways of drawing take it, so both draw the same. */
+export function seedOf({ seed, streams }: SamplingOptions, row: number, step: number): Tensor {
+  return seedTensor("sample", seed, streams?.[row] ?? row, step);
 }
 
 /** Draws a row of the head for each sequence by the Gumbel-max trick. hidden: [B, 1, D], or [3B, 1, D] guided; seeds: [B, 2] → [B] int32 */

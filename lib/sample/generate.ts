@@ -5,8 +5,8 @@
  */
 import { type Adapter, type Chameleon, decodeStep, type KeysValues, prefill } from "../model/mod.ts";
 import type { Vocabulary } from "../tokens/mod.ts";
-import { compile, dispose, precisionOf, seedTensor, type Tensor, tf, tidy, toPrecision, valuesOf } from "../tensor/mod.ts";
-import { drawRows, inverse, layPrompts, limitsOf, sharedPrompts } from "./draw.ts";
+import { compile, dispose, precisionOf, type Tensor, tf, tidy, toPrecision, valuesOf } from "../tensor/mod.ts";
+import { drawRows, inverse, layPrompts, limitsOf, seedOf, sharedPrompts } from "./draw.ts";
 
 /** How tokens are drawn. */
 export interface SamplingOptions {
@@ -77,7 +77,7 @@ export function generate(
 ): number[][] {
   checkOptions(options, sampler, prompts);
   if (prompts.length === 0) return [];
-  const { guidance, seed, streams } = options;
+  const { guidance } = options;
   const all = guidance ? [...prompts, ...guidance.withoutAction, ...guidance.withoutAll] : prompts;
   const { unique, order, each } = sharedPrompts(all);
   const { tokens, padding } = layPrompts(unique, sampler.pad);
@@ -86,7 +86,7 @@ export function generate(
   const { model, adapter = null } = sampler;
   const choice = { ...options, text: guidance?.text ?? 1, image: guidance?.image ?? 1 };
   const draw = (hidden: Tensor, step: number) => {
-    const seeds = tf.stack(prompts.map((_, row) => seedTensor("sample", seed, streams?.[row] ?? row, step)));
+    const seeds = tf.stack(prompts.map((_, row) => seedOf(options, row, step)));
     return drawRows(tf.gather(hidden, places), sampler.head, sampler.rule ?? null, limitsOf(choice), seeds); // [B]
   };
   const feed = (rows: Tensor) => tf.gather(tf.tile(tf.add(rows, tf.scalar(sampler.firstId, "int32")), [all.length / prompts.length]), back);

@@ -6,8 +6,8 @@
  * @module
  */
 import { type Adapter, type Chameleon, continueFrom, type KeysValues, prefill } from "../model/mod.ts";
-import { compile, dispose, seedTensor, type Tensor, tf, tidy, valuesOf } from "../tensor/mod.ts";
-import { drawRows, layPrompts, limitsOf } from "./draw.ts";
+import { compile, dispose, type Tensor, tf, tidy, valuesOf } from "../tensor/mod.ts";
+import { drawRows, layPrompts, limitsOf, seedOf } from "./draw.ts";
 import type { Sampler, SamplingOptions } from "./generate.ts";
 
 /**
@@ -33,7 +33,7 @@ export function generateInPasses(
   const { unique, family } = families(prompts);
   const { tokens, padding } = layPrompts(unique, sampler.pad);
   const { cache, last } = readCompiled(model, adapter, tokens, padding);
-  const seeds = drafts.map((draft, row) => draft.map((_, step) => seedsOf(options, row, step)));
+  const seeds = drafts.map((draft, row) => draft.map((_, step) => seedOf(options, row, step)));
   const choose = (hidden: Tensor, rows: readonly number[], places: readonly number[]) => { // hidden: [R · N, 1, D]
     const own = tf.stack(rows.flatMap((row) => places.map((place) => seeds[row]![place]!)));
     const chosen = drawRows(hidden, sampler.head, sampler.rule ?? null, limitsOf({ ...options, text: 1, image: 1 }), own);
@@ -61,10 +61,6 @@ export function generateInPasses(
   }
   dispose([cache, last, tokens, padding, seeds]);
   return { drawn, passes };
-}
-
-function seedsOf({ seed, streams }: SamplingOptions, row: number, step: number): Tensor {
-  return seedTensor("sample", seed, streams?.[row] ?? row, step);
 }
 
 /** Prompts without repetitions, and which of them each row has. */
