@@ -13,15 +13,21 @@
  *
  * @module
  */
-export * from "./lib/config.ts";
+export * from "./lib/experiment/config.ts";
 export type { Disk } from "./lib/files.ts";
+export * from "./lib/engine/mod.ts";
+export * from "./lib/gates/mod.ts";
 export * from "./lib/human/mod.ts";
 export * from "./lib/judge/mod.ts";
+export * from "./lib/llm/mod.ts";
+export * from "./lib/metrics/mod.ts";
 export * from "./lib/model/mod.ts";
+export * from "./lib/nn/mod.ts";
+export * from "./lib/pretrain/mod.ts";
+export * from "./lib/probe/mod.ts";
 export * from "./lib/report/mod.ts";
 export * from "./lib/sample/mod.ts";
 export * from "./lib/synthesis/mod.ts";
-export * from "./lib/tensor/mod.ts";
 export * from "./lib/tokens/mod.ts";
 export * from "./lib/train/mod.ts";
 export * from "./lib/trajectories/mod.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { modelOf, saveModel, weightShapes } from "../lib/model/mod.ts";
-import { normal, seedTensor, type Tensor, tf, tidy } from "../lib/tensor/mod.ts";
+import { normal, seedTensor, type Tensor, tf, tidy } from "../lib/engine/mod.ts";
 
 /** Ids, image codes, and the id of code 0. */
 export const [VOCABULARY, CODES, FIRST_IMAGE] = [16384, 2048, 4] as const;

@@ -5,7 +5,7 @@
  * @module
  */
 import { plotLines, type PlotPoint } from "../lib/report/mod.ts";
-import { openBackend, randomInt, randomStream } from "../lib/tensor/mod.ts";
+import { openBackend, randomInt, randomStream } from "../lib/engine/mod.ts";
 import { CODES, FIRST_IMAGE, VOCABULARY, writeCheckpoint } from "./checkpoint.ts";
 import { type BenchCase, lastLine, peerPython, report } from "./peer.ts";
 

@@ -1,9 +1,9 @@
 /** Our side of `bench sample`: draws candidates of one prompt, prints times, memory and bandwidth. */
 import { readJson } from "../lib/files.ts";
 import { freezeHead, loadModel } from "../lib/model/mod.ts";
-import { peakMemory } from "../lib/run.ts";
+import { peakMemory } from "../lib/experiment/run.ts";
 import { generate, logLikelihoods } from "../lib/sample/mod.ts";
-import { compile, openBackend, type Tensor, tf } from "../lib/tensor/mod.ts";
+import { compile, openBackend, type Tensor, tf } from "../lib/engine/mod.ts";
 import { CODES, FIRST_IMAGE } from "./checkpoint.ts";
 
 const [folder, tokens, candidates] = [Deno.args[0]!, Number(Deno.args[1]), Number(Deno.args[2])];

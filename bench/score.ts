@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { openBackend, randomInt, randomStream } from "../lib/tensor/mod.ts";
+import { openBackend, randomInt, randomStream } from "../lib/engine/mod.ts";
 import type { Sequence } from "../lib/tokens/mod.ts";
 import { CODES, FIRST_IMAGE, VOCABULARY, writeCheckpoint } from "./checkpoint.ts";
 import { type BenchCase, lastLine, peerPython, report } from "./peer.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { writeSafetensors } from "../lib/model/mod.ts";
-import { openBackend, randomInt, randomStream } from "../lib/tensor/mod.ts";
+import { openBackend, randomInt, randomStream } from "../lib/engine/mod.ts";
 import { CODES, FIRST_IMAGE, VOCABULARY, writeCheckpoint } from "./checkpoint.ts";
 import { type BenchCase, lastLine, peerPython, report } from "./peer.ts";
 

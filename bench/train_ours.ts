@@ -11,10 +11,10 @@ import {
   tidy,
   toPrecision,
   valueAndGradients,
-} from "../lib/tensor/mod.ts";
+} from "../lib/engine/mod.ts";
 import { adamwStep, freshState } from "../lib/train/adamw.ts";
 import { completionGradients, completionLoss } from "../lib/train/completion_loss.ts";
-import { peakMemory } from "../lib/run.ts";
+import { peakMemory } from "../lib/experiment/run.ts";
 import { openReference } from "../test/support.ts";
 
 const [folder, steps, mode] = [Deno.args[0]!, Number(Deno.args[1]), Deno.args[2] as "compiled" | "checkpointed" | "eager"];

@@ -4,13 +4,13 @@
  *
  * @module
  */
-import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
-import type { Config } from "../lib/config.ts";
+import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
+import type { Config } from "../lib/experiment/config.ts";
 import { appendLine, exists, resumeLog, writeFile } from "../lib/files.ts";
-import { doesTheSame } from "../lib/judge/mod.ts";
+import { doesTheSame } from "../lib/gates/mod.ts";
 import { checkpointDigest, loadAdapter, loadModel, planCheckpoint } from "../lib/model/mod.ts";
 import { contactSheet, pairSheet } from "../lib/report/mod.ts";
-import { digestOf, dryRunText, finishedText, openRun, runFolder, showProgress, writeSkipped } from "../lib/run.ts";
+import { digestOf, dryRunText, finishedText, openRun, runFolder, showProgress, writeSkipped } from "../lib/experiment/run.ts";
 import { textRule } from "../lib/sample/mod.ts";
 import {
   type AnnotatedTrajectory,

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
+import { type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
 import { exists } from "../lib/files.ts";
 import { mebibytes } from "../lib/model/memory.ts";
-import { freeMemory, VERSION } from "../lib/run.ts";
-import { openBackend, planInstallation, precisionOf, tf, toPrecision } from "../lib/tensor/mod.ts";
+import { freeMemory, VERSION } from "../lib/experiment/run.ts";
+import { openBackend, planInstallation, precisionOf, tf, toPrecision } from "../lib/engine/mod.ts";
 
 const TASK: TaskInfo = {
   name: "doctor",

@@ -4,10 +4,11 @@
  *
  * @module
  */
-import { DEPENDENCY_FLAGS, type Invocation, listOf, runTask, type TaskInfo } from "../lib/cli.ts";
-import type { Config } from "../lib/config.ts";
-import { benchTrajectories, withBench } from "../lib/data.ts";
+import { DEPENDENCY_FLAGS, type Invocation, listOf, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
+import type { Config } from "../lib/experiment/config.ts";
+import { benchTrajectories, withBench } from "../lib/experiment/datasets.ts";
 import { readJson } from "../lib/files.ts";
+import { openSystem } from "../lib/judge/mod.ts";
 import {
   cosine,
   type Estimate,
@@ -16,13 +17,12 @@ import {
   L1_SIGNATURES,
   l1Distance,
   openImageEncoder,
-  openSystem,
   pairedTest,
   pairedValues,
   PROTOCOLS,
-} from "../lib/judge/mod.ts";
+} from "../lib/metrics/mod.ts";
 import { type TableRow, writeTable } from "../lib/report/mod.ts";
-import { digestOf, dryRunText, finishedText, openRun, runFolder, showProgress, writeSkipped } from "../lib/run.ts";
+import { digestOf, dryRunText, finishedText, openRun, runFolder, showProgress, writeSkipped } from "../lib/experiment/run.ts";
 import type { RgbImage } from "../lib/tokens/mod.ts";
 import { type Problem, usableTrajectories } from "../lib/trajectories/mod.ts";
 import { evaluateActions } from "./evaluate_actions.ts";

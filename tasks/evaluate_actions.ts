@@ -4,15 +4,16 @@
  *
  * @module
  */
-import type { Invocation } from "../lib/cli.ts";
-import { benchTrajectories } from "../lib/data.ts";
+import type { Invocation } from "../lib/experiment/cli.ts";
+import { benchTrajectories } from "../lib/experiment/datasets.ts";
 import { writeFile } from "../lib/files.ts";
-import { type ActionPair, actionSignatures, type BertScorer, doesTheSame, openBertScorer, scoreActions } from "../lib/judge/mod.ts";
+import { doesTheSame } from "../lib/gates/mod.ts";
+import { type ActionPair, actionSignatures, type BertScorer, openBertScorer, scoreActions } from "../lib/metrics/mod.ts";
 import { adapterDigest, checkpointDigest, loadAdapter, loadModel, planCheckpoint } from "../lib/model/mod.ts";
 import { drawSheet, writeTable } from "../lib/report/mod.ts";
-import { digestOf, dryRunText, finishedText, openRun, runFolder, showProgress, writeSkipped } from "../lib/run.ts";
+import { digestOf, dryRunText, finishedText, openRun, runFolder, showProgress, writeSkipped } from "../lib/experiment/run.ts";
 import { predictActions, textRule } from "../lib/sample/mod.ts";
-import { cacheFolder } from "../lib/tensor/mod.ts";
+import { cacheFolder } from "../lib/engine/mod.ts";
 import { loadVocabulary, squareCrop } from "../lib/tokens/mod.ts";
 import { encodeTrajectories, usableTrajectories } from "../lib/trajectories/mod.ts";
 import { ensureEngine } from "./setup.ts";

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
-import { UserError } from "../lib/config.ts";
+import { type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
+import { UserError } from "../lib/experiment/config.ts";
 import { exists, writeFile } from "../lib/files.ts";
 import { drawSheet } from "../lib/report/mod.ts";
-import { showProgress } from "../lib/run.ts";
+import { showProgress } from "../lib/experiment/run.ts";
 import { encodePng } from "../lib/tokens/mod.ts";
 import { writeMp4 } from "../lib/video/mod.ts";
 import {

@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
-import { pathsOf } from "../lib/data.ts";
+import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
+import { pathsOf } from "../lib/experiment/datasets.ts";
 import { exists, parent, writeFile } from "../lib/files.ts";
-import { mean } from "../lib/judge/mod.ts";
+import { mean } from "../lib/metrics/mod.ts";
 import { galleryHtml, type GalleryPart, plotCounts, plotDistributions, writeTable } from "../lib/report/mod.ts";
-import { digestOf, dryRunText, finishedText, openRun, runFolder, writeSkipped } from "../lib/run.ts";
+import { digestOf, dryRunText, finishedText, openRun, runFolder, writeSkipped } from "../lib/experiment/run.ts";
 import { type AnnotatedTrajectory, isInside, readAnnotated, stratifiedTopK, videoStatistics } from "../lib/synthesis/mod.ts";
 import type { Problem } from "../lib/trajectories/mod.ts";
 import { trajectoriesFile } from "./stages.ts";

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
-import type { Config } from "../lib/config.ts";
+import { type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
+import type { Config } from "../lib/experiment/config.ts";
 import { readJson, writeFile } from "../lib/files.ts";
 import {
   countChangedTokens,
@@ -14,14 +14,13 @@ import {
   measureActions,
   measureEdits,
   measureNaming,
-  preferencesBySubset,
-  probe,
   shareByFamily,
-} from "../lib/judge/mod.ts";
+} from "../lib/gates/mod.ts";
+import { preferencesBySubset, probe } from "../lib/probe/mod.ts";
 import { checkpointDigest, freezeHead, loadAdapter, loadModel, type LoraAdapter, type Model, planCheckpoint } from "../lib/model/mod.ts";
-import { duration, finishedText, openRun } from "../lib/run.ts";
+import { duration, finishedText, openRun } from "../lib/experiment/run.ts";
 import { type Sampler, textRule } from "../lib/sample/mod.ts";
-import { cacheFolder } from "../lib/tensor/mod.ts";
+import { cacheFolder } from "../lib/engine/mod.ts";
 import { loadVocabulary, type Vocabulary } from "../lib/tokens/mod.ts";
 import { encodeTrajectories } from "../lib/trajectories/mod.ts";
 import { counterfactualActions, DIFFICULTIES, FAMILIES, worldTrajectories } from "../lib/world/mod.ts";

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { type Invocation, listOf, runTask, type TaskInfo } from "../lib/cli.ts";
-import { benchTrajectories, withBench } from "../lib/data.ts";
+import { type Invocation, listOf, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
+import { benchTrajectories, withBench } from "../lib/experiment/datasets.ts";
 import { exists, writeFile } from "../lib/files.ts";
 import {
   agreement,
@@ -23,7 +23,7 @@ import {
 } from "../lib/human/mod.ts";
 import { openSystem, type System } from "../lib/judge/mod.ts";
 import { type TableRow, writeTable } from "../lib/report/mod.ts";
-import { digestOf, openRun, runFolder } from "../lib/run.ts";
+import { digestOf, openRun, runFolder } from "../lib/experiment/run.ts";
 import { encodePng, squareCrop } from "../lib/tokens/mod.ts";
 import { type Trajectory, usableTrajectories } from "../lib/trajectories/mod.ts";
 

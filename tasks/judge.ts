@@ -4,10 +4,11 @@
  *
  * @module
  */
-import { type Invocation, listOf, runTask, type TaskInfo } from "../lib/cli.ts";
-import type { Config } from "../lib/config.ts";
-import { benchTrajectories, withBench } from "../lib/data.ts";
+import { type Invocation, listOf, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
+import type { Config } from "../lib/experiment/config.ts";
+import { benchTrajectories, withBench } from "../lib/experiment/datasets.ts";
 import { exists, writeFile } from "../lib/files.ts";
+import { type JudgedPicture, judgePictures, openSystem, type Score, scoreRows, type Verdict } from "../lib/judge/mod.ts";
 import {
   type Answer,
   askAll,
@@ -15,21 +16,15 @@ import {
   type ChatOptions,
   dollarsOf,
   expectedTokens,
-  type JudgedPicture,
-  judgePictures,
   NOT_ASKED,
-  openSystem,
   type Price,
   priceOf,
   requireKey,
-  type Score,
-  scoreRows,
   type Usage,
-  type Verdict,
-} from "../lib/judge/mod.ts";
+} from "../lib/llm/mod.ts";
 import { writeTable } from "../lib/report/mod.ts";
-import { digestOf, finishedText, openRun, runFolder, showProgress, writeSkipped } from "../lib/run.ts";
-import { cacheFolder } from "../lib/tensor/mod.ts";
+import { digestOf, finishedText, openRun, runFolder, showProgress, writeSkipped } from "../lib/experiment/run.ts";
+import { cacheFolder } from "../lib/engine/mod.ts";
 import { encodePng, type RgbImage } from "../lib/tokens/mod.ts";
 import { type Problem, type Trajectory, usableTrajectories } from "../lib/trajectories/mod.ts";
 import { judgePicture, type WorldTrajectory } from "../lib/world/mod.ts";

@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
+import { type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
 import { exists } from "../lib/files.ts";
-import { runFolder } from "../lib/run.ts";
-import { cacheFolder, findPython } from "../lib/tensor/mod.ts";
+import { runFolder } from "../lib/experiment/run.ts";
+import { cacheFolder, findPython } from "../lib/engine/mod.ts";
 
 const TASK: TaskInfo = {
   name: "notebooks",

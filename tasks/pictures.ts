@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
+import { type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
 import { exists, writeFile } from "../lib/files.ts";
 import { FAMILIES, worldTrajectories } from "../lib/world/mod.ts";
 import { drawFamilies } from "./export_world.ts";

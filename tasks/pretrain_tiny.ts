@@ -4,14 +4,14 @@
  *
  * @module
  */
-import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
+import { type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
 import { writeFile } from "../lib/files.ts";
 import { modelOf, saveModel } from "../lib/model/mod.ts";
-import { drawGroups, encodeGroups, makeGroups, trainTransformer, trainVqgan } from "../lib/pretrain.ts";
-import { dryRunText, finishedText, openRun, runFolder } from "../lib/run.ts";
+import { drawGroups, encodeGroups, makeGroups, trainTransformer, trainVqgan } from "../lib/pretrain/stages.ts";
+import { dryRunText, finishedText, openRun, runFolder } from "../lib/experiment/run.ts";
 import { loadVocabulary, vocabularyMap } from "../lib/tokens/mod.ts";
 import { readLog } from "../lib/train/loop.ts";
-import { initTransformer, TINY_VQ, tinyConfig } from "../lib/train/pretrain.ts";
+import { initTransformer, TINY_VQ, tinyConfig } from "../lib/pretrain/losses.ts";
 import { alikeScenes, DIFFICULTIES, nearScenes, tinyTokenizer } from "../lib/world/mod.ts";
 import { ensureEngine } from "./setup.ts";
 

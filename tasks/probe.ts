@@ -4,22 +4,18 @@
  *
  * @module
  */
-import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
-import type { Config } from "../lib/config.ts";
-import { benchTrajectories, pathsOf } from "../lib/data.ts";
-import { contradictActions, type NamedPreference, preferencesBySubset, probe, requireKey } from "../lib/judge/mod.ts";
+import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
+import type { Config } from "../lib/experiment/config.ts";
+import { benchTrajectories, pathsOf } from "../lib/experiment/datasets.ts";
+import { requireKey } from "../lib/llm/mod.ts";
+import { contradictActions, type NamedPreference, preferencesBySubset, probe } from "../lib/probe/mod.ts";
 import { adapterDigest, checkpointDigest, freezeHead, loadAdapter, loadModel, planCheckpoint } from "../lib/model/mod.ts";
 import { plotScatter, writeTable } from "../lib/report/mod.ts";
-import { digestOf, dryRunText, finishedText, openRun, runFolder, showProgress, writeSkipped } from "../lib/run.ts";
-import { cacheFolder } from "../lib/tensor/mod.ts";
+import { digestOf, dryRunText, finishedText, openRun, runFolder, showProgress, writeSkipped } from "../lib/experiment/run.ts";
+import { cacheFolder } from "../lib/engine/mod.ts";
 import { loadVocabulary } from "../lib/tokens/mod.ts";
-import {
-  type Counterfactuals,
-  encodeTrajectories,
-  readCounterfactuals,
-  type Trajectory,
-  usableTrajectories,
-} from "../lib/trajectories/mod.ts";
+import { type Counterfactuals, readCounterfactuals } from "../lib/probe/mod.ts";
+import { encodeTrajectories, type Trajectory, usableTrajectories } from "../lib/trajectories/mod.ts";
 import { counterfactualActions, type WorldTrajectory } from "../lib/world/mod.ts";
 import { ensureEngine } from "./setup.ts";
 import { adapterFolder } from "./stages.ts";

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { type Invocation, listOf, runTask, type TaskInfo } from "../lib/cli.ts";
-import type { Config } from "../lib/config.ts";
-import { benchTrajectories } from "../lib/data.ts";
+import { type Invocation, listOf, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
+import type { Config } from "../lib/experiment/config.ts";
+import { benchTrajectories } from "../lib/experiment/datasets.ts";
 import { exists, readJson, writeFile } from "../lib/files.ts";
 import { openSystem, readScores, type Score } from "../lib/judge/mod.ts";
 import {

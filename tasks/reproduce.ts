@@ -5,11 +5,11 @@
  *
  * @module
  */
-import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
-import type { Config } from "../lib/config.ts";
+import { type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
+import type { Config } from "../lib/experiment/config.ts";
 import { exists } from "../lib/files.ts";
 import { paperClaims, writeTable } from "../lib/report/mod.ts";
-import { duration } from "../lib/run.ts";
+import { duration } from "../lib/experiment/run.ts";
 import { main as annotate } from "./annotate.ts";
 import { main as evaluate } from "./evaluate.ts";
 import { main as filter } from "./filter.ts";

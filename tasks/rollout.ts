@@ -4,14 +4,14 @@
  *
  * @module
  */
-import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
-import type { Config } from "../lib/config.ts";
+import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
+import type { Config } from "../lib/experiment/config.ts";
 import { writeFile } from "../lib/files.ts";
-import { mean } from "../lib/judge/mod.ts";
+import { mean } from "../lib/metrics/mod.ts";
 import { drawSheet, plotLines } from "../lib/report/mod.ts";
-import { digestOf, dryRunText, finishedText, openRun, runFolder } from "../lib/run.ts";
+import { digestOf, dryRunText, finishedText, openRun, runFolder } from "../lib/experiment/run.ts";
 import { drawObservations, rollOut } from "../lib/sample/mod.ts";
-import { randomStream } from "../lib/tensor/mod.ts";
+import { randomStream } from "../lib/engine/mod.ts";
 import { decodeImage, type RgbImage, squareCrop } from "../lib/tokens/mod.ts";
 import { decodedImages, encodePictures } from "../lib/trajectories/mod.ts";
 import { writeMp4 } from "../lib/video/mod.ts";

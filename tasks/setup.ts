@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
-import { type Backend, checkGpuLayout, installLibtensorflow, openBackend, planInstallation } from "../lib/tensor/mod.ts";
+import { type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
+import { type Backend, checkGpuLayout, installLibtensorflow, openBackend, planInstallation } from "../lib/engine/mod.ts";
 import { mebibytes } from "../lib/model/memory.ts";
-import type { Config } from "../lib/config.ts";
+import type { Config } from "../lib/experiment/config.ts";
 
 const TASK: TaskInfo = {
   name: "setup",

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Invocation } from "../lib/cli.ts";
+import type { Invocation } from "../lib/experiment/cli.ts";
 import { exists } from "../lib/files.ts";
-import { runFolder } from "../lib/run.ts";
+import { runFolder } from "../lib/experiment/run.ts";
 import { main as annotate } from "./annotate.ts";
 import { main as filter } from "./filter.ts";
 import { main as trainCdm } from "./train_cdm.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { installLibtensorflow, planInstallation } from "../lib/tensor/install.ts";
+import { installLibtensorflow, planInstallation } from "../lib/engine/install.ts";
 
 const plan = await planInstallation(false);
 if (!plan.installed) {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
-import { configFor, fineTune, type FineTuning } from "../lib/fine_tune.ts";
+import { type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
+import { configFor, fineTune, type FineTuning } from "../lib/experiment/fine_tune.ts";
 import { writeFile } from "../lib/files.ts";
 import { drawSheet } from "../lib/report/mod.ts";
 import { predictActions, textRule } from "../lib/sample/mod.ts";

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
-import { configFor, fineTune, type FineTuning } from "../lib/fine_tune.ts";
-import { pathsOf } from "../lib/data.ts";
+import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
+import { configFor, fineTune, type FineTuning } from "../lib/experiment/fine_tune.ts";
+import { pathsOf } from "../lib/experiment/datasets.ts";
 import { freezeHead } from "../lib/model/mod.ts";
 import { drawPredictions } from "../lib/report/mod.ts";
 import { longestSequence, worldBatch, worldSequenceOf } from "../lib/trajectories/mod.ts";

@@ -4,11 +4,12 @@
  *
  * @module
  */
-import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/cli.ts";
+import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
 import { appendLine, resumeLog, writeFile } from "../lib/files.ts";
-import { mean, scoreName, scorePicture } from "../lib/judge/mod.ts";
+import { scoreName, scorePicture } from "../lib/judge/mod.ts";
+import { mean } from "../lib/metrics/mod.ts";
 import { drawSheet, plotLines, type TableRow, writeTable } from "../lib/report/mod.ts";
-import { dryRunText, finishedText, openRun, runFolder, showProgress, writeSkipped } from "../lib/run.ts";
+import { dryRunText, finishedText, openRun, runFolder, showProgress, writeSkipped } from "../lib/experiment/run.ts";
 import { drawObservations, expectedBestOf, rewardCandidates } from "../lib/sample/mod.ts";
 import { encodePng, type RgbImage, squareCrop } from "../lib/tokens/mod.ts";
 import { decodedImages, type Trajectory } from "../lib/trajectories/mod.ts";

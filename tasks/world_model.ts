@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Config } from "../lib/config.ts";
-import { benchTrajectories } from "../lib/data.ts";
+import type { Config } from "../lib/experiment/config.ts";
+import { benchTrajectories } from "../lib/experiment/datasets.ts";
 import { exists, parent, readJson } from "../lib/files.ts";
 import {
   adapterDigest,
@@ -16,9 +16,9 @@ import {
   planCheckpoint,
   type Vqgan,
 } from "../lib/model/mod.ts";
-import { digestOf } from "../lib/run.ts";
+import { digestOf } from "../lib/experiment/run.ts";
 import type { Sampler } from "../lib/sample/mod.ts";
-import { cacheFolder } from "../lib/tensor/mod.ts";
+import { cacheFolder } from "../lib/engine/mod.ts";
 import { loadVocabulary, type Vocabulary } from "../lib/tokens/mod.ts";
 import {
   type EncodedTrajectory,

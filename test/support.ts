@@ -6,7 +6,7 @@
 // @ts-types="./std_assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
 import { readHeader, readInto, type StoredTensor } from "../lib/model/safetensors.ts";
-import { dispose, liveTensors, openBackend, type Tensor, tf } from "../lib/tensor/mod.ts";
+import { dispose, liveTensors, openBackend, type Tensor, tf } from "../lib/engine/mod.ts";
 
 // @ts-types="./std_assert.d.ts"
 export * from "@std/assert";

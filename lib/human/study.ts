@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
-import { permutation, randomStream } from "../tensor/random.ts";
+import { permutation, randomStream } from "../engine/random.ts";
 
 /** What is voted on. */
 export interface StudyItem {

@@ -6,19 +6,16 @@
  *
  * @module
  */
+import { compile, freeze, type Precision, precisionOf, type Tensor, tf, toPrecision } from "../engine/mod.ts";
 import {
   adaptedLinear,
   causalAttention,
-  compile,
   dropout,
-  freeze,
   type HeadNorm,
   joinHeads,
   linear,
   type LowRank,
   normaliseAndRotate,
-  type Precision,
-  precisionOf,
   repeatHeads,
   residual,
   rmsNorm,
@@ -26,10 +23,7 @@ import {
   sharedPromptAttention,
   splitHeads,
   swiglu,
-  type Tensor,
-  tf,
-  toPrecision,
-} from "../tensor/mod.ts";
+} from "../nn/mod.ts";
 import type { ChameleonConfig, Projection } from "./config.ts";
 
 /** A block's weights; matrices are [out, in] as on disk. */

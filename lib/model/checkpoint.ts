@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { type Disk, readJson, writeFile } from "../files.ts";
-import { bytesOfTensor, freeze, type Precision, type Tensor, tf, toPrecision } from "../tensor/mod.ts";
+import { bytesOfTensor, freeze, type Precision, type Tensor, tf, toPrecision } from "../engine/mod.ts";
 import type { Chameleon, Layer } from "./chameleon.ts";
 import { type ChameleonConfig, formatConfig, parseConfig, PROJECTIONS, projectionShape } from "./config.ts";
 import { differences, listed, readTensor } from "./lora.ts";

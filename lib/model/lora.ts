@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { type Disk, exists, readJson, writeFile } from "../files.ts";
-import { bytesOfTensor, normal, precisionOf, seedTensor, type Tensor, tensorOfBytes, tf, toPrecision, uniform } from "../tensor/mod.ts";
+import { bytesOfTensor, normal, precisionOf, seedTensor, type Tensor, tensorOfBytes, tf, toPrecision, uniform } from "../engine/mod.ts";
 import type { Adapter, Chameleon } from "./chameleon.ts";
 import { type ChameleonConfig, type Projection, PROJECTIONS, projectionShape } from "./config.ts";
 import { readHeader, readInto, type StoredTensor, writeSafetensors } from "./safetensors.ts";

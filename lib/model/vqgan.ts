@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { compile, conv2d, groupNorm, type Tensor, tf, upsample2 } from "../tensor/mod.ts";
+import { compile, type Tensor, tf } from "../engine/mod.ts";
+import { conv2d, groupNorm, upsample2 } from "../nn/mod.ts";
 import type { VqConfig } from "./config.ts";
 
 /** The VQGAN: its shape and weights by name. */

@@ -4,7 +4,8 @@
  * @module
  */
 import { readJson, resumeLog } from "../files.ts";
-import { estimate, mean, pairedTest, pairedValues, readScores, scoresBySystem } from "../judge/mod.ts";
+import { readScores, scoresBySystem } from "../judge/mod.ts";
+import { estimate, mean, pairedTest, pairedValues } from "../metrics/mod.ts";
 import type { TableRow } from "./table.ts";
 
 /**

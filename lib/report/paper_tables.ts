@@ -4,7 +4,8 @@
  * @module
  */
 import { exists, readJson } from "../files.ts";
-import { comparePairs, readScores, type Score, scoreRows, scoresBySystem } from "../judge/mod.ts";
+import { readScores, type Score, scoreRows, scoresBySystem } from "../judge/mod.ts";
+import { comparePairs } from "../metrics/mod.ts";
 import type { PageSection } from "./page.ts";
 import { plotDistributions } from "./plot.ts";
 import type { TableRow } from "./table.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { logitsOf } from "../model/mod.ts";
-import { compile, seedTensor, type Tensor, tf, uniformRows } from "../tensor/mod.ts";
+import { compile, seedTensor, type Tensor, tf, uniformRows } from "../engine/mod.ts";
 import type { SamplingOptions } from "./generate.ts";
 
 /** What a compiled draw depends on. */

@@ -5,7 +5,7 @@
  */
 import { type Adapter, type Chameleon, decodeStep, type KeysValues, prefill } from "../model/mod.ts";
 import type { Vocabulary } from "../tokens/mod.ts";
-import { compile, dispose, precisionOf, type Tensor, tf, tidy, toPrecision, valuesOf } from "../tensor/mod.ts";
+import { compile, dispose, precisionOf, type Tensor, tf, tidy, toPrecision, valuesOf } from "../engine/mod.ts";
 import { drawRows, inverse, layPrompts, limitsOf, seedOf, sharedPrompts } from "./draw.ts";
 
 /** How tokens are drawn. */

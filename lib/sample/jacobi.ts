@@ -6,7 +6,7 @@
  * @module
  */
 import { type Adapter, type Chameleon, continueFrom, type KeysValues, prefill } from "../model/mod.ts";
-import { compile, dispose, type Tensor, tf, tidy, valuesOf } from "../tensor/mod.ts";
+import { compile, dispose, type Tensor, tf, tidy, valuesOf } from "../engine/mod.ts";
 import { drawRows, layPrompts, limitsOf, seedOf } from "./draw.ts";
 import type { Sampler, SamplingOptions } from "./generate.ts";
 

@@ -3,10 +3,10 @@
  *
  * @module
  */
-export * from "./actions.ts";
+export * from "./predict_actions.ts";
 export * from "./generate.ts";
 export * from "./jacobi.ts";
-export * from "./observations.ts";
+export * from "./predict_images.ts";
 export * from "./rollout.ts";
-export * from "./score.ts";
+export * from "./likelihood.ts";
 export * from "./verify.ts";

@@ -6,7 +6,7 @@
  */
 import type { Vocabulary } from "../tokens/mod.ts";
 import type { Sampler } from "./generate.ts";
-import { drawObservations, type ObservationOptions } from "./observations.ts";
+import { drawObservations, type ObservationOptions } from "./predict_images.ts";
 
 /** What is done, from where. */
 export interface RolloutStart {

@@ -6,8 +6,8 @@
  */
 import { dynamicsSequence, type Vocabulary } from "../tokens/mod.ts";
 import type { Sampler } from "./generate.ts";
-import type { ObservationQuery } from "./observations.ts";
-import { logLikelihoods } from "./score.ts";
+import type { ObservationQuery } from "./predict_images.ts";
+import { logLikelihoods } from "./likelihood.ts";
 
 /**
  * Rewards of candidates: the mean log-likelihood a token of the action between source and candidate, by a dynamics model.

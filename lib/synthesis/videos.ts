@@ -3,7 +3,7 @@
  *
  * @module
  */
-// @ts-types="../trajectories/csv.d.ts"
+// @ts-types="../csv.d.ts"
 import { parse } from "@std/csv";
 import { exists, parent } from "../files.ts";
 import type { Problem } from "../trajectories/mod.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import sharp from "sharp";
-import { type Tensor, tf } from "../tensor/mod.ts";
+import { type Tensor, tf } from "../engine/mod.ts";
 import { crop, resize, type RgbImage } from "./resize.ts";
 
 /** Side limit of an image that is read: 16,384 pixels. */

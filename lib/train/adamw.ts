@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { compile, type Tensor, tf } from "../tensor/mod.ts";
+import { compile, type Tensor, tf } from "../engine/mod.ts";
 
 /** AdamW's numbers. */
 export interface AdamWConfig {

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { type Disk, exists, realDisk } from "../files.ts";
 import { readHeader, readInto, readMetadata, type StoredTensor, writeSafetensors } from "../model/safetensors.ts";
-import { bytesOfTensor, type Tensor, tensorOfBytes } from "../tensor/mod.ts";
+import { bytesOfTensor, type Tensor, tensorOfBytes } from "../engine/mod.ts";
 import type { TrainingState } from "./adamw.ts";
 
 /** A point that a training can go on from. */

@@ -5,7 +5,8 @@
  * @module
  */
 import { type Adapter, type Chameleon, hiddenStates, logitsOf, withAdapterTensors } from "../model/mod.ts";
-import { compile, crossEntropy, type Tensor, tf, valueAndGradients } from "../tensor/mod.ts";
+import { compile, type Tensor, tf, valueAndGradients } from "../engine/mod.ts";
+import { crossEntropy } from "../nn/mod.ts";
 import type { CompletionBatch } from "../trajectories/mod.ts";
 
 /** What the loss is computed with. */

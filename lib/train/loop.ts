@@ -5,7 +5,7 @@
  * @module
  */
 import { appendLine, type Disk, exists, realDisk, writeFile } from "../files.ts";
-import { dispose, takeNumber, type Tensor, tf, tidy } from "../tensor/mod.ts";
+import { dispose, takeNumber, type Tensor, tf, tidy } from "../engine/mod.ts";
 import { type AdamWConfig, adamwStep, freshState, learningRate, type Schedule, type TrainingState } from "./adamw.ts";
 import { loadPoint, savePoint, type TrainingPoint } from "./checkpoints.ts";
 

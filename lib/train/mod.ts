@@ -6,5 +6,4 @@
 export * from "./adamw.ts";
 export * from "./checkpoints.ts";
 export * from "./loop.ts";
-export * from "./pretrain.ts";
 export * from "./completion_loss.ts";

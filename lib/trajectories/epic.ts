@@ -3,7 +3,7 @@
  *
  * @module
  */
-// @ts-types="./csv.d.ts"
+// @ts-types="../csv.d.ts"
 import { parse } from "@std/csv";
 import { exists, parent } from "../files.ts";
 import { fileObservation, type Problem, type TrajectoryList } from "./aurora.ts";

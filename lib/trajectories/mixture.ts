@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { permutation, randomStream } from "../tensor/mod.ts";
+import { permutation, randomStream } from "../engine/mod.ts";
 import type { TrajectoryList } from "./aurora.ts";
 import type { Trajectory } from "./trajectory.ts";
 

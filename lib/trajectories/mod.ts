@@ -4,10 +4,8 @@
  * @module
  */
 export * from "./aurora.ts";
-export * from "./batch.ts";
-export * from "./counterfactuals.ts";
-export * from "./encode.ts";
+export * from "./batches.ts";
+export * from "./token_cache.ts";
 export * from "./epic.ts";
 export * from "./mixture.ts";
-export * from "./negatives.ts";
 export * from "./trajectory.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { permutation, pick, type Random } from "../tensor/mod.ts";
+import { permutation, pick, type Random } from "../engine/mod.ts";
 import type { Difficulty, Family } from "./difficulty.ts";
 import {
   type Colour,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { permutation, pick, type Random } from "../tensor/mod.ts";
+import { permutation, pick, type Random } from "../engine/mod.ts";
 import type { Direction } from "./actions.ts";
 import { PHRASINGS, placeName, RELATIONS } from "./phrases.ts";
 import { COLOURS, nameOf, type Scene, SHAPES, SIZES, type WorldObject } from "./scene.ts";

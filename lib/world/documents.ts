@@ -5,13 +5,13 @@
  *
  * @module
  */
-import { permutation, pick, type Random, randomInt } from "../tensor/mod.ts";
+import { permutation, pick, type Random, randomInt } from "../engine/mod.ts";
 import { DYNAMICS_QUESTION, imageIds, type Vocabulary } from "../tokens/mod.ts";
 import { fullCaption, onlyIn, placesApart, shortCaption } from "./captions.ts";
 import { type Difficulty, FAMILIES } from "./difficulty.ts";
 import { sayAction } from "./phrases.ts";
 import { GRID, isCalled, isFree, randomObject, randomScene, type Scene, type WorldObject } from "./scene.ts";
-import { randomTransition } from "./trajectories.ts";
+import { randomTransition } from "./dataset.ts";
 
 /** A scene and its image codes. */
 export interface EncodedScene {

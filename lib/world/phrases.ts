@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { pick, type Random } from "../tensor/mod.ts";
+import { pick, type Random } from "../engine/mod.ts";
 import type { Action, ActionKind, Direction } from "./actions.ts";
 import { type Colour, COLOURS, type Name, nameOf, type Shape, SHAPES, SIZES } from "./scene.ts";
 

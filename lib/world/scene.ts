@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { permutation, pick, type Random, randomInt } from "../tensor/mod.ts";
+import { permutation, pick, type Random, randomInt } from "../engine/mod.ts";
 import type { Difficulty } from "./difficulty.ts";
 
 /** What an object can look like. */

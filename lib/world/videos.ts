@@ -5,12 +5,12 @@
  *
  * @module
  */
-import { pick, type Random, randomInt, randomStream } from "../tensor/mod.ts";
+import { pick, type Random, randomInt, randomStream } from "../engine/mod.ts";
 import type { RgbImage } from "../tokens/mod.ts";
 import { DIFFICULTIES, type Difficulty, type DifficultyName, FAMILIES, type Family } from "./difficulty.ts";
 import { renderScenes } from "./render.ts";
 import { PITCH, type Scene, type WorldObject } from "./scene.ts";
-import { randomTransition, type Transition } from "./trajectories.ts";
+import { randomTransition, type Transition } from "./dataset.ts";
 
 /** What happens in a video beside, or instead of, its action. */
 export type VideoKind = "action" | "background motion" | "cut" | "no action";

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { randomStream } from "../../lib/tensor/random.ts";
+import { randomStream } from "../../lib/engine/random.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const OPTIONS = [

@@ -16,7 +16,7 @@ import {
   studyHandler,
   type Vote,
 } from "../../lib/human/mod.ts";
-import { randomStream } from "../../lib/tensor/mod.ts";
+import { randomStream } from "../../lib/engine/mod.ts";
 import { assert, assertClose, assertEquals, assertThrows, withFolder } from "../support.ts";
 
 const SUBSETS = ["magicbrush", "ag", "something", "whatsup", "kubric"];

@@ -10,7 +10,7 @@ import {
   saveAdapter,
   saveModel,
 } from "../../lib/model/mod.ts";
-import { randomInt, randomStream } from "../../lib/tensor/mod.ts";
+import { randomInt, randomStream } from "../../lib/engine/mod.ts";
 import { assert, assertEquals, assertThrows, engine, withFolder, withoutLeaks } from "../support.ts";
 
 const FOLDER = new URL("../parity/reference", import.meta.url).pathname;

@@ -1,5 +1,5 @@
 import { readHeader, readInto, readModelHeaders, writeSafetensors } from "../../lib/model/safetensors.ts";
-import { randomInt, randomStream } from "../../lib/tensor/random.ts";
+import { randomInt, randomStream } from "../../lib/engine/random.ts";
 import { assert, assertEquals, assertThrows, withFolder } from "../support.ts";
 
 function file(header: unknown, dataBytes: number, length?: bigint): Uint8Array<ArrayBuffer> {

@@ -14,7 +14,8 @@ import {
   nearestCodes,
   parseConfig,
 } from "../../lib/model/mod.ts";
-import { causalAttention, dispose, type Tensor, tf, tidy } from "../../lib/tensor/mod.ts";
+import { dispose, type Tensor, tf, tidy } from "../../lib/engine/mod.ts";
+import { causalAttention } from "../../lib/nn/mod.ts";
 import { type Kernel, resize } from "../../lib/tokens/mod.ts";
 import { completionGradients } from "../../lib/train/completion_loss.ts";
 import { assert, assertClose, assertEquals, assertGradients, engine, openReference, take, withoutLeaks } from "../support.ts";

@@ -16,7 +16,7 @@ import {
   saveModel,
   writeSafetensors,
 } from "../../lib/model/mod.ts";
-import { bytesOfTensor, openBackend, type Tensor, tf, tidy } from "../../lib/tensor/mod.ts";
+import { bytesOfTensor, openBackend, type Tensor, tf, tidy } from "../../lib/engine/mod.ts";
 import { imageIds, loadVocabulary, vocabularyMap } from "../../lib/tokens/mod.ts";
 
 const folder = Deno.args[0]!;

@@ -1,7 +1,7 @@
 import { decodeStep, disposeModel, freezeHead, hiddenStates, loadModel, logitsOf, prefill } from "../../lib/model/mod.ts";
 import { generate, type Sampler } from "../../lib/sample/generate.ts";
 import { generateInPasses } from "../../lib/sample/jacobi.ts";
-import { dispose, randomInt, randomStream, type Tensor, tf, tidy } from "../../lib/tensor/mod.ts";
+import { dispose, randomInt, randomStream, type Tensor, tf, tidy } from "../../lib/engine/mod.ts";
 import { assert, assertClose, assertEquals, assertThrows, engine, openReference, take, withoutLeaks } from "../support.ts";
 
 const FOLDER = new URL("../parity/reference", import.meta.url).pathname;

@@ -1,6 +1,6 @@
 import { createAdapter, disposeAdapter, disposeModel, freezeHead, loadModel, PROJECTIONS } from "../../lib/model/mod.ts";
 import { drawObservations, expectedBestOf, logLikelihoods, rewardCandidates, rollOut, type Sampler } from "../../lib/sample/mod.ts";
-import { dispose, randomInt, randomStream } from "../../lib/tensor/mod.ts";
+import { dispose, randomInt, randomStream } from "../../lib/engine/mod.ts";
 import { dynamicsSequence, loadVocabulary, type Vocabulary } from "../../lib/tokens/mod.ts";
 import { assert, assertClose, assertEquals, assertThrows, engine, withoutLeaks } from "../support.ts";
 

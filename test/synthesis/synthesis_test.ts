@@ -7,7 +7,7 @@ import {
   stratifiedTopK,
   videoStatistics,
 } from "../../lib/synthesis/mod.ts";
-import { randomInt, randomStream } from "../../lib/tensor/mod.ts";
+import { randomInt, randomStream } from "../../lib/engine/mod.ts";
 import { assert, assertClose, assertEquals, assertThrows, withFolder } from "../support.ts";
 
 const line = (id: string, more: Partial<AnnotatedTrajectory> = {}): AnnotatedTrajectory => ({

@@ -15,7 +15,7 @@ import {
   worldSequence,
 } from "../../lib/tokens/mod.ts";
 import { tinyTokenizer } from "../../lib/world/tokenizer.ts";
-import { randomInt, randomStream } from "../../lib/tensor/random.ts";
+import { randomInt, randomStream } from "../../lib/engine/random.ts";
 import { assert, assertEquals, assertRejects, assertThrows, engine, withFolder } from "../support.ts";
 
 await engine();

@@ -2,7 +2,7 @@ import { adamwStep, freshState, learningRate } from "../../lib/train/adamw.ts";
 import { loadPoint, pointSteps, savePoint } from "../../lib/train/checkpoints.ts";
 import { train } from "../../lib/train/loop.ts";
 import { type Disk, exists, realDisk } from "../../lib/files.ts";
-import { dispose, randomStream, type Tensor, tf, valueAndGradients } from "../../lib/tensor/mod.ts";
+import { dispose, randomStream, type Tensor, tf, valueAndGradients } from "../../lib/engine/mod.ts";
 import { assert, assertClose, assertEquals, assertRejects, engine, take, withFolder, withoutLeaks } from "../support.ts";
 
 await engine();

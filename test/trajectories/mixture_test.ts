@@ -1,12 +1,5 @@
-import {
-  downsample,
-  fileObservation,
-  joinLists,
-  readAurora,
-  readCounterfactuals,
-  readEpic,
-  type Trajectory,
-} from "../../lib/trajectories/mod.ts";
+import { readCounterfactuals } from "../../lib/probe/mod.ts";
+import { downsample, fileObservation, joinLists, readAurora, readEpic, type Trajectory } from "../../lib/trajectories/mod.ts";
 import { assert, assertEquals, assertThrows, sharedData, withFolder } from "../support.ts";
 
 const shared = sharedData();

@@ -12,7 +12,7 @@ import {
   writeMp4,
 } from "../../lib/video/mod.ts";
 import { readByFfmpeg } from "../../lib/video/ffmpeg.ts";
-import { randomInt, randomStream } from "../../lib/tensor/mod.ts";
+import { randomInt, randomStream } from "../../lib/engine/mod.ts";
 import { renderVideo, worldVideos } from "../../lib/world/mod.ts";
 import { assert, assertClose, assertEquals, assertRejects, openReference, sharedData, withFolder } from "../support.ts";
 

@@ -1,4 +1,4 @@
-import { randomStream } from "../../lib/tensor/random.ts";
+import { randomStream } from "../../lib/engine/random.ts";
 import {
   type Action,
   applyAction,

@@ -1,0 +1,6 @@
+/**
+ * Measurements behind the tiny world's gates.
+ *
+ * @module
+ */
+export * from "./measures.ts";

@@ -1,0 +1,86 @@
+/**
+ * GPT-4o, or any model with eyes behind an OpenAI-compatible endpoint, as a judge of predicted pictures (paper §4.3, A.6): the
+ * two criteria of the paper, 0 … 10 each; the score of a sample is the smaller of the two.
+ *
+ * @module
+ */
+import { encodeBase64 } from "../files.ts";
+import type { Answer, Question } from "../llm/chat.ts";
+
+/** A judgement, or why there is none. Nothing is ever guessed. */
+export type Verdict =
+  | { readonly success: number; readonly minimal: number; readonly score: number; readonly reason: string }
+  | { readonly unscored: string };
+
+/** What is judged. */
+export interface JudgedPicture {
+  /** What was done, or should have been. */
+  readonly action: string;
+  /** The observation before, as PNG. */
+  readonly source: Uint8Array;
+  /** The prediction, as PNG. */
+  readonly prediction: Uint8Array;
+}
+
+/** The question about a picture. `prompt` holds `{action}`. */
+export function judgeQuestion({ action, source, prediction }: JudgedPicture, prompt: string, again = false): Question {
+  const text = prompt.replace("{action}", () => action.replaceAll(/<\/?action>/gi, ""));
+  const image = (bytes: Uint8Array) => ({ type: "image_url" as const, image_url: { url: `data:image/png;base64,${encodeBase64(bytes)}` } });
+  const reminder = again ? "\nYour last answer could not be read: answer with the JSON object alone." : "";
+  return {
+    messages: [{ role: "user", content: [{ type: "text", text: text + reminder }, image(source), image(prediction)] }],
+    temperature: 0,
+    max_completion_tokens: 400,
+    response_format: { type: "json_schema", json_schema: { name: "judgement", strict: true, schema: SCHEMA } },
+  };
+}
+
+const SCHEMA = {
+  type: "object",
+  properties: { reasoning: { type: "string" }, editing_success: { type: "number" }, minimal_editing: { type: "number" } },
+  required: ["reasoning", "editing_success", "minimal_editing"],
+  additionalProperties: false,
+};
+
+/**
+ * The verdict in an answer. One JSON object with both scores between 0 and 10 counts, inside a fence or not; anything else is
+ * unscored: prose, two objects, a score out of range, half an object.
+ */
+export function parseVerdict(answer: Answer): Verdict {
+  if ("failure" in answer) return { unscored: answer.failure };
+  const bare = answer.text.trim().replace(/^```(?:json)?\s*\n([\s\S]*)\n```$/i, "$1").trim();
+  let value: unknown;
+  try {
+    value = JSON.parse(bare);
+  } catch {
+    return { unscored: "the answer is not one JSON object" };
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return { unscored: "the answer is not one JSON object" };
+  const { editing_success: success, minimal_editing: minimal, reasoning } = value as Record<string, unknown>;
+  if (!isScore(success) || !isScore(minimal)) return { unscored: "a score is missing, or not a number from 0 to 10" };
+  return { success, minimal, score: Math.min(success, minimal), reason: typeof reasoning === "string" ? reasoning : "" };
+}
+
+function isScore(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value <= 10;
+}
+
+/** Asks questions: live (`askAll`) or through the Batch API (`askBatch`), with its options bound. */
+export type Ask = (questions: readonly Question[]) => Promise<Answer[]>;
+
+/**
+ * Judges pictures; what cannot be read is asked once more.
+ *
+ * @param pictures what to judge
+ * @param prompt the question (`data/prompts/judge.md`)
+ * @param ask gives answers in the questions' order
+ * @returns a verdict for each picture
+ */
+export async function judgePictures(pictures: readonly JudgedPicture[], prompt: string, ask: Ask): Promise<Verdict[]> {
+  const answers = await ask(pictures.map((picture) => judgeQuestion(picture, prompt)));
+  const verdicts = answers.map(parseVerdict);
+  const unread = answers.flatMap((answer, i) => "text" in answer && "unscored" in verdicts[i]! ? [i] : []);
+  const again = unread.length === 0 ? [] : await ask(unread.map((i) => judgeQuestion(pictures[i]!, prompt, true)));
+  again.forEach((answer, k) => verdicts[unread[k]!] = parseVerdict(answer));
+  return verdicts;
+}

@@ -1,0 +1,251 @@
+/**
+ * Training a tiny Chameleon from nothing: first its VQGAN on pictures, then its transformer on documents.
+ *
+ * @module
+ */
+import {
+  type ChameleonConfig,
+  decodeVectors,
+  encodeFeatures,
+  hiddenStates,
+  logitsOf,
+  modelOf,
+  type VqConfig,
+  type Vqgan,
+  vqShapes,
+  weightShapes,
+} from "../model/mod.ts";
+import {
+  compile,
+  normal,
+  type Precision,
+  type Random,
+  seedTensor,
+  type Tensor,
+  tf,
+  tidy,
+  toPrecision,
+  uniform,
+  valueAndGradients,
+} from "../engine/mod.ts";
+import { crossEntropy, upsample2 } from "../nn/mod.ts";
+import type { Vocabulary } from "../tokens/mod.ts";
+import { randomDocuments, type ScenePool } from "../world/mod.ts";
+import type { TrainingBatch } from "../train/loop.ts";
+
+/** Levels of the codebook's axes: a fixed grid, as in finite scalar quantization (Mentzer et al. 2023), never collapses. */
+export const CODE_LEVELS = [8, 5, 5, 5] as const;
+
+/** The tiny model's shape. */
+export function tinyConfig(vocabSize: number): ChameleonConfig {
+  return {
+    vocabSize,
+    ...{ hiddenSize: 192, intermediateSize: 512, layers: 4, heads: 3, keyHeads: 3 },
+    ...{ maxPositions: 1024, ropeTheta: 10000, rmsEpsilon: 1e-5, swinNorm: false },
+    vq: TINY_VQ,
+  };
+}
+
+/**
+ * The tiny VQGAN's shape: 64 × 64 pixels become 8 × 8 tokens. 64 channels throughout, as GroupNorm has 32 groups: with one
+ * channel a group a picture loses its brightness before the last filter, and one wrong token disturbs all of it. No blocks
+ * between the encoder's strides: what a token sees is then its own surroundings, 17 pixels, until the middle.
+ */
+export const TINY_VQ: VqConfig = {
+  embedDim: CODE_LEVELS.length,
+  codes: CODE_LEVELS.reduce<number>((a, b) => a * b, 1),
+  latentChannels: 64,
+  resolution: 64,
+  baseChannels: 64,
+  channelMultiplier: [1, 1, 1, 1],
+  resBlocks: 0,
+  midAttention: false,
+};
+
+/** The codebook: all points of the grid in −1 … 1, [K, E]. */
+export function gridCodebook(): Tensor {
+  const rows = Array.from({ length: TINY_VQ.codes }, (_, code) => {
+    let rest = code;
+    return CODE_LEVELS.map((levels) => {
+      const level = rest % levels;
+      rest = Math.floor(rest / levels);
+      return 2 * level / (levels - 1) - 1;
+    });
+  });
+  return tf.tensor2d(rows);
+}
+
+/** First weights of the VQGAN, without its codebook, which is fixed; by name. */
+export function initVqgan(seed: number): Map<string, Tensor> {
+  const weights = new Map<string, Tensor>();
+  for (const [name, shape] of vqShapes(TINY_VQ)) {
+    if (name === "quantize.embedding.weight") continue;
+    weights.set(name, initial(name, shape.length === 4 ? [shape[2]!, shape[3]!, shape[1]!, shape[0]!] : shape, seed));
+  }
+  return weights;
+}
+
+/**
+ * Loss of the VQGAN and its gradients: absolute and squared error of the picture, weighted towards what stands out from the
+ * background, and the features' distance from their codes. Gradients pass the quantisation as if it were not there. A few
+ * codes are exchanged at random and their places left out of the loss, so that a wrong code spoils its own place alone. With pairs
+ * of pictures their features are also drawn together where the pictures are the same.
+ */
+export const vqganGradients: (
+  names: readonly string[],
+  params: readonly Tensor[],
+  images: Tensor,
+  seed: Tensor,
+  inPairs: boolean,
+) => { value: Tensor; grads: Tensor[] } = compile(
+  (names: readonly string[], params: readonly Tensor[], images: Tensor, seed: Tensor, inPairs: boolean) =>
+    valueAndGradients((weights) => {
+      const vq: Vqgan = { config: TINY_VQ, weights: Object.fromEntries(names.map((name, i) => [name, weights[i]!])) };
+      const features = encodeFeatures(vq, images); // [B, g, g, E]
+      const { codes, isExchanged } = exchangeSome(tf.add(features, quantisationOffset(features)), seed);
+      const error = tf.sub(decodeVectors(vq, codes), images); // [B, h, w, 3]
+      const contrast = tf.mean(tf.abs(tf.sub(images, tf.mean(images, [1, 2], true))), 3, true); // [B, h, w, 1]
+      const kept = enlarge(tf.sub(1, isExchanged), images.shape[1]! / features.shape[1]!); // [B, h, w, 1]
+      const weight = tf.mul(tf.add(tf.mul(contrast, 3), 0.5), kept);
+      const commitment = tf.mean(tf.square(tf.sub(features, stopped(tf.add(features, quantisationOffset(features))))));
+      const picture = tf.mean(tf.mul(weight, tf.add(tf.abs(error), tf.mul(2, tf.square(error)))));
+      const loss = tf.add(picture, tf.mul(0.25, commitment)) as Tensor;
+      return inPairs ? tf.add(loss, tf.mul(LOCALITY, unequalFeatures(images, features))) as Tensor : loss;
+    }, params),
+);
+
+const LOCALITY = 4; // weight of the features' difference where pictures are the same
+
+/**
+ * How much features differ at places where two pictures are the same: what happens elsewhere in a picture should leave a
+ * token alone. Pictures come in pairs. images: [2N, h, w, 3], features: [2N, g, g, E] → a scalar
+ */
+function unequalFeatures(images: Tensor, features: Tensor): Tensor {
+  const [count, side] = features.shape as [number, number];
+  const patch = images.shape[1]! / side;
+  const apart = (t: Tensor) => tf.sub(...tf.unstack(tf.reshape(t, [count / 2, 2, -1]), 1) as [Tensor, Tensor]); // [N, rest]
+  const pixels = tf.mean(tf.reshape(tf.abs(apart(images)), [count / 2 * side, patch, images.shape[2]! * 3]), 1); // rows of a place
+  const places = tf.mean(tf.reshape(pixels, [count / 2 * side * side, patch * 3]), 1, true); // [N·g·g, 1]
+  const isSame = tf.cast(tf.less(places, 1e-4), "float32");
+  return tf.mean(tf.mul(isSame, tf.square(tf.reshape(apart(features), [count / 2 * side * side, -1])))) as Tensor;
+}
+
+const EXCHANGED = 0.04; // share of the codes
+
+/** Code vectors of which some are exchanged for random ones. [B, g, g, E] → the same, and [B, g, g, 1] with 1 at exchanged */
+function exchangeSome(codes: Tensor, seed: Tensor): { codes: Tensor; isExchanged: Tensor } {
+  const [batch, height, width, dim] = codes.shape as [number, number, number, number];
+  const chance = uniform([batch, height, width, dim + 1], seed);
+  const isExchanged = tf.cast(tf.less(tf.slice(chance, [0, 0, 0, dim], [-1, -1, -1, 1]), EXCHANGED), "float32");
+  const random = tf.sub(tf.mul(tf.slice(chance, [0, 0, 0, 0], [-1, -1, -1, dim]), 2), 1);
+  const others = tf.add(random, quantisationOffset(random));
+  return { codes: tf.add(tf.mul(codes, tf.sub(1, isExchanged)), tf.mul(others, isExchanged)), isExchanged };
+}
+
+/** Repeats every place `times` × `times`. [B, g, g, 1] → [B, h, w, 1] */
+function enlarge(x: Tensor, times: number): Tensor {
+  return times === 1 ? x : enlarge(upsample2(x), times / 2);
+}
+
+/** First weights of the transformer, by name: normal with deviation 0.02, output projections less. */
+export function initTransformer(config: ChameleonConfig, seed: number): Map<string, Tensor> {
+  const weights = new Map<string, Tensor>();
+  for (const [name, shape] of weightShapes(config)) {
+    if (!name.startsWith("model.vqmodel.")) weights.set(name, initial(name, shape, seed));
+  }
+  return weights;
+}
+
+/** A batch of documents on arrays. */
+export interface DocumentBatch {
+  /** Ids, [B, T]. */
+  readonly tokens: Tensor;
+  /** Next ids, [B, T]. */
+  readonly labels: Tensor;
+  /** Weights of the labels; 0 at padding, [B, T]. */
+  readonly weights: Tensor;
+}
+
+/**
+ * A batch of documents, padded on the right: causal attention never looks there.
+ *
+ * @param random the stream to draw from
+ * @param pool scenes
+ * @param vocabulary the tiny vocabulary
+ * @param count documents
+ * @param progress share of the training that is done
+ */
+export function documentBatch(
+  random: Random,
+  pool: ScenePool,
+  vocabulary: Vocabulary,
+  count: number,
+  progress: number,
+): TrainingBatch<DocumentBatch> {
+  const documents = randomDocuments(random, pool, count, progress, vocabulary);
+  const longest = Math.max(...documents.map(({ ids }) => ids.length)) - 1;
+  const length = Math.ceil(longest / 32) * 32; // few lengths, so that few shapes are compiled
+  const tokens = new Int32Array(count * length).fill(vocabulary.pad);
+  const labels = new Int32Array(count * length);
+  const weights = new Float32Array(count * length);
+  documents.forEach(({ ids, weights: costs }, row) => {
+    tokens.set(ids.slice(0, -1), row * length);
+    labels.set(ids.slice(1), row * length);
+    weights.set(costs.slice(1), row * length);
+  });
+  const shape: [number, number] = [count, length];
+  return {
+    tensors: {
+      tokens: tf.tensor2d(tokens, shape, "int32"),
+      labels: tf.tensor2d(labels, shape, "int32"),
+      weights: tf.tensor2d(weights, shape),
+    },
+    size: documents.reduce((sum, { ids }) => sum + ids.length, 0),
+    samples: [],
+  };
+}
+
+/** Loss of the transformer on documents, and its gradients; products run in `precision` on float32 weights. */
+export const documentGradients: (
+  names: readonly string[],
+  params: readonly Tensor[],
+  config: ChameleonConfig,
+  batch: DocumentBatch,
+  precision: Precision,
+) => { value: Tensor; grads: Tensor[] } = compile(
+  (names: readonly string[], params: readonly Tensor[], config: ChameleonConfig, batch: DocumentBatch, precision: Precision) =>
+    valueAndGradients((weights) => {
+      const isMatrix = (name: string) => !name.includes("norm") && !name.includes("embed");
+      const byName = new Map(names.map((name, i) => [name, isMatrix(name) ? toPrecision(weights[i]!, precision) : weights[i]!]));
+      const { chameleon } = modelOf("", config, (name) => byName.get(name));
+      const hidden = hiddenStates(chameleon, batch.tokens); // [B, T, D]
+      const logits = tf.reshape(logitsOf(hidden, chameleon.head), [-1, config.vocabSize]); // [B·T, V]
+      const losses = crossEntropy(logits, tf.reshape(batch.labels, [-1])); // [B·T]
+      const flat = tf.reshape(batch.weights, [-1]);
+      return tf.div(tf.sum(tf.mul(losses, flat)), tf.sum(flat)) as Tensor;
+    }, params),
+);
+
+function initial(name: string, shape: readonly number[], seed: number): Tensor {
+  if (/norm\w*(\.\d+)?\.weight$/.test(name)) return tf.ones([...shape]);
+  if (name.endsWith(".bias")) return tf.zeros([...shape]);
+  const isFilter = shape.length === 4;
+  const fanIn = isFilter ? shape[0]! * shape[1]! * shape[2]! : shape[1]!;
+  const isOutput = name.includes("o_proj") || name.includes("down_proj");
+  const deviation = isFilter ? Math.sqrt(1 / fanIn) : isOutput ? 0.007 : 0.02;
+  return tidy(() => tf.mul(normal(shape, seedTensor(seed, name)), deviation) as Tensor);
+}
+
+/** What to add to features to be at their nearest codes, found axis by axis; no gradient passes. [B, g, g, E] */
+function quantisationOffset(features: Tensor): Tensor {
+  const offset = tf.customGrad((x) => {
+    const levels = tf.tensor1d(CODE_LEVELS.map((n) => (n - 1) / 2));
+    const nearest = tf.sub(tf.div(tf.round(tf.mul(tf.add(tf.clipByValue(x as Tensor, -1, 1), 1), levels)), levels), 1);
+    return { value: tf.sub(nearest, x as Tensor), gradFunc: (dy) => tf.zerosLike(dy as Tensor) };
+  });
+  return offset(features);
+}
+
+function stopped(x: Tensor): Tensor {
+  return tf.customGrad((y) => ({ value: tf.clone(y as Tensor), gradFunc: (dy) => tf.zerosLike(dy as Tensor) }))(x);
+}

@@ -1,0 +1,169 @@
+/**
+ * The preference probe (paper §2): does a model find true transitions likelier than manipulated ones?
+ *
+ * @module
+ */
+import { type Likelihood, logLikelihoods, type Sampler } from "../sample/mod.ts";
+import { dynamicsSequence, type Vocabulary, worldSequence } from "../tokens/mod.ts";
+import { type Negative, NEGATIVES, negativesOf, type ScoredTransition } from "./negatives.ts";
+import type { EncodedTrajectory } from "../trajectories/mod.ts";
+
+/** What is asked of a model: the action given two images, or the next observation given one and an action. */
+export const PROBE_TASKS = ["action", "observation"] as const;
+/** What is asked of a model. */
+export type ProbeTask = typeof PROBE_TASKS[number];
+
+/** Models to probe. */
+export interface ProbedModel {
+  /** Draws and scores text, over the whole vocabulary. */
+  readonly text: Sampler;
+  /** Draws and scores image tokens, over those alone. */
+  readonly image: Sampler;
+  /** The vocabulary. */
+  readonly vocabulary: Vocabulary;
+}
+
+/** Likelihoods of one trajectory, true and manipulated. */
+export interface ProbePoint {
+  /** The trajectory. */
+  readonly id: string;
+  /** Its subset. */
+  readonly subset: string;
+  /** What was asked. */
+  readonly task: ProbeTask;
+  /** The manipulation. */
+  readonly negative: Negative;
+  /** Mean log-likelihood a token of the true transition. */
+  readonly reference: number;
+  /** The same of the manipulated one. */
+  readonly manipulated: number;
+}
+
+/**
+ * Scores trajectories and their manipulations on both tasks.
+ *
+ * @param model what to probe
+ * @param items true trajectories
+ * @param counterfactuals contradicting actions by trajectory id
+ * @param seed of the random actions
+ * @param onDone told how many trajectories are done
+ */
+export function probe(
+  model: ProbedModel,
+  items: readonly EncodedTrajectory[],
+  counterfactuals: ReadonlyMap<string, string>,
+  seed: number,
+  onDone: (done: number) => void = () => {},
+): ProbePoint[] {
+  const negatives = negativesOf(items, counterfactuals, seed);
+  const points: ProbePoint[] = [];
+  for (let i = 0; i < items.length; i += BATCH) {
+    const chunk = items.slice(i, i + BATCH);
+    for (const task of PROBE_TASKS) {
+      const transitions = chunk.map((item, j) => ({ reference: truthOf(item), ...negatives[i + j] }));
+      const likelihoods = scoreTransitions(model, task, transitions);
+      chunk.forEach(({ trajectory: { id, subset } }, j) => {
+        const { reference, ...others } = likelihoods[j]!;
+        for (const negative of NEGATIVES) {
+          const manipulated = others[negative]?.mean;
+          if (manipulated !== undefined) points.push({ id, subset, task, negative, reference: reference!.mean, manipulated });
+        }
+      });
+    }
+    onDone(Math.min(items.length, i + BATCH));
+  }
+  return points;
+}
+
+const BATCH = 16; // trajectories scored together
+
+function truthOf({ source, target, trajectory: { action } }: EncodedTrajectory): ScoredTransition {
+  return { source, action, target };
+}
+
+/** Likelihoods of transitions by name; those of a trajectory share what their prompts begin with. */
+function scoreTransitions(
+  { text, image, vocabulary }: ProbedModel,
+  task: ProbeTask,
+  named: readonly Readonly<Partial<Record<"reference" | Negative, ScoredTransition>>>[],
+): Partial<Record<string, Likelihood>>[] {
+  const sequence = ({ source, action, target }: ScoredTransition) =>
+    task === "action" ? dynamicsSequence(vocabulary, source, target, action) : worldSequence(vocabulary, source, action, target);
+  const together = named.map((transitions) => { // the inverse begins with another image: it goes by itself
+    const { inverse, ...rest } = transitions;
+    return { rest: Object.entries(rest), inverse: inverse ? [["inverse", inverse] as const] : [] };
+  });
+  const families = together.flatMap(({ rest, inverse }) => [rest, inverse].filter(({ length }) => length > 0));
+  const scored = logLikelihoods(
+    task === "action" ? text : image,
+    families.map((family) => family.map(([, transition]) => sequence(transition))),
+  );
+  let next = 0;
+  return together.map(({ rest, inverse }) => {
+    const own = [rest, inverse].filter(({ length }) => length > 0).flatMap((family) => {
+      const likelihoods = scored[next++]!;
+      return family.map(([name], k) => [name, likelihoods[k]!] as const);
+    });
+    return Object.fromEntries(own);
+  });
+}
+
+/** How a manipulation fares. */
+export interface Preference {
+  /** Share of trajectories whose true transition is likelier. */
+  readonly prefersReference: number;
+  /** 95 % interval of that share (Wilson 1927). */
+  readonly interval: readonly [number, number];
+  /** Pearson's correlation of the two likelihoods; null when one does not vary. */
+  readonly pearson: number | null;
+  /** Trajectories. */
+  readonly n: number;
+}
+
+/** Share, interval and correlation of some points. */
+export function preferenceOf(points: readonly ProbePoint[]): Preference {
+  const n = points.length;
+  const share = points.filter(({ reference, manipulated }) => reference > manipulated).length / n;
+  return {
+    prefersReference: share,
+    interval: wilson(share, n),
+    pearson: pearson(points.map(({ reference }) => reference), points.map(({ manipulated }) => manipulated)),
+    n,
+  };
+}
+
+/** A preference with what it is of. */
+export type NamedPreference = Preference & Pick<ProbePoint, "subset" | "task" | "negative">;
+
+/** Preferences of every subset and of all together ("all"), by task and manipulation; what has no point is left out. */
+export function preferencesBySubset(points: readonly ProbePoint[]): NamedPreference[] {
+  const subsets = ["all", ...new Set(points.map(({ subset }) => subset))];
+  return subsets.flatMap((subset) =>
+    PROBE_TASKS.flatMap((task) =>
+      NEGATIVES.flatMap((negative) => {
+        const own = points.filter((point) =>
+          point.task === task && point.negative === negative && (subset === "all" || point.subset === subset)
+        );
+        return own.length > 0 ? [{ subset, task, negative, ...preferenceOf(own) }] : [];
+      })
+    )
+  );
+}
+
+/** The interval that a share of n trials lies in, at 95 %. */
+export function wilson(share: number, n: number): [number, number] {
+  const z = 1.959964;
+  const middle = (share + z * z / (2 * n)) / (1 + z * z / n);
+  const half = z / (1 + z * z / n) * Math.sqrt(share * (1 - share) / n + z * z / (4 * n * n));
+  return [Math.max(0, middle - half), Math.min(1, middle + half)];
+}
+
+/** Pearson's correlation, or null when one of the lists does not vary. */
+export function pearson(a: readonly number[], b: readonly number[]): number | null {
+  const mean = (list: readonly number[]) => list.reduce((x, y) => x + y, 0) / list.length;
+  const [meanA, meanB] = [mean(a), mean(b)];
+  const product = (x: readonly number[], mx: number, y: readonly number[], my: number) =>
+    x.reduce((sum, value, i) => sum + (value - mx) * (y[i]! - my), 0);
+  const scale = Math.sqrt(product(a, meanA, a, meanA) * product(b, meanB, b, meanB));
+  return scale > 0 ? product(a, meanA, b, meanB) / scale : null;
+}

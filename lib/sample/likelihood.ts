@@ -1,0 +1,139 @@
+/**
+ * Likelihoods: how probable a model finds a completion after a prompt. The probe, the filter and the verifier all use this.
+ *
+ * @module
+ */
+import { type Adapter, type Chameleon, continueFrom, type KeysValues, logitsOf, prefill } from "../model/mod.ts";
+import { compile, dispose, type Tensor, tf, tidy, valuesOf } from "../engine/mod.ts";
+import { crossEntropy } from "../nn/mod.ts";
+import type { Sequence } from "../tokens/mod.ts";
+import type { Sampler } from "./generate.ts";
+
+/** The log-likelihood of a completion. The softmax runs over the rows of the sampler's head: image tokens alone, or all. */
+export interface Likelihood {
+  /** Of each token given those before it, in nats. */
+  readonly tokens: Float32Array;
+  /** Their sum. */
+  readonly sum: number;
+  /** Their mean. */
+  readonly mean: number;
+}
+
+const BATCH = 32; // sequences scored together
+const ROUND = 16; // lengths are rounded up, so that few shapes are compiled
+
+/**
+ * Log-likelihoods of completions. Sequences come in families; what the prompts of a family begin with alike is computed
+ * once: the source image under many candidates, two images under many actions.
+ *
+ * @param sampler the model; its head must hold all tokens of the completions
+ * @param families sequences that are best scored together
+ * @returns a likelihood for each sequence, in the same families
+ * @throws RangeError when a completion is empty
+ */
+export function logLikelihoods(sampler: Sampler, families: readonly (readonly Sequence[])[]): Likelihood[][] {
+  const scored: Likelihood[][] = [];
+  let chunk: (readonly Sequence[])[] = [];
+  for (const [i, family] of families.entries()) {
+    if (family.some(({ completion }) => completion.length === 0)) throw new RangeError("Cannot score a completion without a token");
+    chunk.push(family);
+    if (chunk.flat().length < BATCH && i < families.length - 1) continue;
+    scored.push(...scoreChunk(sampler, chunk));
+    chunk = [];
+  }
+  return scored;
+}
+
+/** A sequence after its family's prefix. */
+interface Rest {
+  readonly family: number;
+  readonly ids: readonly number[]; // what goes in after the prefix
+  readonly completion: readonly number[]; // what its last positions must give
+}
+
+function scoreChunk(sampler: Sampler, families: readonly (readonly Sequence[])[]): Likelihood[][] {
+  const prefixes = families.map((family) => commonPrefix(family.map(({ prompt }) => prompt)));
+  const rests = families.flatMap((sequences, family) =>
+    sequences.map(({ prompt, completion }): Rest => ({
+      family,
+      ids: [...prompt.slice(prefixes[family]!.length), ...completion.slice(0, -1)],
+      completion,
+    }))
+  );
+  const first = Math.min(...rests.map(({ ids, completion }) => ids.length - completion.length)); // no logits are needed before
+  const { tensors, queries } = layRests(sampler, prefixes, rests, first);
+  const losses = tidy(() => scoreCompiled(sampler.model, sampler.adapter ?? null, sampler.head, tensors, first));
+  const values = valuesOf(losses) as Float32Array;
+  dispose([losses, tensors]);
+  const likelihoods = rests.map(({ ids, completion }, row) => {
+    const start = row * (queries - first) + ids.length - completion.length - first;
+    return likelihoodOf(values.subarray(start, start + completion.length));
+  });
+  return families.map((_, family) => likelihoods.filter((_, row) => rests[row]!.family === family));
+}
+
+/** What all prompts begin with; the last token of each is left out, as it must say what comes next. */
+function commonPrefix(prompts: readonly (readonly number[])[]): readonly number[] {
+  const shortest = Math.min(...prompts.map((prompt) => prompt.length - 1));
+  const end = prompts[0]!.findIndex((id, i) => i >= shortest || prompts.some((prompt) => prompt[i] !== id));
+  return prompts[0]!.slice(0, end);
+}
+
+interface ScoreTensors {
+  readonly prefix: Tensor; // [P, S], padded on the left
+  readonly prefixPadding: Tensor; // [P, 1, 1, S]
+  readonly family: Tensor; // [B], each row's prefix
+  readonly tokens: Tensor; // [B, Q], padded on the right, where no query looks
+  readonly labels: Tensor; // [B, Q − first], rows of the head; −1 where nothing is asked
+}
+
+function layRests(
+  { pad, firstId }: Sampler,
+  prefixes: readonly (readonly number[])[],
+  rests: readonly Rest[],
+  first: number,
+): { tensors: ScoreTensors; queries: number } {
+  const slots = Math.max(1, Math.ceil(Math.max(...prefixes.map(({ length }) => length)) / ROUND) * ROUND);
+  const queries = Math.ceil(Math.max(...rests.map(({ ids }) => ids.length)) / ROUND) * ROUND;
+  const prefix = new Int32Array(prefixes.length * slots).fill(pad);
+  const padding = new Float32Array(prefix.length).fill(-1e9);
+  prefixes.forEach((ids, row) => {
+    prefix.set(ids, (row + 1) * slots - ids.length);
+    padding.fill(0, (row + 1) * slots - ids.length, (row + 1) * slots);
+  });
+  const tokens = new Int32Array(rests.length * queries).fill(pad);
+  const labels = new Int32Array(rests.length * (queries - first)).fill(-1);
+  rests.forEach(({ ids, completion }, row) => {
+    tokens.set(ids, row * queries);
+    labels.set(completion.map((id) => id - firstId), row * (queries - first) + ids.length - completion.length - first);
+  });
+  const tensors = {
+    prefix: tf.tensor2d(prefix, [prefixes.length, slots], "int32"),
+    prefixPadding: tf.tensor4d(padding, [prefixes.length, 1, 1, slots]),
+    family: tf.tensor1d(rests.map(({ family }) => family), "int32"),
+    tokens: tf.tensor2d(tokens, [rests.length, queries], "int32"),
+    labels: tf.tensor2d(labels, [rests.length, queries - first], "int32"),
+  };
+  return { tensors, queries };
+}
+
+const scoreCompiled = compile(
+  (model: Chameleon, adapter: Adapter | null, head: Tensor, tensors: ScoreTensors, first: number) => {
+    const { prefix, prefixPadding, family, tokens, labels } = tensors;
+    const [count, asked] = labels.shape as [number, number];
+    const ofFamily = (t: Tensor) => tf.gather(t, family as never) as Tensor;
+    const options = { adapter: adapter ?? undefined };
+    const { cache } = prefill(model, prefix, { ...options, padding: prefixPadding }); // [P, Hkv, S, d]
+    const repeated = cache.map(({ k, v }): KeysValues => ({ k: ofFamily(k), v: ofFamily(v) })); // [B, Hkv, S, d]
+    const padding = tf.concat([ofFamily(prefixPadding), tf.zeros([count, 1, 1, tokens.shape[1]!])], 3); // [B, 1, 1, S + Q]
+    const hidden = continueFrom(model, tokens, repeated, { ...options, padding }); // [B, Q, D]
+    const logits = logitsOf(tf.slice(hidden, [0, first, 0], [count, asked, -1]), head);
+    return crossEntropy(tf.reshape(logits, [count * asked, -1]), tf.reshape(labels, [-1])); // [B · asked]
+  },
+);
+
+function likelihoodOf(losses: Float32Array): Likelihood {
+  const tokens = losses.map((loss) => -loss);
+  const sum = tokens.reduce((a, b) => a + b, 0);
+  return { tokens, sum, mean: sum / tokens.length };
+}

@@ -1,0 +1,143 @@
+/**
+ * Batches of both models' sequences. Which trajectories a batch holds depends on the seed and its number alone.
+ *
+ * @module
+ */
+import { permutation, randomStream, type Tensor, tf } from "../engine/mod.ts";
+import { dynamicsSequence, padBatch, type Sequence, type Vocabulary, worldSequence } from "../tokens/mod.ts";
+import type { EncodedTrajectory } from "./token_cache.ts";
+
+/** A batch of sequences whose completions are learnt. */
+export interface CompletionBatch {
+  /** Ids, padded on the left, [B, T]. */
+  readonly tokens: Tensor;
+  /** 0 at tokens, −1e9 at padding, [B, 1, 1, T]. */
+  readonly padding: Tensor;
+  /** What the last N positions must give, counted from the first row of the output matrix in use, [B, N]; less than 0: nothing. */
+  readonly labels: Tensor;
+  /** Loss weights of those; the loss is the mean over [B, N]. */
+  readonly weights: Tensor;
+}
+
+/** How distances become loss weights. */
+export interface WeightOptions {
+  /** `l2` takes the distances, `none` weighs all tokens alike. */
+  readonly weights: "l2" | "none";
+  /** `mean` scales an image's weights to mean 1. */
+  readonly normalise: "mean" | "none";
+  /** Share that all tokens carry alike. */
+  readonly floor: number;
+}
+
+/**
+ * Recognition weights of one target image (paper §3.2, equation 2). The paper's normalisation is not stated; here it is
+ * explicit. Without a floor, tokens that do not change get no gradient at all.
+ *
+ * @param distances squared L2 distance of features, by place
+ * @param options normalisation and floor
+ * @returns weights by place; all 1 when nothing changes
+ *
+ * @example Half of the loss falls on the place that changed
+ * ```ts
+ * import { recognitionWeights } from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const weights = recognitionWeights([0, 3], { weights: "l2", normalise: "mean", floor: 0.5 });
+ * assertEquals([...weights], [0.5, 1.5]);
+ * ```
+ */
+export function recognitionWeights(distances: ArrayLike<number>, { weights, normalise, floor }: WeightOptions): Float32Array {
+  const mean = Array.from(distances).reduce((a, b) => a + b, 0) / distances.length;
+  if (weights === "none" || mean === 0) return new Float32Array(distances.length).fill(1);
+  const scale = normalise === "mean" ? 1 / mean : 1;
+  return Float32Array.from(distances, (distance) => floor + (1 - floor) * distance * scale);
+}
+
+/**
+ * The trajectories of a batch: epochs follow each other without a gap, each in an order of its own.
+ *
+ * @param items all trajectories
+ * @param seed of the order
+ * @param size trajectories a batch
+ * @param number the batch, from 0
+ */
+export function batchItems<T>(items: readonly T[], seed: number, size: number, number: number): T[] {
+  const orders = new Map<number, number[]>();
+  return Array.from({ length: size }, (_, j) => {
+    const place = number * size + j;
+    const epoch = Math.floor(place / items.length);
+    if (!orders.has(epoch)) orders.set(epoch, permutation(randomStream("order", seed, epoch), items.length));
+    return items[orders.get(epoch)![place % items.length]!]!;
+  });
+}
+
+/** A batch and how many tokens are in it. */
+export interface SizedBatch {
+  /** The tensors. */
+  readonly tensors: CompletionBatch;
+  /** Tokens, padding not counted. */
+  readonly size: number;
+}
+
+/** How sequences are laid in a batch. */
+export interface BatchShape {
+  /** Positions that the model has. */
+  readonly limit: number;
+  /** Lengths are rounded up to a multiple of this. */
+  readonly multiple: number;
+}
+
+/** A batch for the world model: labels are image codes, weighted by recognition. */
+export function worldBatch(
+  items: readonly EncodedTrajectory[],
+  vocabulary: Vocabulary,
+  options: WeightOptions,
+  shape: BatchShape,
+): SizedBatch {
+  const sequences = items.map((item) => worldSequenceOf(item, vocabulary));
+  const weights = items.map(({ distances }) => recognitionWeights(distances, options));
+  return completionBatch(sequences, vocabulary, shape, vocabulary.firstImage, weights);
+}
+
+/** A batch for the dynamics model: labels are ids of the action; every token of the batch weighs the same. */
+export function dynamicsBatch(items: readonly EncodedTrajectory[], vocabulary: Vocabulary, shape: BatchShape): SizedBatch {
+  const sequences = items.map((item) => dynamicsSequenceOf(item, vocabulary));
+  const lengths = sequences.map(({ completion }) => completion.length);
+  const weight = Math.max(...lengths) * lengths.length / lengths.reduce((a, b) => a + b, 0); // the mean runs over padding too
+  return completionBatch(sequences, vocabulary, shape, 0, lengths.map((length) => new Float32Array(length).fill(weight)));
+}
+
+/** A trajectory as the world model's sequence. */
+export function worldSequenceOf({ source, target, trajectory }: EncodedTrajectory, vocabulary: Vocabulary): Sequence {
+  return worldSequence(vocabulary, source, trajectory.action, target);
+}
+
+/** A trajectory as the dynamics model's sequence. */
+export function dynamicsSequenceOf({ source, target, trajectory }: EncodedTrajectory, vocabulary: Vocabulary): Sequence {
+  return dynamicsSequence(vocabulary, source, target, trajectory.action);
+}
+
+/** Positions of the longest sequence. */
+export function longestSequence(sequences: readonly Sequence[]): number {
+  return Math.max(...sequences.map(({ prompt, completion }) => prompt.length + completion.length - 1));
+}
+
+function completionBatch(
+  sequences: readonly Sequence[],
+  vocabulary: Vocabulary,
+  { limit, multiple }: BatchShape,
+  firstLabel: number,
+  weights: readonly Float32Array[],
+): SizedBatch {
+  const { tokens, isToken, labels, positions, completions } = padBatch(sequences, vocabulary.pad, limit, multiple);
+  const count = sequences.length;
+  const laid = new Float32Array(count * completions);
+  weights.forEach((row, i) => laid.set(row, (i + 1) * completions - row.length));
+  const tensors = {
+    tokens: tf.tensor2d(tokens, [count, positions], "int32"),
+    padding: tf.tensor4d(isToken.map((is) => is ? 0 : -1e9), [count, 1, 1, positions]),
+    labels: tf.tensor2d(labels.map((id) => id - firstLabel), [count, completions], "int32"),
+    weights: tf.tensor2d(laid, [count, completions]),
+  };
+  return { tensors, size: isToken.reduce((a, b) => a + b, 0) };
+}

@@ -1,0 +1,137 @@
+/**
+ * Trajectories of the tiny world, made on demand from a seed.
+ *
+ * @module
+ */
+import { type Random, randomStream } from "../engine/mod.ts";
+import { sha256 } from "../files.ts";
+import type { Observation, Trajectory } from "../trajectories/trajectory.ts";
+import { type Action, type ActionKind, applyAction, randomAction } from "./actions.ts";
+import { DIFFICULTIES, type Difficulty, type DifficultyName, FAMILIES, type Family } from "./difficulty.ts";
+import { sayAction } from "./phrases.ts";
+import { RENDERER, renderScenes } from "./render.ts";
+import { type Name, randomScene, type Scene, type SceneWish } from "./scene.ts";
+
+/** A part of the tiny world's data; parts share no seed. `simulated` is more of `physics`, as AURORA has most of Kubric. */
+export type Split = "train" | "simulated" | "validation" | "bench";
+
+/** A trajectory with what only the tiny world knows: its scenes and what was done. */
+export interface WorldTrajectory extends Trajectory {
+  /** Its family. */
+  readonly subset: Family;
+  /** The scene before. */
+  readonly before: Scene;
+  /** The scene after. */
+  readonly after: Scene;
+  /** What the action means. */
+  readonly meaning: Action;
+}
+
+/**
+ * Supervised trajectories, the families in turn. Some combinations of colour, shape and kind of action are kept for the
+ * bench, where they make up every second trajectory that touches an object.
+ *
+ * @param difficulty the dial
+ * @param seed of the data
+ * @param split the part
+ * @param count how many
+ */
+export function worldTrajectories(difficulty: DifficultyName, seed: number, split: Split, count: number): WorldTrajectory[] {
+  const families: readonly Family[] = split === "simulated" ? ["physics"] : FAMILIES;
+  return Array.from({ length: count }, (_, i) => {
+    const family = families[i % families.length]!;
+    const fresh = split === "bench" && Math.floor(i / FAMILIES.length) % 2 === 0;
+    const random = randomStream("world", difficulty, seed, split, i);
+    const { before, after, meaning } = randomTransition(random, DIFFICULTIES[difficulty], family, fresh);
+    const id = `${difficulty}-${split}-${seed}-${i}`;
+    const [source, target] = [observationOf(`${id} source`, before), observationOf(`${id} target`, after)];
+    return { id, subset: family, source, action: sayAction(random, meaning), target, before, after, meaning };
+  });
+}
+
+/** A change with its action. */
+export interface Transition {
+  /** The scene before. */
+  readonly before: Scene;
+  /** The scene after. */
+  readonly after: Scene;
+  /** What was done. */
+  readonly meaning: Action;
+}
+
+/**
+ * A random transition of a family.
+ *
+ * @param random the stream to draw from
+ * @param world the dial
+ * @param family the family
+ * @param fresh whether its combination must be one that is kept for the bench; undefined where it does not matter
+ * @throws RangeError when the world has no such transition
+ */
+export function randomTransition(random: Random, world: Difficulty, family: Family, fresh?: boolean): Transition {
+  const wish = WISHES[family];
+  for (let tries = 0; tries < TRIES; tries++) {
+    const before = randomScene(random, world, { ...wish, least: Math.max(world.objects[0], wish.least ?? 0) });
+    const meaning = randomAction(random, before, world, family);
+    const after = meaning && applyAction(before, meaning);
+    if (!meaning || !after) continue;
+    if ("object" in meaning && fresh !== undefined && isKeptForBench(meaning.object, meaning.kind) !== fresh) continue;
+    const camera = world.cameraShift === 0 ? after.camera : randomScene(random, world).camera;
+    return { before, after: { ...after, camera }, meaning };
+  }
+  throw new RangeError(
+    `Cannot find a transition of "${family}" in ${TRIES} scenes of ${world.objects.join(" to ")} objects: give the world more objects or ` +
+      `other actions than ${world.actions[family].join(", ") || "none"}`,
+  );
+}
+
+const TRIES = 1000; // scenes in which to look for a transition
+
+const WISHES: Readonly<Record<Family, SceneWish>> = {
+  edit: { person: false },
+  people: { person: true },
+  manipulate: { person: false, floor: false },
+  spatial: { person: false, floor: false, least: 2 },
+  physics: { person: false, floor: true },
+};
+
+/** Whether a combination of colour, shape and action occurs in the bench alone: one in eight, by a fixed hash. */
+export function isKeptForBench({ colour, shape }: Name, kind: ActionKind): boolean {
+  let hash = 0;
+  for (const letter of `${colour} ${shape} ${kind}`) hash = (Math.imul(hash, 31) + letter.charCodeAt(0)) >>> 0;
+  return (hash >>> 4) % 8 === 0;
+}
+
+/**
+ * Actions that contradict what was done: possible, of the same family and mostly of the same kind, and with another end.
+ *
+ * @param trajectories what was done
+ * @param difficulty the dial
+ * @param seed of the choice
+ * @returns sentences by trajectory id; scenes that allow nothing else are left out
+ */
+export function counterfactualActions(
+  trajectories: readonly WorldTrajectory[],
+  difficulty: DifficultyName,
+  seed: number,
+): Map<string, string> {
+  const counterfactuals = new Map<string, string>();
+  for (const { id, subset, before, after, meaning } of trajectories) {
+    const random = randomStream("counterfactual", seed, id);
+    const isOther = (action: Action | undefined): action is Action =>
+      action !== undefined && JSON.stringify(applyAction(before, action)!.objects) !== JSON.stringify(after.objects);
+    const tried = Array.from({ length: 60 }, () => randomAction(random, before, DIFFICULTIES[difficulty], subset)).filter(isOther);
+    const chosen = tried.find(({ kind }) => kind === meaning.kind) ?? tried[0];
+    if (chosen) counterfactuals.set(id, sayAction(random, chosen));
+  }
+  return counterfactuals;
+}
+
+/** A scene as an observation. */
+export function observationOf(name: string, scene: Scene): Observation {
+  return {
+    name,
+    key: () => sha256(new TextEncoder().encode(`${RENDERER} ${JSON.stringify(scene)}`)),
+    load: async () => (await renderScenes([scene]))[0]!,
+  };
+}

@@ -1,0 +1,147 @@
+import {
+  bytesOfTensor,
+  compile,
+  dispose,
+  freeze,
+  liveTensors,
+  precisionOf,
+  seedTensor,
+  type Tensor,
+  tensorOfBytes,
+  tf,
+  tidy,
+  toPrecision,
+  uniform,
+  valueAndGradients,
+} from "../../lib/engine/mod.ts";
+import { activeBinding } from "../../lib/engine/kernels.ts";
+import { crossEntropy, dropout, rmsNorm } from "../../lib/nn/layers.ts";
+import { assert, assertClose, assertEquals, assertThrows, engine, take, withoutLeaks } from "../support.ts";
+
+await engine();
+const onTensorFlow = activeBinding() !== undefined;
+const graphs = { ignore: !onTensorFlow }; // on wasm compile() is the function itself
+
+Deno.test("compile() traces once for each form of its arguments", graphs, () =>
+  withoutLeaks(() => {
+    let traces = 0;
+    const twice = compile((x: Tensor, factor: number) => {
+      traces++;
+      return tf.mul(x, factor);
+    });
+    const [small, large] = [tf.ones([2]), tf.ones([3])];
+    const results = [twice(small, 2), twice(small, 2), twice(large, 2), twice(small, 3)];
+    assertEquals(traces, 3);
+    assertEquals(results.map((y) => [...take(y)]), [[2, 2], [2, 2], [2, 2, 2], [3, 3]]);
+    dispose([small, large]);
+  }));
+
+for (const xla of [false, true]) {
+  Deno.test(`compile() gives the same values and gradients as the function itself, xla ${xla}`, () =>
+    withoutLeaks(() => {
+      const plain = (x: Tensor, w: Tensor) => tf.tanh(tf.matMul(tf.softmax(x) as never, w as never)) as Tensor;
+      const compiled = compile(plain, { xla });
+      const [x, w] = [tf.randomNormal([4, 5], 0, 1, "float32", 1), tf.randomNormal([5, 3], 0, 1, "float32", 2)] as const;
+      const run = (f: typeof plain) => tidy(() => valueAndGradients(([x, w]) => tf.sum(tf.square(f(x!, w!))) as Tensor, [x, w]));
+      const [a, b] = [run(plain), run(compiled)];
+      assertClose(take(b.value), take(a.value), 1e-5);
+      b.grads.forEach((grad, i) => assertClose(take(grad), take(a.grads[i]!), 1e-5));
+      dispose([x, w]);
+    }));
+}
+
+Deno.test("compile() compiles a whole step with gradients, and calls XLA functions inside it", () =>
+  withoutLeaks(() => {
+    const gain = freeze(tf.ones([8]));
+    const loss = (x: Tensor) => tf.sum(tf.square(rmsNorm(x, gain, 1e-5, "float32"))) as Tensor;
+    const step = compile((x: Tensor) => valueAndGradients(([x]) => loss(x!), [x]));
+    const x = tf.randomNormal([3, 8], 0, 1, "float32", 3);
+    const [eager, whole] = [tidy(() => valueAndGradients(([x]) => loss(x!), [x])), step(x)];
+    assertClose(take(whole.value), take(eager.value), 1e-5);
+    assertClose(take(whole.grads[0]!), take(eager.grads[0]!), 1e-5);
+    dispose([x, gain]);
+  }));
+
+Deno.test("compile() refuses to read values inside, and says what to do", graphs, () => {
+  const peek = compile((x: Tensor) => tf.mul(x, x.dataSync()[0]!));
+  const x = tf.ones([2]);
+  assertThrows(() => peek(x), TypeError, "Return the tensor and read it outside");
+  x.dispose();
+});
+
+Deno.test("compile() keeps captured tensors alive", graphs, () => {
+  const big = tf.ones([100]);
+  const addBig = compile((x: Tensor) => tf.add(x, big));
+  const x = tf.zeros([100]);
+  addBig(x).dispose();
+  big.dispose();
+  assertEquals(take(addBig(x))[99], 1);
+  x.dispose();
+});
+
+Deno.test("freeze() leaves out gradients of frozen arguments alone", () => {
+  const [x, w] = [tf.ones([2, 2]), freeze(tf.ones([2, 2]))];
+  const product = compile((x: Tensor, w: Tensor) => tf.matMul(x as never, w as never) as Tensor, { xla: true });
+  const { value, grads } = tidy(() => valueAndGradients(([x]) => tf.sum(product(x!, w)) as Tensor, [x]));
+  assertEquals([...take(grads[0]!)], [2, 2, 2, 2]);
+  dispose([value, x, w]);
+});
+
+Deno.test("a thousand compiled steps leave the number of tensors and the memory where they were", () => {
+  const step = compile((x: Tensor) =>
+    valueAndGradients(([y]) => tf.sum(tf.square(dropout(y!, 0.5, seedTensor(1), "float32"))) as Tensor, [x])
+  );
+  let x: Tensor = tf.ones([64, 64]);
+  const advance = () => {
+    const next = tidy(() => tf.sub(x, tf.mul(step(x).grads[0]!, 1e-3)) as Tensor);
+    x.dispose();
+    x = next;
+  };
+  for (let i = 0; i < 50; i++) advance();
+  const [tensors, memory] = [liveTensors(), Deno.memoryUsage().rss];
+  for (let i = 0; i < 1000; i++) advance();
+  assertEquals(liveTensors(), tensors);
+  assert(Deno.memoryUsage().rss - memory < 64 * 2 ** 20, "resident memory grew by more than 64 MiB");
+  x.dispose();
+});
+
+Deno.test("toPrecision() rounds to bfloat16 and back, in files as in memory", graphs, () =>
+  withoutLeaks(() => {
+    const x = tf.tensor1d([1, 1.00390625, -3.14159, 65504]);
+    const narrow = toPrecision(x, "bfloat16");
+    assertEquals(precisionOf(narrow), "bfloat16");
+    assertClose(narrow.dataSync() as Float32Array, [1, 1, -3.140625, 65536], 0);
+    assertEquals(bytesOfTensor(x, "BF16"), bytesOfTensor(narrow, "BF16"));
+    const read = tensorOfBytes([4], "BF16", (memory) => memory.set(bytesOfTensor(narrow, "BF16")));
+    assertEquals(take(read), narrow.dataSync() as Float32Array);
+    dispose([x, narrow]);
+  }));
+
+Deno.test("bfloat16 and float32 mix by widening, and gradients come back in their own type", graphs, () => {
+  const x = tf.tensor1d([1, 2, 3]);
+  const half = toPrecision(tf.tensor1d([0.5, 0.5, 0.5]), "bfloat16");
+  const { value, grads } = tidy(() => valueAndGradients(([x]) => tf.sum(tf.mul(toPrecision(x!, "bfloat16"), half)) as Tensor, [x]));
+  assertEquals(precisionOf(grads[0]!), "float32");
+  assertEquals([...take(grads[0]!)], [0.5, 0.5, 0.5]);
+  dispose([value, x, half]);
+});
+
+Deno.test("crossEntropy() is −log softmax at the label, and 0 for labels outside the slice", () => {
+  const [logits, labels] = [tf.tensor2d([[1, 2, 3], [1, 2, 3]]), tf.tensor1d([2, -5], "int32")] as const;
+  const expected = -Math.log(Math.exp(3) / (Math.exp(1) + Math.exp(2) + Math.exp(3)));
+  assertClose(take(crossEntropy(logits, labels)), [expected, 0], 1e-6);
+  dispose([logits, labels]);
+});
+
+Deno.test("uniform() gives the same numbers for a seed, inside compiled functions too, evenly spread", () => {
+  const [seed, other] = [seedTensor(1, "test"), seedTensor(2, "test")] as const;
+  const draw = (seed: Tensor) => uniform([1000], seed);
+  const values = take(draw(seed));
+  assertEquals(take(compile(draw, { xla: true })(seed)), values);
+  assert(take(draw(other))[0] !== values[0]);
+  const bins = new Array(10).fill(0);
+  for (const value of values) bins[Math.floor(value * 10)]++;
+  const chiSquare = bins.reduce((sum, n) => sum + (n - 100) ** 2 / 100, 0);
+  assert(chiSquare < 27.9, `chi-square ${chiSquare} with 9 degrees of freedom`); // p = 0.001
+  dispose([seed, other]);
+});

@@ -1,0 +1,67 @@
+import { configKeys, resolveConfig, UserError } from "../../lib/experiment/config.ts";
+import { parseArguments } from "../../lib/experiment/cli.ts";
+import { assert, assertEquals, assertThrows, withFolder } from "../support.ts";
+
+const CONFIGS = new URL("../../data/configs", import.meta.url).pathname;
+const TASK = { name: "train-cwm", about: "", sections: ["cwm"] };
+
+Deno.test("resolveConfig() reads every shipped file", () => {
+  for (const { name } of Deno.readDirSync(CONFIGS)) resolveConfig(`${CONFIGS}/${name}`, []);
+});
+
+Deno.test("resolveConfig() refuses every key of every shipped file when it is misspelt, with line and nearest key", () =>
+  withFolder((folder) => {
+    let tried = 0;
+    for (const { name } of Deno.readDirSync(CONFIGS)) {
+      const lines = Deno.readTextFileSync(`${CONFIGS}/${name}`).split("\n");
+      lines.forEach((line, i) => {
+        const match = /^(\s*)(\w+):/.exec(line);
+        if (!match) return;
+        const [, indent, key] = match as unknown as [string, string, string];
+        const path = `${folder}/${name}`;
+        Deno.writeTextFileSync(path, lines.with(i, line.replace(`${indent}${key}:`, `${indent}${key}x:`)).join("\n"));
+        const { message } = assertThrows(() => resolveConfig(path, []), UserError);
+        assert(message.startsWith(`${path}:${i + 1}: there is no key`), message);
+        assert(message.includes(`the nearest is "`) && message.includes(`${key}"`), message);
+        tried++;
+      });
+    }
+    assert(tried > 10, `${tried} keys were tried`);
+  }));
+
+Deno.test("resolveConfig() refuses every key of the schema when it is misspelt on the command line", () => {
+  for (const key of configKeys()) {
+    const { message } = assertThrows(() => resolveConfig(undefined, [{ key: `${key}q`, value: "1" }]), UserError);
+    assert(message.startsWith(`--${key}q: there is no key "${key}q"; the nearest is "${key}"`), message);
+  }
+});
+
+Deno.test("resolveConfig() says which type was wanted", () => {
+  const { message } = assertThrows(() => resolveConfig(undefined, [{ key: "cwm.lr", value: "fast" }]), UserError);
+  assertEquals(message, '--cwm.lr: "cwm.lr": expected number, received string');
+});
+
+Deno.test("resolveConfig() names the line of a value of another type, and of broken YAML", () =>
+  withFolder((folder) => {
+    Deno.writeTextFileSync(`${folder}/a.yaml`, "seed: 1\ncwm:\n  batch: many\n");
+    assertThrows(() => resolveConfig(`${folder}/a.yaml`, []), UserError, `${folder}/a.yaml:3: "cwm.batch"`);
+    Deno.writeTextFileSync(`${folder}/b.yaml`, "seed: 1\ncwm: [\n");
+    assertThrows(() => resolveConfig(`${folder}/b.yaml`, []), UserError, `${folder}/b.yaml:`);
+    assertThrows(() => resolveConfig(`${folder}/c.yaml`, []), UserError, "give the path of a YAML file");
+  }));
+
+Deno.test("resolveConfig() knows the section that a misplaced key belongs to", () => {
+  const { message } = assertThrows(() => resolveConfig(undefined, [{ key: "cwm.rank", value: "8" }]), UserError);
+  assert(message.includes('the nearest is "cwm.lora.rank" in section "cwm.lora"'), message);
+});
+
+Deno.test("resolveConfig() is not fooled by keys of Object.prototype", () => {
+  assertThrows(() => resolveConfig(undefined, [{ key: "__proto__.polluted", value: "1" }]), UserError);
+  assertEquals(({} as Record<string, unknown>)["polluted"], undefined);
+});
+
+Deno.test("parseArguments() refuses what it does not know", () => {
+  assertThrows(() => parseArguments(["fast"], TASK), UserError, 'Cannot use the argument "fast"');
+  assertThrows(() => parseArguments(["--fast"], TASK), UserError, "without a value");
+  assertEquals(parseArguments(["--run=x", "--cwm.batch=2"], TASK)?.config.cwm.batch, 2);
+});

@@ -1,0 +1,47 @@
+import { meanScore, readScores, scoreRows } from "../../lib/judge/mod.ts";
+import { comparePairs, holm } from "../../lib/metrics/mod.ts";
+import { assert, assertEquals, assertThrows, withFolder } from "../support.ts";
+
+const line = (system: string, id: string, success: number, minimal: number) => ({
+  ...{ system, id, subset: "ag", action: "open it", success, minimal, score: Math.min(success, minimal) },
+});
+const LINES = [line("a", "1", 4, 8), line("a", "2", 6, 2), { system: "b", id: "1", subset: "ag", action: "", unscored: "no" }];
+
+function write(folder: string, corrections: readonly object[]): void {
+  Deno.writeTextFileSync(`${folder}/scores.jsonl`, LINES.map((one) => JSON.stringify(one) + "\n").join(""));
+  Deno.writeTextFileSync(`${folder}/corrections.jsonl`, corrections.map((one) => JSON.stringify(one) + "\n").join(""));
+}
+
+Deno.test("readScores() takes a hand's score over the judge's, and leaves the judge's line", () =>
+  withFolder((folder) => {
+    write(folder, [
+      { system: "a", id: "2", success: 6, minimal: 9, reason: "only the lid moved", correctedBy: "reader 1" },
+      { system: "b", id: "1", success: 1, minimal: 2, reason: "", correctedBy: "reader 1" },
+    ]);
+    const scores = readScores(folder);
+    assertEquals(scores.map(({ score, correctedBy = "" }) => `${score} ${correctedBy}`), ["4 ", "6 reader 1", "1 reader 1"]);
+    assertEquals(Deno.readTextFileSync(`${folder}/scores.jsonl`).includes("only the lid"), false);
+    const [all] = scoreRows(scores);
+    assertEquals([all!["system"], all!["subset"], all!["score"], all!["editing success"], all!["scored"]], ["a", "all", 5, 5, "2 of 2"]);
+  }));
+
+Deno.test("readScores() refuses corrections of what was not judged, out of range, or by nobody", () =>
+  withFolder((folder) => {
+    for (const wrong of [{ id: "9" }, { success: 11 }, { minimal: "9" }, { correctedBy: "" }]) {
+      write(folder, [{ system: "a", id: "2", success: 6, minimal: 9, correctedBy: "reader 1", ...wrong }]);
+      assertThrows(() => readScores(folder), SyntaxError, "corrections.jsonl");
+    }
+  }));
+
+Deno.test("meanScore() of nothing scored is nothing, not zero", () => {
+  assertEquals(meanScore([{ system: "b", id: "1", subset: "ag", action: "", unscored: "no" }]), undefined);
+});
+
+Deno.test("comparePairs() finds a difference that is there and none where there is none", () => {
+  const ids = Array.from({ length: 60 }, (_, i) => `${i}`);
+  const by = (value: (i: number) => number) => new Map(ids.map((id, i) => [id, value(i)]));
+  const [better, alike, against] = comparePairs(new Map([["x", by((i) => i % 7)], ["y", by((i) => i % 7 + 1)], ["z", by((i) => i % 7)]]));
+  assertEquals([better!.system, better!.against, better!.difference.mean, alike!.difference.mean], ["y", "x", 1, 0]);
+  assert(better!.corrected < 0.01 && alike!.p === 1 && against!.corrected < 0.01);
+  assertEquals(holm([]), []);
+});
