@@ -13,7 +13,8 @@
  *
  * @module
  */
-export * from "./lib/experiment/config.ts";
+export * from "./lib/errors.ts";
+export * from "./lib/experiment/mod.ts";
 export type { Disk } from "./lib/files.ts";
 export * from "./lib/engine/mod.ts";
 export * from "./lib/gates/mod.ts";

@@ -5,6 +5,7 @@
  */
 
 import { Buffer } from "node:buffer";
+import { quoted, UserError } from "./errors.ts";
 
 /** The calls to the disk that writing makes. Tests put one that fails in its place. */
 export interface Disk {
@@ -49,7 +50,7 @@ export const realDisk: Disk = {
  * @param content text, bytes, or pieces of bytes
  * @param disk the disk to write to
  * @param sync whether to wait for the disk; a cache that can be made again need not
- * @throws Error naming the file when the disk refuses; the old file is untouched then
+ * @throws UserError naming the file when the disk refuses; the old file is untouched then
  */
 export function writeFile(
   path: string,
@@ -94,28 +95,94 @@ export function appendLine(path: string, line: string, disk: Disk = realDisk, sy
  */
 export function resumeLog<T>(path: string): T[] {
   if (!exists(path)) return [];
-  const lines = Deno.readTextFileSync(path).split("\n");
+  const lines = readText(path).split("\n");
   const whole = lines.slice(0, -1);
   if (lines.at(-1) !== "") writeFile(path, whole.map((line) => line + "\n").join(""));
-  return whole.map((line) => JSON.parse(line) as T);
+  return whole.map((line, i) => parseLine<T>(line, path, i + 1));
+}
+
+function parseLine<T>(line: string, path: string, number: number): T {
+  try {
+    return JSON.parse(line) as T;
+  } catch {
+    throw new UserError(`Cannot read line ${number} of ${path}: it is not JSON, found ${quoted(line)}`);
+  }
+}
+
+/** The largest files that are read whole, in bytes, by what they hold. */
+export const LARGEST = {
+  /** A configuration in YAML. */
+  config: 2 ** 20,
+  /** A prompt, a baseline, a small table. */
+  text: 2 ** 24,
+  /** A JSON list, a tokenizer, a log of JSON lines, a CSV file. */
+  data: 2 ** 29,
+  /** A picture. */
+  picture: 2 ** 28,
+} as const;
+
+/**
+ * Checks that a path leads to a regular file of a size that may be read, before a byte of it is. A pipe would block for
+ * ever, a device never ends.
+ *
+ * @param path the file
+ * @param most bytes it may have
+ * @throws UserError when it is not there, not a regular file, or larger
+ */
+export function checkRegular(path: string, most: number): void {
+  let info: Deno.FileInfo;
+  try {
+    info = Deno.statSync(path);
+  } catch (error) {
+    throw diskError(`read ${path}`, error);
+  }
+  if (info.isDirectory) throw new UserError(`Cannot read ${path} as it is a folder: give a file`);
+  if (!info.isFile) throw new UserError(`Cannot read ${path} as it is no regular file but a device or a pipe: give a file`);
+  if (info.size > most) throw new UserError(`Cannot read ${path} as it has ${info.size} bytes: at most ${most} are read of such a file`);
+}
+
+/**
+ * Reads a regular file whole.
+ *
+ * @param path the file
+ * @param most bytes it may have
+ * @returns its bytes
+ * @throws UserError naming the file when it is not there, not a regular file, or too large
+ */
+export function readBytes(path: string, most: number = LARGEST.data): Uint8Array<ArrayBuffer> {
+  checkRegular(path, most);
+  try {
+    return Deno.readFileSync(path);
+  } catch (error) {
+    throw diskError(`read ${path}`, error);
+  }
+}
+
+/**
+ * Reads a regular file as UTF-8; a byte order mark at its beginning is left out.
+ *
+ * @param path the file
+ * @param most bytes it may have
+ * @returns its text
+ * @throws UserError naming the file when it is not there, not a regular file, or too large
+ */
+export function readText(path: string, most: number = LARGEST.data): string {
+  return new TextDecoder("utf-8").decode(readBytes(path, most));
 }
 
 /**
  * Reads and parses a JSON file.
  *
- * @throws Error naming the file when it is not there or not JSON
+ * @param path the file
+ * @returns the parsed value
+ * @throws UserError naming the file when it is not there or not JSON
  */
 export function readJson(path: string): unknown {
-  let text: string;
-  try {
-    text = Deno.readTextFileSync(path);
-  } catch (error) {
-    throw diskError(`read ${path}`, error);
-  }
+  const text = readText(path);
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new SyntaxError(`Cannot read ${path} as JSON: ${(error as Error).message}`);
+    throw new UserError(`Cannot read ${path} as JSON: ${quoted((error as Error).message)}`);
   }
 }
 
@@ -143,15 +210,15 @@ export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
 
 /** Says in one sentence what the disk refused and what may help. */
 export function diskError(doing: string, error: unknown): Error {
-  if (error instanceof Deno.errors.NotFound) return new Error(`Cannot ${doing} as it is not there`, { cause: error });
+  if (error instanceof Deno.errors.NotFound) return new UserError(`Cannot ${doing} as it is not there`, { cause: error });
   if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable) {
-    return new Error(`Cannot ${doing} as this user may not: choose another folder or change its permissions`, { cause: error });
+    return new UserError(`Cannot ${doing} as this user may not: choose another folder or change its permissions`, { cause: error });
   }
   const message = error instanceof Error ? error.message : String(error);
   if (message.includes("os error 28")) {
-    return new Error(`Cannot ${doing} as the disk is full: free some space and start again`, { cause: error });
+    return new UserError(`Cannot ${doing} as the disk is full: free some space and start again`, { cause: error });
   }
-  return new Error(`Cannot ${doing}: ${message}`, { cause: error });
+  return new UserError(`Cannot ${doing}: ${message}`, { cause: error });
 }
 
 function withFile(file: Deno.FsFile, use: (file: Deno.FsFile) => void): void {

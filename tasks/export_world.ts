@@ -4,8 +4,8 @@
  *
  * @module
  */
+import { UserError } from "../lib/errors.ts";
 import { type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
-import { UserError } from "../lib/experiment/config.ts";
 import { exists, writeFile } from "../lib/files.ts";
 import { drawSheet } from "../lib/report/mod.ts";
 import { showProgress } from "../lib/experiment/run.ts";

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { UserError } from "../lib/errors.ts";
 import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
 import { pathsOf } from "../lib/experiment/datasets.ts";
 import { exists, parent, writeFile } from "../lib/files.ts";
@@ -40,7 +41,7 @@ export async function main(invocation: Invocation): Promise<void> {
   const all = lists.flatMap(({ path, trajectories }) => trajectories.filter((one) => isWhole(one, path, problems)));
   const home = new Map(lists.flatMap(({ path, trajectories }) => trajectories.map((one) => [one, parent(path)] as const)));
   writeSkipped(folder, problems);
-  if (all.length === 0) throw new Error(`Cannot filter ${paths.join(", ")}: there is no trajectory`);
+  if (all.length === 0) throw new UserError(`Cannot filter ${paths.join(", ")}: there is no trajectory`);
   const kept = stratifiedTopK(all, config.filter.keep || Math.round(config.filter.share * all.length));
   Deno.mkdirSync(`${folder}/frames`, { recursive: true });
   const filtered = kept.map((one, i) => {

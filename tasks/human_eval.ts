@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { UserError } from "../lib/errors.ts";
 import { type Invocation, listOf, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
 import { benchTrajectories, withBench } from "../lib/experiment/datasets.ts";
 import { exists, writeFile } from "../lib/files.ts";
@@ -45,7 +46,7 @@ async function serve({ config: given, flags }: Invocation): Promise<void> {
   const { bench, perSubset, participants, hostname, port } = config.humanEval;
   const folder = runFolder(config, "human-eval", flags);
   const systems = listOf(flags["systems"]).map(openSystem);
-  if (systems.length < 2) throw new Error("Cannot compare fewer than two systems: give --systems=DIR,DIR");
+  if (systems.length < 2) throw new UserError("Cannot compare fewer than two systems: give --systems=DIR,DIR");
   const { trajectories } = usableTrajectories(benchTrajectories(config, bench).list, true);
   const items = await comparable(trajectories, systems);
   console.log(`${items.length} of ${trajectories.length} trajectories have a picture of every system`);
@@ -97,11 +98,11 @@ function picturesOf(trajectories: readonly Trajectory[], systems: readonly Syste
 /** Table 7 and what stands behind it. */
 function analyse({ config, flags }: Invocation): void {
   const folder = runFolder(config, "human-eval", flags);
-  if (!exists(`${folder}/study.db`)) throw new Error(`Cannot analyse ${folder}: there is no study.db; run human-eval serve first`);
+  if (!exists(`${folder}/study.db`)) throw new UserError(`Cannot analyse ${folder}: there is no study.db; run human-eval serve first`);
   const study = openStudy(`${folder}/study.db`);
   const [votes, systems] = [readVotes(study), studySystems(study)];
   study.close();
-  if (votes.length === 0) throw new Error(`Cannot analyse ${folder}: nobody has voted yet`);
+  if (votes.length === 0) throw new UserError(`Cannot analyse ${folder}: nobody has voted yet`);
   const to = `${folder}/analysis`;
   const inputs = { votes: digestOf(votes) };
   const run = openRun({ task: TASK.name, stage: to, config, sections: [], inputs, flags: { run: to, restart: "" } });

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { UserError } from "../lib/errors.ts";
 import { type Invocation, listOf, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
 import type { Config } from "../lib/experiment/config.ts";
 import { benchTrajectories, withBench } from "../lib/experiment/datasets.ts";
@@ -50,9 +51,9 @@ export async function main({ config: given, flags }: Invocation): Promise<void> 
   const { list, world } = benchTrajectories(config, judge.bench);
   const { trajectories } = usableTrajectories(list, true);
   const names = listOf(flags["systems"]);
-  if (names.length === 0) throw new Error("Cannot judge without systems: give --systems=copy,DIR,NAME=DIR");
+  if (names.length === 0) throw new UserError("Cannot judge without systems: give --systems=copy,DIR,NAME=DIR");
   if (judge.model === "world" && !world) {
-    throw new Error("Cannot judge real pictures by the tiny world's judge: give --judge.model=gpt-4o-2024-11-20 or another model");
+    throw new UserError("Cannot judge real pictures by the tiny world's judge: give --judge.model=gpt-4o-2024-11-20 or another model");
   }
 
   // 1. Saved pictures
@@ -129,7 +130,7 @@ async function askVerdicts(
   ledger: string,
 ): Promise<Verdict[]> {
   const price = priceOf(prices, model, batch);
-  if (maxCost > 0 && !price) throw new Error(`Cannot keep to ${maxCost} US dollars: ${prices} has no price of ${model}; add it there`);
+  if (maxCost > 0 && !price) throw new UserError(`Cannot keep to ${maxCost} US dollars: ${prices} has no price of ${model}; add it there`);
   if (maxCost > 0 && batch && !exists(ledger)) await requireBudget(entries, prompt, price!, maxCost);
   const pictures = await Promise.all(entries.map(async ({ trajectory, picture }): Promise<JudgedPicture> => ({
     action: trajectory.action,
@@ -165,7 +166,7 @@ const NOTHING: Usage = { prompt: 0, completion: 0 };
 async function requireBudget(entries: readonly Entry[], prompt: string, price: Price, maxCost: number): Promise<void> {
   const dollars = dollarsOf(await expectedUsage(entries, prompt), price);
   if (dollars <= maxCost) return;
-  throw new Error(`Cannot submit the batch: it would cost about ${dollars.toFixed(2)} US dollars, judge.maxCost is ${maxCost}`);
+  throw new UserError(`Cannot submit the batch: it would cost about ${dollars.toFixed(2)} US dollars, judge.maxCost is ${maxCost}`);
 }
 
 /** Calls, tokens and price, before anything is asked. */

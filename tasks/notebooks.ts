@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { UserError } from "../lib/errors.ts";
 import { type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
 import { exists } from "../lib/files.ts";
 import { runFolder } from "../lib/experiment/run.ts";
@@ -25,7 +26,7 @@ export async function main({ config, flags }: Invocation): Promise<void> {
   const out = "write" in flags ? "notebooks" : runFolder(config, "notebooks", flags);
   if ("dry-run" in flags) return console.log(`${names.toSorted().join("\n")}\n→ ${out}`);
   const python = await findPython();
-  if (!python) throw new Error("Cannot execute notebooks as there is no Python with pip: install Python 3 or uv");
+  if (!python) throw new UserError("Cannot execute notebooks as there is no Python with pip: install Python 3 or uv");
   const folder = `${cacheFolder()}/notebooks-${CLIENT.replace("==", "-")}`;
   if (!exists(folder)) await install(python, folder);
   Deno.mkdirSync(out, { recursive: true });
@@ -55,7 +56,7 @@ async function install(python: readonly string[], folder: string): Promise<void>
 async function runPython([command, ...first]: readonly string[], args: readonly string[], env: Record<string, string> = {}): Promise<void> {
   const { success, code } = await new Deno.Command(command!, { args: [...first, ...args], env }).spawn().status;
   if (!success) {
-    throw new Error(`Cannot go on: ${args.find((arg) => !arg.startsWith("-"))} ended with code ${code}; what it said stands above`);
+    throw new UserError(`Cannot go on: ${args.find((arg) => !arg.startsWith("-"))} ended with code ${code}; what it said stands above`);
   }
 }
 

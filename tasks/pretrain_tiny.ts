@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { UserError } from "../lib/errors.ts";
 import { type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
 import { writeFile } from "../lib/files.ts";
 import { modelOf, saveModel } from "../lib/model/mod.ts";
@@ -31,7 +32,7 @@ export async function main({ config, flags }: Invocation): Promise<void> {
   }
   const backend = await ensureEngine(config.model.backend);
   if (backend.name === "wasm") {
-    throw new Error('Cannot train from nothing on wasm, which lacks gradients of convolutions: run "deno task setup"');
+    throw new UserError('Cannot train from nothing on wasm, which lacks gradients of convolutions: run "deno task setup"');
   }
   const run = openRun({ task: TASK.name, stage: "pretrain-tiny", config, sections: ["pretrain", "seed"], inputs: {}, backend, flags });
   if (run.finished) return console.log(finishedText(run.folder));

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../lib/errors.ts";
 import { type Invocation, listOf, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
 import type { Config } from "../lib/experiment/config.ts";
 import { benchTrajectories } from "../lib/experiment/datasets.ts";
@@ -31,7 +32,7 @@ export async function main({ config, flags }: Invocation): Promise<void> {
   const root = `runs/${config.experiment}`;
   const folders = "of" in flags ? listOf(flags["of"]) : runsIn(root);
   const folder = flags["run"] || `${root}/report`;
-  if (folders.length === 0) throw new Error(`Cannot report: there is no finished run in ${root}; give --of=DIR,DIR`);
+  if (folders.length === 0) throw new UserError(`Cannot report: there is no finished run in ${root}; give --of=DIR,DIR`);
   if ("dry-run" in flags) return console.log(`${folders.join("\n")}\n→ ${folder}/report.html`);
   const tables = await writeReport(config, folders, folder);
   for (const { title, name } of tables) console.log(`${title}: ${folder}/${name}.md`);

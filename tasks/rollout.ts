@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { UserError } from "../lib/errors.ts";
 import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
 import type { Config } from "../lib/experiment/config.ts";
 import { writeFile } from "../lib/files.ts";
@@ -54,7 +55,7 @@ export async function main(invocation: Invocation): Promise<void> {
   const folder = runFolder(config, "rollout", flags);
   const base = checkpointDigest(planCheckpoint(config.model.path, config.model.precision));
   if (options.image !== "" && options.actions.length === 0) {
-    throw new Error(`Cannot roll out from ${options.image} without actions: give --rollout.actions="[do this, then that]"`);
+    throw new UserError(`Cannot roll out from ${options.image} without actions: give --rollout.actions="[do this, then that]"`);
   }
   if ("dry-run" in flags) return console.log(dryRunText({ config, stage: "rollout", sections: TASK.sections, inputs: { base }, folder }));
   const starts = options.image === "" ? await worldStarts(config) : [await pictureStart(options.image, options.actions)];

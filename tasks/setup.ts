@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../lib/errors.ts";
 import { type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
 import { type Backend, checkGpuLayout, installLibtensorflow, openBackend, planInstallation } from "../lib/engine/mod.ts";
 import { mebibytes } from "../lib/model/memory.ts";
@@ -33,7 +34,7 @@ async function showGpuLayout(): Promise<void> {
   console.log(
     `${mebibytes(bytes)} to fetch; ${missing.length === 0 ? "all that the engine needs is there" : `missing: ${missing.join(", ")}`}`,
   );
-  if (missing.length > 0) throw new Error("Cannot use these CUDA wheels: their layout is another one than this version expects");
+  if (missing.length > 0) throw new UserError("Cannot use these CUDA wheels: their layout is another one than this version expects");
 }
 
 /**

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../lib/errors.ts";
 import type { Invocation } from "../lib/experiment/cli.ts";
 import { exists } from "../lib/files.ts";
 import { runFolder } from "../lib/experiment/run.ts";
@@ -40,7 +41,7 @@ export async function trajectoriesFile(name: string, invocation: Invocation): Pr
 async function stageFolder(name: string, { config, flags, overrides }: Invocation): Promise<string> {
   const folder = runFolder(config, name, {});
   if (exists(`${folder}/result.json`)) return folder;
-  if ("no-deps" in flags) throw new Error(`Cannot go on without ${folder}: run "deno task ${name}" first, or leave out --no-deps`);
+  if ("no-deps" in flags) throw new UserError(`Cannot go on without ${folder}: run "deno task ${name}" first, or leave out --no-deps`);
   console.log(`${folder} is not there: running ${name} first`);
   const { main, flags: own } = STAGES[name]!();
   const passed = Object.fromEntries(Object.entries(flags).filter(([flag]) => flag === "config" || flag === "allow-missing"));

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../lib/errors.ts";
 import type { Config } from "../lib/experiment/config.ts";
 import { benchTrajectories } from "../lib/experiment/datasets.ts";
 import { exists, parent, readJson } from "../lib/files.ts";
@@ -52,7 +53,7 @@ export function digestFor(adapter: string, base: string): string {
   const manifest = `${parent(adapter)}/manifest.json`;
   const made = exists(manifest) ? (readJson(manifest) as { inputs?: { base?: string } }).inputs?.base : undefined;
   if (made !== undefined && made !== base) {
-    throw new Error(
+    throw new UserError(
       `Cannot use ${adapter}: it was trained on another base (${made}) than model.path is (${base}); set model.path to that base`,
     );
   }
@@ -74,7 +75,7 @@ export interface Models {
 /** Loads the base with an adapter for images and one for text; undefined takes the base alone. */
 export function loadModels({ model: { path, precision } }: Config, cwm: string | undefined, cdm?: string): Models {
   const { chameleon, vqgan } = loadModel(path, precision);
-  if (!hasDecoder(vqgan)) throw new Error(`Cannot draw images with ${path}: the checkpoint has no decoder for image tokens`);
+  if (!hasDecoder(vqgan)) throw new UserError(`Cannot draw images with ${path}: the checkpoint has no decoder for image tokens`);
   const vocabulary = loadVocabulary(path, vqgan.config.codes);
   const load = (folder: string | undefined) => folder === undefined ? undefined : loadAdapter(folder, chameleon.config);
   const text = { model: chameleon, adapter: load(cdm), head: chameleon.head, firstId: 0, pad: vocabulary.pad };

@@ -11,6 +11,8 @@ import { dispose, liveTensors, openBackend, type Tensor, tf } from "../lib/engin
 // @ts-types="./std_assert.d.ts"
 export * from "@std/assert";
 
+export { UserError } from "../lib/errors.ts";
+
 /** Opens the engine; a test file calls it once, before its tests. */
 export async function engine(): Promise<void> {
   await openBackend();

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import util from "node:util";
 import { Binding } from "./binding.ts";
 import { type CApi, LIBRARY_FILES, openTensorFlow } from "./capi.ts";
@@ -32,7 +33,7 @@ let opened: Promise<Backend> | undefined; // TensorFlow.js has one engine a proc
  *
  * @param want `"auto"` takes libtensorflow when it is installed
  * @returns what was opened and why
- * @throws Error when libtensorflow was asked for and cannot be had
+ * @throws UserError when libtensorflow was asked for and cannot be had
  *
  * @example The backend that is there
  * ```ts
@@ -54,7 +55,7 @@ async function open(want: "auto" | "tensorflow" | "wasm"): Promise<Backend> {
     return await openLibtensorflow(folder);
   } catch (error) {
     const why = error instanceof Deno.errors.NotFound ? "libtensorflow is not installed" : (error as Error).message;
-    if (want === "tensorflow") throw new Error(`Cannot use libtensorflow as ${why}: run "deno task setup"`);
+    if (want === "tensorflow") throw new UserError(`Cannot use libtensorflow as ${why}: run "deno task setup"`);
     return await openWasm(`${why}; "deno task setup" installs libtensorflow`);
   }
 }

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { BYTES, type CApi, cstring, DType } from "./capi.ts";
 import { AttrKind, bigints, type GraphFunction, isFloat, isList, type OpAttr, type Symbolic, Trace } from "./graph.ts";
 
@@ -106,7 +107,7 @@ export class Binding {
     const { c, status, check } = this.#api;
     const size = shape.reduce((a, b) => a * b, 1) * (BYTES[dtype] ?? 0);
     const tensor = c.TF_AllocateTensor(dtype, bigints(shape), shape.length, BigInt(size));
-    if (!tensor) throw new RangeError(`Cannot allocate a tensor of shape [${shape}]: ${size} bytes were refused`);
+    if (!tensor) throw new UserError(`Cannot allocate a tensor of shape [${shape}]: ${size} bytes were refused`);
     if (size > 0) fill(new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(c.TF_TensorData(tensor)!, size)));
     const handle = c.TFE_NewTensorHandle(tensor, status);
     check("making a tensor");

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { type CApi, cstring, DType } from "./capi.ts";
 
 /** An attribute of an operation in the form TensorFlow.js's kernels give it. */
@@ -173,7 +174,7 @@ export class Trace {
     if (rank > 0) c.TF_GraphGetTensorShape(this.#graph, output, dims, rank, status);
     const shape = [...dims.subarray(0, Math.max(rank, 0))].map(Number);
     if (rank < 0 || shape.some((size) => size < 0)) {
-      throw new RangeError(
+      throw new UserError(
         `Cannot compile ${name} as its output's shape depends on values: found [${shape}], every size must be known`,
       );
     }

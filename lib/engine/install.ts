@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { LIBRARY_FILES } from "./capi.ts";
 
 /** The TensorFlow release that the workbench is built against. */
@@ -50,12 +51,12 @@ export async function planInstallation(gpu: boolean): Promise<InstallationPlan> 
  * Fetches the wheel, unpacks the libraries, and moves them into place when they are whole.
  *
  * @param gpu whether to take the CUDA build
- * @throws Error when there is no Python, or pip fails
+ * @throws UserError when there is no Python, or pip fails
  */
 export async function installLibtensorflow(gpu: boolean): Promise<void> {
   const python = await findPython();
   if (!python) {
-    throw new Error("Cannot fetch libtensorflow as there is no Python with pip: install Python 3 or uv, or set LIBTENSORFLOW_DIR");
+    throw new UserError("Cannot fetch libtensorflow as there is no Python with pip: install Python 3 or uv, or set LIBTENSORFLOW_DIR");
   }
   const target = installationFolder(gpu);
   const work = `${target.replace(/\/tensorflow$/, "")}.${Deno.pid}.part`;
@@ -68,7 +69,7 @@ export async function installLibtensorflow(gpu: boolean): Promise<void> {
     await run(python, ["-c", UNPACK, work, ...LIBRARY_FILES]);
     for (const { name } of [...Deno.readDirSync(work)]) if (name.endsWith(".whl")) Deno.removeSync(`${work}/${name}`);
     if (!isInstalled(`${work}/tensorflow`)) {
-      throw new Error(`Cannot use the wheel of TensorFlow ${TENSORFLOW_VERSION}: it lacks ${LIBRARY_FILES.join(" or ")}`);
+      throw new UserError(`Cannot use the wheel of TensorFlow ${TENSORFLOW_VERSION}: it lacks ${LIBRARY_FILES.join(" or ")}`);
     }
     await Deno.remove(target.replace(/\/tensorflow$/, ""), { recursive: true }).catch(() => {});
     await Deno.rename(work, target.replace(/\/tensorflow$/, ""));
@@ -97,7 +98,7 @@ const GPU_FOLDERS = ["cublas", "cuda_runtime", "cudnn", "cufft", "cusolver", "cu
  */
 export async function checkGpuLayout(): Promise<GpuLayout> {
   const python = await findPython();
-  if (!python) throw new Error("Cannot look into the CUDA wheels as there is no Python with pip: install Python 3 or uv");
+  if (!python) throw new UserError("Cannot look into the CUDA wheels as there is no Python with pip: install Python 3 or uv");
   const addresses = (await resolveGpu(python)).map(({ url }) => url);
   const { bytes, folders } = JSON.parse(await run(python, ["-c", LIST, ...addresses])) as Omit<GpuLayout, "missing">;
   const wanted = LIBRARY_FILES.map((file) => [file, folders["tensorflow"]] as const);
@@ -184,7 +185,7 @@ async function run([command, ...first]: readonly string[], args: readonly string
     .output();
   if (success) return new TextDecoder().decode(stdout);
   const lines = new TextDecoder().decode(stderr).trim().split("\n");
-  throw new Error(`${command} failed: ${lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1)}`);
+  throw new UserError(`${command} failed: ${lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1)}`);
 }
 
 /** The first command that runs Python with pip; undefined where there is none. */

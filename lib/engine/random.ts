@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { AttrKind } from "./graph.ts";
 import { DType } from "./capi.ts";
 import { activeBinding, inputIds, kernelBackend } from "./kernels.ts";
@@ -47,7 +48,7 @@ export function randomInt(random: Random, below: number): number {
 
 /** One of the items. */
 export function pick<T>(random: Random, items: readonly T[]): T {
-  if (items.length === 0) throw new RangeError("Cannot pick one of no items");
+  if (items.length === 0) throw new UserError("Cannot pick one of no items");
   return items[randomInt(random, items.length)]!;
 }
 

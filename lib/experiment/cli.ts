@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type Config, describeConfig, type Override, resolveConfig, UserError } from "./config.ts";
+import { printable, UserError } from "../errors.ts";
+import { type Config, describeConfig, type Override, resolveConfig } from "./config.ts";
 
 /** A task as the command line sees it. */
 export interface TaskInfo {
@@ -83,10 +84,21 @@ export async function runTask(task: TaskInfo, main: (invocation: Invocation) => 
     const invocation = parseArguments(Deno.args, task);
     if (invocation) await main(invocation);
   } catch (error) {
-    if (Deno.env.get("WORLDSTRAP_TRACE")) throw error;
-    console.error(`\n${task.name}: ${error instanceof Error ? error.message : error}`);
+    console.error(`\n${task.name}: ${errorText(error)}`);
     Deno.exit(1);
   }
+}
+
+/**
+ * What is printed of an error: one sentence of what a user can mend; of anything else, which is a bug, the stack too.
+ *
+ * @param error what was thrown
+ * @returns text for the terminal, control characters escaped
+ */
+export function errorText(error: unknown): string {
+  if (error instanceof UserError) return error.message;
+  const stack = error instanceof Error ? error.stack ?? error.message : String(error);
+  return printable(`this is a bug in Worldstrap; please report it with these lines\n${stack}`);
 }
 
 /** The names in a flag that takes several, with commas between. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { parseDocument } from "@std/yaml";
 import { z } from "zod";
 import { PROJECTIONS } from "../model/config.ts";
@@ -226,12 +227,6 @@ export const CONFIG = z.strictObject({
 
 /** A whole configuration. */
 export type Config = z.infer<typeof CONFIG>;
-
-/** An error of the user's, to be shown as one sentence and no stack. */
-export class UserError extends Error {
-  /** The error's kind. */
-  override readonly name = "UserError";
-}
 
 /** A `--key=value` of the command line. */
 export interface Override {

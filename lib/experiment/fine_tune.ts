@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import type { Invocation } from "./cli.ts";
-import { type Config, resolveConfig, UserError } from "./config.ts";
+import { type Config, resolveConfig } from "./config.ts";
 import { trainingTrajectories, withSynthetic } from "./datasets.ts";
 import {
   adapterTensors,

@@ -3,11 +3,11 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { createHash } from "node:crypto";
 import { statfsSync } from "node:fs";
 import cliProgress from "cli-progress";
 import type { Config } from "./config.ts";
-import { UserError } from "./config.ts";
 import { type Disk, exists, readJson, realDisk, writeFile } from "../files.ts";
 import type { Backend } from "../engine/backend.ts";
 import type { Problem } from "../trajectories/aurora.ts";

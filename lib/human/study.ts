@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { createHash } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
 import { permutation, randomStream } from "../engine/random.ts";
@@ -107,11 +108,11 @@ export function openStudy(path: string): DatabaseSync {
  *
  * @param path its file
  * @param options systems, items, invites
- * @throws Error when the file belongs to another study, or there is too little to compare
+ * @throws UserError when the file belongs to another study, or there is too little to compare
  */
 export function createStudy(path: string, { systems, items, invites, perSubset, seed }: StudyOptions): DatabaseSync {
-  if (systems.length < 2) throw new Error("Cannot compare fewer than two systems: give --systems=DIR,DIR");
-  if (items.length === 0) throw new Error("Cannot begin a study: no trajectory has a picture of every system");
+  if (systems.length < 2) throw new UserError("Cannot compare fewer than two systems: give --systems=DIR,DIR");
+  if (items.length === 0) throw new UserError("Cannot begin a study: no trajectory has a picture of every system");
   const digest = hash(JSON.stringify({ systems, items, perSubset, seed }));
   const study = openStudy(path);
   transact(study, () => {
@@ -125,7 +126,7 @@ export function createStudy(path: string, { systems, items, invites, perSubset, 
   });
   if (study.prepare("SELECT digest FROM study").get()!["digest"] === digest) return study;
   study.close();
-  throw new Error(`Cannot go on with ${path}: it holds a study of other systems or items; give another --run=DIR`);
+  throw new UserError(`Cannot go on with ${path}: it holds a study of other systems or items; give another --run=DIR`);
 }
 
 /** The participant of an invite; null when the link was not used yet, undefined when there is no such invite. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { exists, resumeLog } from "../files.ts";
 import { type Estimate, estimate } from "../metrics/statistics.ts";
 
@@ -34,7 +35,7 @@ export interface Score {
  * Reads `scores.jsonl` of a run of task `judge`, and its `corrections.jsonl` where people added one: lines with `system`, `id`,
  * `success`, `minimal`, `reason` and `correctedBy`. The judge's own lines stay as they are.
  *
- * @throws SyntaxError when a correction has no such system and trajectory, or a score that is not from 0 to 10
+ * @throws UserError when a correction has no such system and trajectory, or a score that is not from 0 to 10
  */
 export function readScores(folder: string): Score[] {
   const scores = resumeLog<Score>(`${folder}/scores.jsonl`);
@@ -44,7 +45,7 @@ export function readScores(folder: string): Score[] {
     const { success = NaN, minimal = NaN, reason = "", correctedBy } = correction;
     const within = [success, minimal].every((value) => typeof value === "number" && value >= 0 && value <= 10);
     if (place < 0 || !within || !correctedBy) {
-      throw new SyntaxError(
+      throw new UserError(
         `Cannot use ${path}: ${correction.system} ${correction.id} needs a judged picture, success and minimal from 0 to 10, and correctedBy`,
       );
     }

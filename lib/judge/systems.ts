@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { exists, readJson, resumeLog } from "../files.ts";
 import { decodeImage, type RgbImage } from "../tokens/mod.ts";
 import type { Trajectory } from "../trajectories/mod.ts";
@@ -23,12 +24,12 @@ export const COPY: System = { name: "copy", predict: ({ source }) => source.load
  *
  * @param name `copy`, or a folder: with `predictions.jsonl` (as tasks sample and verify write) or `predictions.json`, a list of
  *   objects with `id` and `image`; or with pictures by name, `ID.png` or `images/ID.png`. `NAME=FOLDER` names it.
- * @throws Error when the folder is not there
+ * @throws UserError when the folder is not there
  */
 export function openSystem(name: string): System {
   if (name === "copy") return COPY;
   const [title, folder] = name.includes("=") ? [name.slice(0, name.indexOf("=")), name.slice(name.indexOf("=") + 1)] : [name, name];
-  if (!exists(folder)) throw new Error(`Cannot evaluate the system ${title}: there is no folder ${folder}`);
+  if (!exists(folder)) throw new UserError(`Cannot evaluate the system ${title}: there is no folder ${folder}`);
   const listed = new Map(readListed(folder).map(({ id, image }) => [id, image]));
   return {
     name: title,
@@ -46,6 +47,6 @@ function readListed(folder: string): readonly { readonly id: string; readonly im
   const path = `${folder}/predictions.json`;
   if (!exists(path)) return [];
   const json = readJson(path);
-  if (!Array.isArray(json)) throw new SyntaxError(`Cannot read ${path} as predictions: it must hold a list of objects with id and image`);
+  if (!Array.isArray(json)) throw new UserError(`Cannot read ${path} as predictions: it must hold a list of objects with id and image`);
   return json.filter((entry) => typeof entry?.id === "string" && typeof entry?.image === "string");
 }

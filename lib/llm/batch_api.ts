@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import type OpenAI from "openai";
 import { exists, readJson, writeFile } from "../files.ts";
 import { type Answer, answerPath, type ChatOptions, keepAnswer, keptAnswer, type Question } from "./chat.ts";
@@ -27,7 +28,7 @@ export interface BatchOptions extends ChatOptions {
  * @param questions what to ask
  * @param options model, cache, ledger
  * @returns the answers in the questions' order; what has none says why
- * @throws Error when there is no key, or the endpoint takes no batch
+ * @throws UserError when there is no key, or the endpoint takes no batch
  */
 export async function askBatch(questions: readonly Question[], options: BatchOptions): Promise<Answer[]> {
   const { ledger, interval = 30, onLook = () => {} } = options;
@@ -115,5 +116,5 @@ function nameOf(path: string): string {
 }
 
 function refuse(error: unknown): never {
-  throw new Error(`Cannot ask in a batch: ${failureOf(error)}; what is submitted is kept, run again to collect it`);
+  throw new UserError(`Cannot ask in a batch: ${failureOf(error)}; what is submitted is kept, run again to collect it`);
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import type OpenAI from "openai";
 import { exists, readJson, sha256, writeFile } from "../files.ts";
 import { answerOf, failureOf, openClient, REFUSED_KEY } from "./endpoint.ts";
@@ -68,7 +69,7 @@ export const NOT_ASKED = "not asked";
  *
  * @param questions what to ask
  * @param options model, cache, concurrency
- * @throws Error when there is no key
+ * @throws UserError when there is no key
  */
 export async function askAll(questions: readonly Question[], options: ChatOptions): Promise<Answer[]> {
   const { concurrency = 8, onAnswer = () => {} } = options;
@@ -121,10 +122,10 @@ type Body = OpenAI.Chat.ChatCompletionCreateParamsNonStreaming;
 /**
  * Checks that there is a key, before work begins that would need one.
  *
- * @throws Error when there is none
+ * @throws UserError when there is none
  */
 export function requireKey(): void {
   if (!Deno.env.get("OPENAI_API_KEY")) {
-    throw new Error("Cannot ask a language model: OPENAI_API_KEY is not set (and OPENAI_BASE_URL, for another endpoint than OpenAI's)");
+    throw new UserError("Cannot ask a language model: OPENAI_API_KEY is not set (and OPENAI_BASE_URL, for another endpoint than OpenAI's)");
   }
 }

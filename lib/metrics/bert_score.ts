@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { exists, readJson } from "../files.ts";
 import { openOnnx } from "./onnx.ts";
@@ -35,11 +36,11 @@ export interface Embedded {
  *
  * @param folder the model's folder
  * @param layer the row of the baseline
- * @throws Error naming the file that is missing
+ * @throws UserError naming the file that is missing
  */
 export async function openBertScorer(folder: string, layer = 17): Promise<BertScorer> {
   const file = `${folder}/tokenizer.json`;
-  if (!exists(file)) throw new Error(`Cannot compute BERTScore: there is no ${file}`);
+  if (!exists(file)) throw new UserError(`Cannot compute BERTScore: there is no ${file}`);
   const settings = `${folder}/tokenizer_config.json`;
   const tokenizer = new Tokenizer(readJson(file) as never, (exists(settings) ? readJson(settings) : {}) as never);
   const baseline = readBaseline(`${folder}/baseline.tsv`, layer);
@@ -107,6 +108,6 @@ function readBaseline(path: string, layer: number): number {
   if (!exists(path)) return 0;
   const row = Deno.readTextFileSync(path).split("\n").map((line) => line.split(/[\t,]/)).find(([name]) => name === `${layer}`);
   const value = Number(row?.[3]);
-  if (!(value < 1)) throw new Error(`Cannot use ${path}: it must have a row LAYER, P, R, F for layer ${layer}`);
+  if (!(value < 1)) throw new UserError(`Cannot use ${path}: it must have a row LAYER, P, R, F for layer ${layer}`);
   return value;
 }

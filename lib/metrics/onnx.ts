@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import type { InferenceSession, Tensor as OnnxTensor } from "onnxruntime-node";
 import { exists } from "../files.ts";
 
@@ -29,18 +30,18 @@ export interface OnnxModel {
  *
  * @param folder the model's folder, in Hugging Face's layout with ONNX weights
  * @param file the model's file in it
- * @throws Error naming the file when it is missing or no ONNX model
+ * @throws UserError naming the file when it is missing or no ONNX model
  */
 export async function openOnnx(folder: string, file = "onnx/model.onnx"): Promise<OnnxModel> {
   const path = `${folder}/${file}`;
-  if (!exists(path)) throw new Error(`Cannot find ${path}: export the model to ONNX and put it there`);
+  if (!exists(path)) throw new UserError(`Cannot find ${path}: export the model to ONNX and put it there`);
   const name = "onnxruntime-node"; // by a variable, so that it is fetched only when it is used
   const { default: ort } = await import(name) as { default: typeof import("onnxruntime-node") };
   let session: InferenceSession;
   try {
     session = await ort.InferenceSession.create(path, { graphOptimizationLevel: "all", logSeverityLevel: 3 });
   } catch {
-    throw new Error(`Cannot read ${path} as an ONNX model: export the model again`);
+    throw new UserError(`Cannot read ${path} as an ONNX model: export the model again`);
   }
   return {
     inputs: session.inputNames,

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 
 /** Precision, recall and their harmonic mean, 0 … 1. */
 export interface Overlap {
@@ -53,7 +54,7 @@ export function rougeL(prediction: string, reference: string): Overlap {
  *
  * @param predictions what was said
  * @param references what should have been said, one each
- * @throws RangeError when there is not one reference for each prediction
+ * @throws UserError when there is not one reference for each prediction
  */
 export function corpusBleu(predictions: readonly string[], references: readonly string[]): number {
   return bleuOf(predictions, references, false);
@@ -68,7 +69,7 @@ const ORDERS = 4;
 
 function bleuOf(predictions: readonly string[], references: readonly string[], effectiveOrder: boolean): number {
   if (predictions.length !== references.length || predictions.length === 0) {
-    throw new RangeError(
+    throw new UserError(
       `Cannot compute BLEU of ${predictions.length} predictions and ${references.length} references: one each is needed`,
     );
   }

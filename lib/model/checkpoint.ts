@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { createHash } from "node:crypto";
 import { type Disk, readJson, writeFile } from "../files.ts";
 import { bytesOfTensor, freeze, type Precision, type Tensor, tf, toPrecision } from "../engine/mod.ts";
@@ -41,7 +42,7 @@ const SHARD_BYTES = 5e9;
  *
  * @param folder the checkpoint
  * @param precision the precision wanted for the transformer's matrices
- * @throws Error listing every tensor that is missing, unknown, or of another shape
+ * @throws UserError listing every tensor that is missing, unknown, or of another shape
  */
 export function planCheckpoint(folder: string, precision: Precision): CheckpointPlan {
   const config = parseConfig(readJson(`${folder}/config.json`), `${folder}/config.json`);
@@ -49,7 +50,7 @@ export function planCheckpoint(folder: string, precision: Precision): Checkpoint
   const wanted = weightShapes(config);
   const noDecoder = !stored.has("model.vqmodel.decoder.conv_in.weight"); // Hugging Face's conversions leave it out
   const problems = differences(stored, wanted, (name) => noDecoder && /decoder\./.test(name));
-  if (problems.length > 0) throw new Error(`Cannot load ${folder}: ${listed(problems)}`);
+  if (problems.length > 0) throw new UserError(`Cannot load ${folder}: ${listed(problems)}`);
   let [bytes, parameters] = [0, 0];
   for (const [name, { shape }] of stored) {
     const count = shape.reduce((a, b) => a * b, 1);
@@ -76,7 +77,7 @@ export function checkpointDigest({ config, stored }: CheckpointPlan): string {
  * @param folder the checkpoint
  * @param precision of the transformer's matrices; norms and the VQGAN are float32
  * @returns the model
- * @throws Error when the folder is not a sound checkpoint
+ * @throws UserError when the folder is not a sound checkpoint
  */
 export function loadModel(folder: string, precision: Precision): Model {
   const plan = planCheckpoint(folder, precision);

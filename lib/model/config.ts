@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { z } from "zod";
 
 /** The seven matrices of a block that an adapter may change. */
@@ -92,13 +93,13 @@ const HF = z.looseObject({
  * @param json the parsed file
  * @param path its name, for errors
  * @returns the model's shape
- * @throws SyntaxError when a field is missing or not what it should be
+ * @throws UserError when a field is missing or not what it should be
  */
 export function parseConfig(json: unknown, path: string): ChameleonConfig {
   const parsed = HF.safeParse(json);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    throw new SyntaxError(`Cannot use ${path} as a Chameleon config: "${issue?.path.join(".")}": ${issue?.message}`);
+    throw new UserError(`Cannot use ${path} as a Chameleon config: "${issue?.path.join(".")}": ${issue?.message}`);
   }
   const hf = parsed.data;
   const config: ChameleonConfig = {
@@ -200,18 +201,18 @@ export function gridSide(vq: VqConfig): number {
 function checked(config: ChameleonConfig, path: string): ChameleonConfig {
   const { heads, keyHeads, hiddenSize, vq } = config;
   if (hiddenSize % heads !== 0 || (hiddenSize / heads) % 2 !== 0) {
-    throw new SyntaxError(
+    throw new UserError(
       `Cannot use ${path}: hidden_size ${hiddenSize} must be an even multiple of num_attention_heads ${heads}`,
     );
   }
   if (heads % keyHeads !== 0) {
-    throw new SyntaxError(`Cannot use ${path}: num_attention_heads ${heads} must be a multiple of num_key_value_heads ${keyHeads}`);
+    throw new UserError(`Cannot use ${path}: num_attention_heads ${heads} must be a multiple of num_key_value_heads ${keyHeads}`);
   }
   if (!Number.isInteger(gridSide(vq))) {
-    throw new SyntaxError(`Cannot use ${path}: resolution ${vq.resolution} must halve ${vq.channelMultiplier.length - 1} times`);
+    throw new UserError(`Cannot use ${path}: resolution ${vq.resolution} must halve ${vq.channelMultiplier.length - 1} times`);
   }
   if (vq.codes + 6 > config.vocabSize) {
-    throw new SyntaxError(`Cannot use ${path}: vocab_size ${config.vocabSize} must hold ${vq.codes} image tokens and 6 special ones`);
+    throw new UserError(`Cannot use ${path}: vocab_size ${config.vocabSize} must hold ${vq.codes} image tokens and 6 special ones`);
   }
   return config;
 }

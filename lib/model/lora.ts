@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { type Disk, exists, readJson, writeFile } from "../files.ts";
@@ -107,22 +108,22 @@ export function saveAdapter(folder: string, adapter: LoraAdapter, base: string, 
  * @param folder the adapter's folder
  * @param model the shape of the model that it must fit
  * @returns the adapter in float32
- * @throws Error listing tensors that are missing, extra, or of another shape: the adapter of another base, mostly
+ * @throws UserError listing tensors that are missing, extra, or of another shape: the adapter of another base, mostly
  */
 export function loadAdapter(folder: string, model: ChameleonConfig): LoraAdapter {
   const path = `${folder}/adapter_config.json`;
   const parsed = PEFT.safeParse(readJson(path));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    throw new SyntaxError(`Cannot use ${path} as a LoRA adapter: "${issue?.path.join(".")}": ${issue?.message}`);
+    throw new UserError(`Cannot use ${path} as a LoRA adapter: "${issue?.path.join(".")}": ${issue?.message}`);
   }
   const { r: rank, lora_alpha: alpha, lora_dropout: dropout, target_modules: modules, use_dora, use_rslora, modules_to_save } = parsed.data;
   if (use_dora || use_rslora || modules_to_save?.length) {
-    throw new SyntaxError(`Cannot use ${path}: DoRA, rank-stabilised LoRA and modules_to_save are not supported, plain LoRA is`);
+    throw new UserError(`Cannot use ${path}: DoRA, rank-stabilised LoRA and modules_to_save are not supported, plain LoRA is`);
   }
   const targets = PROJECTIONS.filter((projection) => modules.some((name) => name === projection || name.endsWith(`.${projection}`)));
   if (targets.length !== modules.length) {
-    throw new SyntaxError(`Cannot use ${path}: target_modules must be among ${PROJECTIONS.join(", ")}, found ${modules.join(", ")}`);
+    throw new UserError(`Cannot use ${path}: target_modules must be among ${PROJECTIONS.join(", ")}, found ${modules.join(", ")}`);
   }
   const stored = readHeader(`${folder}/adapter_model.safetensors`);
   checkAdapter(folder, stored, model, targets, rank);
@@ -192,7 +193,7 @@ function checkAdapter(
   }
   const problems = differences(stored, wanted);
   if (problems.length > 0) {
-    throw new Error(`Cannot use the adapter ${folder} with this base: ${listed(problems)}. Give the base that it was trained on`);
+    throw new UserError(`Cannot use the adapter ${folder} with this base: ${listed(problems)}. Give the base that it was trained on`);
   }
 }
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { diskError, parent, readJson, writeFile } from "../files.ts";
 import type { Disk } from "../files.ts";
 
@@ -44,7 +45,7 @@ const ELEMENT_BYTES: Readonly<Record<string, number>> = {
  *
  * @param path the file
  * @returns its tensors by name
- * @throws SyntaxError saying what is wrong with the file, when it is not a sound safetensors file
+ * @throws UserError saying what is wrong with the file, when it is not a sound safetensors file
  */
 export function readHeader(path: string): Map<string, StoredTensor> {
   let file: Deno.FsFile;
@@ -76,13 +77,13 @@ export function readMetadata(path: string): Record<string, string> {
 
 /** Reads a tensor's bytes into memory that is as large as they are. */
 export function readInto({ path, begin, size }: StoredTensor, memory: Uint8Array): void {
-  if (memory.length !== size) throw new RangeError(`Cannot read ${size} bytes into memory of ${memory.length}`);
+  if (memory.length !== size) throw new UserError(`Cannot read ${size} bytes into memory of ${memory.length}`);
   const file = Deno.openSync(path);
   try {
     file.seekSync(begin, Deno.SeekMode.Start);
     for (let done = 0; done < size;) {
       const count = file.readSync(memory.subarray(done, Math.min(size, done + (1 << 30))));
-      if (count === null) throw new RangeError(`Cannot read ${path}: it ended ${size - done} bytes early`);
+      if (count === null) throw new UserError(`Cannot read ${path}: it ended ${size - done} bytes early`);
       done += count;
     }
   } finally {
@@ -95,7 +96,7 @@ export function readInto({ path, begin, size }: StoredTensor, memory: Uint8Array
  *
  * @param folder the model's folder
  * @returns tensors by name
- * @throws Error when there is neither, a shard is missing, or one lies outside the folder
+ * @throws UserError when there is neither, a shard is missing, or one lies outside the folder
  */
 export function readModelHeaders(folder: string): Map<string, StoredTensor> {
   const index = `${folder}/model.safetensors.index.json`;
@@ -110,7 +111,7 @@ export function readModelHeaders(folder: string): Map<string, StoredTensor> {
   const all = new Map<string, StoredTensor>();
   for (const shard of shards) {
     for (const [name, tensor] of readHeader(`${folder}/${shard}`)) {
-      if (all.has(name)) throw new SyntaxError(`Cannot use ${folder}: two shards hold "${name}"`);
+      if (all.has(name)) throw new UserError(`Cannot use ${folder}: two shards hold "${name}"`);
       all.set(name, tensor);
     }
   }
@@ -147,7 +148,7 @@ export function writeSafetensors(
 
 function parseHeader(path: string, file: Deno.FsFile, fileSize: number): Map<string, StoredTensor> {
   const refuse = (why: string): never => {
-    throw new SyntaxError(`Cannot read ${path} as safetensors: ${why}`);
+    throw new UserError(`Cannot read ${path} as safetensors: ${why}`);
   };
   if (fileSize < 8) refuse(`it has ${fileSize} bytes, the length of the header alone takes 8`);
   const prefix = readBytes(file, 8);
@@ -211,11 +212,11 @@ function checkCover(
 
 function shardNames(json: unknown, path: string): string[] {
   const map = isRecord(json) ? json["weight_map"] : undefined;
-  if (!isRecord(map)) throw new SyntaxError(`Cannot use ${path}: it has no "weight_map"`);
+  if (!isRecord(map)) throw new UserError(`Cannot use ${path}: it has no "weight_map"`);
   const names = [...new Set(Object.values(map))];
   for (const name of names) {
     if (typeof name !== "string" || !/^[\w.-]+\.safetensors$/.test(name)) {
-      throw new SyntaxError(`Cannot use ${path}: a shard must be a file beside it in ${parent(path)}, found ${JSON.stringify(name)}`);
+      throw new UserError(`Cannot use ${path}: a shard must be a file beside it in ${parent(path)}, found ${JSON.stringify(name)}`);
     }
   }
   return names as string[];
@@ -225,7 +226,7 @@ function readBytes(file: Deno.FsFile, count: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(count);
   for (let done = 0; done < count;) {
     const read = file.readSync(bytes.subarray(done));
-    if (read === null) throw new SyntaxError(`Cannot read ${count} bytes: the file ended after ${done}`);
+    if (read === null) throw new UserError(`Cannot read ${count} bytes: the file ended after ${done}`);
     done += read;
   }
   return bytes;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { readJson } from "../files.ts";
 import { bare } from "../metrics/mod.ts";
 import type { Problem } from "../trajectories/aurora.ts";
@@ -24,12 +25,12 @@ export interface Counterfactuals {
  * @param trajectories what was done
  * @param paths the lists
  * @returns sentences by trajectory id, and the trajectories of listed subsets that have none
- * @throws SyntaxError when a file is not a list
+ * @throws UserError when a file is not a list
  */
 export function readCounterfactuals(trajectories: readonly Trajectory[], paths: readonly string[]): Counterfactuals {
   const entries = new Map(paths.flatMap((path) => {
     const json = readJson(path);
-    if (!Array.isArray(json)) throw new SyntaxError(`Cannot read ${path} as a list of contrary actions: it must hold a JSON list`);
+    if (!Array.isArray(json)) throw new UserError(`Cannot read ${path} as a list of contrary actions: it must hold a JSON list`);
     return json.map((entry: unknown) => keyed(entry)).filter((entry) => entry !== undefined);
   }));
   const actions = new Map<string, string>();

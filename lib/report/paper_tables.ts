@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { exists, readJson } from "../files.ts";
 import { readScores, type Score, scoreRows, scoresBySystem } from "../judge/mod.ts";
 import { comparePairs } from "../metrics/mod.ts";
@@ -45,10 +46,10 @@ export interface PaperTable extends PageSection {
  * @param name names its files
  * @param published the paper's rows
  * @param plots where plots go that the run does not have
- * @throws Error when the folder holds no finished run
+ * @throws UserError when the folder holds no finished run
  */
 export async function paperTables(folder: string, name: string, published: Published, plots: string): Promise<PaperTable[]> {
-  if (!exists(`${folder}/result.json`)) throw new Error(`Cannot report ${folder}: it holds no finished run (no result.json)`);
+  if (!exists(`${folder}/result.json`)) throw new UserError(`Cannot report ${folder}: it holds no finished run (no result.json)`);
   const { task } = readJson(`${folder}/manifest.json`) as { readonly task: string };
   const rows = readTable(`${folder}/table.json`);
   const pictures = (...names: string[]) => names.map((name) => `${folder}/${name}`);

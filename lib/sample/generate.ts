@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { type Adapter, type Chameleon, decodeStep, type KeysValues, prefill } from "../model/mod.ts";
 import type { Vocabulary } from "../tokens/mod.ts";
 import { compile, dispose, precisionOf, type Tensor, tf, tidy, toPrecision, valuesOf } from "../engine/mod.ts";
@@ -66,7 +67,7 @@ export interface Sampler {
  * @param options temperature, seed, and what limits the choice
  * @param stop an id at which a row has ended; the drawing ends when all rows have
  * @returns ids after each prompt, `stop` and what follows it left out
- * @throws RangeError when the temperature, top-k or top-p cannot be
+ * @throws UserError when the temperature, top-k or top-p cannot be
  */
 export function generate(
   sampler: Sampler,
@@ -114,19 +115,19 @@ export function generate(
 }
 
 function checkOptions({ temperature, topK, topP, guidance }: SamplingOptions, { head }: Sampler, prompts: readonly unknown[]): void {
-  if (!(temperature >= 0)) throw new RangeError(`Cannot sample at temperature ${temperature}: it must be 0 or above`);
+  if (!(temperature >= 0)) throw new UserError(`Cannot sample at temperature ${temperature}: it must be 0 or above`);
   if (topK !== undefined && !(Number.isInteger(topK) && topK >= 1)) {
-    throw new RangeError(`Cannot sample with top-k ${topK}: it must be 1 or above`);
+    throw new UserError(`Cannot sample with top-k ${topK}: it must be 1 or above`);
   }
   if (topK !== undefined && topK > head.shape[0]!) {
-    throw new RangeError(`Cannot sample with top-k ${topK}: there are ${head.shape[0]} tokens`);
+    throw new UserError(`Cannot sample with top-k ${topK}: there are ${head.shape[0]} tokens`);
   }
   if (topP !== undefined && !(topP > 0 && topP <= 1)) {
-    throw new RangeError(`Cannot sample with top-p ${topP}: it must be above 0 and at most 1`);
+    throw new UserError(`Cannot sample with top-p ${topP}: it must be above 0 and at most 1`);
   }
   const given = [guidance?.withoutAction, guidance?.withoutAll].filter((list) => list !== undefined);
   if (given.some(({ length }) => length !== prompts.length)) {
-    throw new RangeError("Cannot guide: one prompt without the action and one without all is needed a row");
+    throw new UserError("Cannot guide: one prompt without the action and one without all is needed a row");
   }
 }
 

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { type Adapter, type Chameleon, continueFrom, type KeysValues, prefill } from "../model/mod.ts";
 import { compile, dispose, type Tensor, tf, tidy, valuesOf } from "../engine/mod.ts";
 import { drawRows, layPrompts, limitsOf, seedOf } from "./draw.ts";
@@ -19,7 +20,7 @@ import type { Sampler, SamplingOptions } from "./generate.ts";
  * @param drafts a guess for each prompt, all of one length
  * @param options temperature, seed and what limits the choice; guidance is not for passes
  * @returns ids after each prompt, and how many passes it took
- * @throws RangeError with guidance
+ * @throws UserError with guidance
  */
 export function generateInPasses(
   sampler: Sampler,
@@ -27,7 +28,7 @@ export function generateInPasses(
   drafts: readonly (readonly number[])[],
   options: SamplingOptions,
 ): { drawn: number[][]; passes: number } {
-  if (options.guidance) throw new RangeError("Cannot draw in passes with guidance: draw one by one");
+  if (options.guidance) throw new UserError("Cannot draw in passes with guidance: draw one by one");
   if (prompts.length === 0) return { drawn: [], passes: 0 };
   const { model, adapter = null } = sampler;
   const { unique, family } = families(prompts);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { type Adapter, type Chameleon, continueFrom, type KeysValues, logitsOf, prefill } from "../model/mod.ts";
 import { compile, dispose, type Tensor, tf, tidy, valuesOf } from "../engine/mod.ts";
 import { crossEntropy } from "../nn/mod.ts";
@@ -29,13 +30,13 @@ const ROUND = 16; // lengths are rounded up, so that few shapes are compiled
  * @param sampler the model; its head must hold all tokens of the completions
  * @param families sequences that are best scored together
  * @returns a likelihood for each sequence, in the same families
- * @throws RangeError when a completion is empty
+ * @throws UserError when a completion is empty
  */
 export function logLikelihoods(sampler: Sampler, families: readonly (readonly Sequence[])[]): Likelihood[][] {
   const scored: Likelihood[][] = [];
   let chunk: (readonly Sequence[])[] = [];
   for (const [i, family] of families.entries()) {
-    if (family.some(({ completion }) => completion.length === 0)) throw new RangeError("Cannot score a completion without a token");
+    if (family.some(({ completion }) => completion.length === 0)) throw new UserError("Cannot score a completion without a token");
     chunk.push(family);
     if (chunk.flat().length < BATCH && i < families.length - 1) continue;
     scored.push(...scoreChunk(sampler, chunk));

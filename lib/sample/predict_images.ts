@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { codesToIds, idsToCodes, imageIds, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
 import { generate, type Sampler } from "./generate.ts";
 import { generateInPasses } from "./jacobi.ts";
@@ -44,7 +45,7 @@ export interface ObservationOptions {
  * @param options of the choice, and the seed
  * @param limit positions that the model has
  * @returns codes of each candidate of each query
- * @throws RangeError when there are no candidates to draw, or an action does not fit into the context
+ * @throws UserError when there are no candidates to draw, or an action does not fit into the context
  */
 export function drawObservations(
   sampler: Sampler,
@@ -54,14 +55,14 @@ export function drawObservations(
   { temperature, topK, topP, guidanceText: text, guidanceImage: image, draft, seed }: ObservationOptions & { readonly seed: number },
   limit: number = sampler.model.config.maxPositions,
 ): number[][][] {
-  if (!(count >= 1)) throw new RangeError(`Cannot draw ${count} candidates: at least one is needed`);
+  if (!(count >= 1)) throw new UserError(`Cannot draw ${count} candidates: at least one is needed`);
   if (queries.length === 0) return [];
   const tokens = queries[0]!.source.length;
   const prompts = queries.map(({ id, source, action }) => {
     const prompt = worldPrompt(vocabulary, source, action);
     const room = limit - tokens;
     if (prompt.length <= room) return prompt;
-    throw new RangeError(
+    throw new UserError(
       `Cannot predict "${id}": source and action take ${prompt.length} positions, of ${limit} only ${room} are left for them`,
     );
   });

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { dynamicsSequence, type Vocabulary } from "../tokens/mod.ts";
 import type { Sampler } from "./generate.ts";
 import type { ObservationQuery } from "./predict_images.ts";
@@ -37,7 +38,7 @@ export function rewardCandidates(
  * @param rewards of the pool
  * @param scores what each candidate is worth
  * @param n how many are taken, 1 … the pool's size
- * @throws RangeError when n is another number
+ * @throws UserError when n is another number
  *
  * @example One of two is the mean, two of two the better one
  * ```ts
@@ -50,7 +51,7 @@ export function rewardCandidates(
 export function expectedBestOf(rewards: readonly number[], scores: readonly number[], n: number): number {
   const size = rewards.length;
   if (!(Number.isInteger(n) && n >= 1 && n <= size)) {
-    throw new RangeError(`Cannot choose among ${n} of ${size} candidates: take 1 to ${size}`);
+    throw new UserError(`Cannot choose among ${n} of ${size} candidates: take 1 to ${size}`);
   }
   const order = [...rewards.keys()].sort((a, b) => rewards[a]! - rewards[b]! || b - a); // of equal rewards the first wins
   return order.reduce((sum, candidate, below) => sum + scores[candidate]! * choose(below, n - 1), 0) / choose(size, n);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { writeFile } from "../files.ts";
 import type { Vqgan } from "../model/mod.ts";
 import { logLikelihoods, predictActions, type Sampler, type SamplingOptions } from "../sample/mod.ts";
@@ -72,11 +73,11 @@ export interface VideoPairs {
 export async function pairsOfVideo(path: string, options: MotionOptions & KeyFrameOptions, pool: MotionPool): Promise<VideoPairs> {
   const samples = await pool.measure(path, options);
   const pairs = keyFramePairs(samples, options);
-  if (pairs.length === 0) throw new Error(whyNoPair(samples, options));
+  if (pairs.length === 0) throw new UserError(whyNoPair(samples, options));
   const images = await framesAt(path, new Set(pairs.flatMap(({ source, target }) => [source.index, target.index])));
   const pictured = pairs.map(({ source, target }) => {
     const both = [images.get(source.index), images.get(target.index)] as const;
-    if (!both[0] || !both[1]) throw new Error("a key-frame could not be decoded the second time");
+    if (!both[0] || !both[1]) throw new UserError("a key-frame could not be decoded the second time");
     return { source, target, images: [both[0], both[1]] as const };
   });
   return { samples, pairs: pictured };

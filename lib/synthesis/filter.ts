@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { exists, parent } from "../files.ts";
 import { fileObservation, type Observation, type Problem, type Trajectory, type TrajectoryList } from "../trajectories/mod.ts";
 import type { AnnotatedTrajectory } from "./annotate.ts";
@@ -80,15 +81,15 @@ export function videoStatistics(trajectories: readonly AnnotatedTrajectory[]): V
  * Reads annotated trajectories.
  *
  * @param path a `trajectories.jsonl`
- * @throws SyntaxError naming the line that is none
+ * @throws UserError naming the line that is none
  */
 export function readAnnotated(path: string): AnnotatedTrajectory[] {
-  if (!exists(path)) throw new Error(`Cannot find annotated trajectories in ${path}: run "deno task annotate" first`);
+  if (!exists(path)) throw new UserError(`Cannot find annotated trajectories in ${path}: run "deno task annotate" first`);
   return Deno.readTextFileSync(path).split("\n").flatMap((line, i) => {
     if (line.trim() === "") return [];
     const entry = parseLine(line);
     if (!entry) {
-      throw new SyntaxError(
+      throw new UserError(
         `${path}:${i + 1}: the line is no annotated trajectory: id, label, source, target, action and score are needed`,
       );
     }

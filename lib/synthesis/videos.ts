@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 // @ts-types="../csv.d.ts"
 import { parse } from "@std/csv";
 import { exists, parent } from "../files.ts";
@@ -34,12 +35,12 @@ const ENDINGS = /\.(mp4|avi|mkv|webm|mov|m4v|mpg|mpeg|ts|flv|wmv|3gp|ogv|wav|gif
  * that lead out of the folder are left out.
  *
  * @param path the folder or the CSV file
- * @throws Error when there is neither, or no video
+ * @throws UserError when there is neither, or no video
  */
 export function listVideos(path: string): VideoList {
-  if (!exists(path)) throw new Error(`Cannot find videos in ${path}: it is not there`);
+  if (!exists(path)) throw new UserError(`Cannot find videos in ${path}: it is not there`);
   const list = Deno.statSync(path).isDirectory ? videosInFolder(path) : videosOfKinetics(path);
-  if (list.videos.length === 0) throw new Error(`Cannot find videos in ${path}: there is no file with a video's name`);
+  if (list.videos.length === 0) throw new UserError(`Cannot find videos in ${path}: there is no file with a video's name`);
   return list;
 }
 
@@ -63,7 +64,7 @@ function videosOfKinetics(csv: string): VideoList {
   const rows = parse(Deno.readTextFileSync(csv), { skipFirstRow: true });
   const first = rows[0] ?? {};
   for (const column of ["youtube_id", "time_start", "time_end"]) {
-    if (!(column in first)) throw new SyntaxError(`Cannot read ${csv} as Kinetics-700's list: a row and the column ${column} are needed`);
+    if (!(column in first)) throw new UserError(`Cannot read ${csv} as Kinetics-700's list: a row and the column ${column} are needed`);
   }
   const videos: VideoFile[] = [];
   const problems: Problem[] = [];
@@ -83,6 +84,6 @@ function videosOfKinetics(csv: string): VideoList {
 export function shardOf<T>(items: readonly T[], shard: string): T[] {
   const match = /^(\d+)\/(\d+)$/.exec(shard);
   const [i, n] = match ? [Number(match[1]), Number(match[2])] : [NaN, NaN];
-  if (!(n >= 1 && i < n)) throw new Error(`Cannot use the shard "${shard}": give i/n with i from 0 to n - 1, as 0/4`);
+  if (!(n >= 1 && i < n)) throw new UserError(`Cannot use the shard "${shard}": give i/n with i from 0 to n - 1, as 0/4`);
   return items.filter((_, place) => place % n === i);
 }

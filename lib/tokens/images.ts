@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import sharp from "sharp";
 import { type Tensor, tf } from "../engine/mod.ts";
 import { crop, resize, type RgbImage } from "./resize.ts";
@@ -16,17 +17,17 @@ const SIDE_LIMIT = 16384;
  * @param bytes a PNG, JPEG, WebP, GIF, TIFF, AVIF or SVG file
  * @param name its name, for errors
  * @returns RGB pixels
- * @throws Error when the bytes are not an image
+ * @throws UserError when the bytes are not an image
  */
 export async function decodeImage(bytes: Uint8Array, name: string): Promise<RgbImage> {
-  if (bytes.length === 0) throw new Error(`Cannot read ${name} as an image: it is empty`);
+  if (bytes.length === 0) throw new UserError(`Cannot read ${name} as an image: it is empty`);
   try {
     // Pillow, which the reference reads with, takes the values as they are stored, whatever the profile says
     const image = sharp(bytes, { limitInputPixels: SIDE_LIMIT ** 2, ignoreIcc: true }).toColourspace("srgb").ensureAlpha();
     const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
     return onWhite(data, info.width, info.height);
   } catch (error) {
-    throw new Error(`Cannot read ${name} as an image: ${(error as Error).message.split("\n")[0]}`, { cause: error });
+    throw new UserError(`Cannot read ${name} as an image: ${(error as Error).message.split("\n")[0]}`, { cause: error });
   }
 }
 

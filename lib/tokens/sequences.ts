@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /** What the dynamics model is asked about two images. */
@@ -27,7 +28,7 @@ export function imageIds(vocabulary: Vocabulary, codes: ArrayLike<number>): numb
 /** Ids of image codes. */
 export function codesToIds({ firstImage, codes: limit }: Vocabulary, codes: ArrayLike<number>): number[] {
   return Array.from(codes, (code) => {
-    if (!(code >= 0 && code < limit)) throw new RangeError(`Cannot use image code ${code}: the codebook has ${limit} codes`);
+    if (!(code >= 0 && code < limit)) throw new UserError(`Cannot use image code ${code}: the codebook has ${limit} codes`);
     return firstImage + code;
   });
 }
@@ -37,7 +38,7 @@ export function idsToCodes({ firstImage, codes: limit }: Vocabulary, ids: ArrayL
   return Array.from(ids, (id) => {
     const code = id - firstImage;
     if (!(code >= 0 && code < limit)) {
-      throw new RangeError(`Cannot use id ${id} as an image token: those are ${firstImage} … ${firstImage + limit - 1}`);
+      throw new UserError(`Cannot use id ${id} as an image token: those are ${firstImage} … ${firstImage + limit - 1}`);
     }
     return code;
   });
@@ -87,12 +88,12 @@ export interface PaddedBatch {
  * @param pad the padding id
  * @param limit positions that the model has
  * @param multiple lengths are rounded up to a multiple, so that few shapes are compiled
- * @throws RangeError when a sequence is longer than the model's context: nothing is ever cut
+ * @throws UserError when a sequence is longer than the model's context: nothing is ever cut
  */
 export function padBatch(sequences: readonly Sequence[], pad: number, limit: number, multiple = 16): PaddedBatch {
   const completions = Math.max(...sequences.map(({ completion }) => completion.length));
   const longest = Math.max(...sequences.map(({ prompt, completion }) => prompt.length + completion.length - 1));
-  if (longest > limit) throw new RangeError(`Cannot fit a sequence of ${longest} tokens into a context of ${limit}`);
+  if (longest > limit) throw new UserError(`Cannot fit a sequence of ${longest} tokens into a context of ${limit}`);
   const positions = Math.min(limit, Math.ceil(longest / multiple) * multiple);
   const tokens = new Int32Array(sequences.length * positions).fill(pad);
   const isToken = new Float32Array(tokens.length);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { readJson } from "../files.ts";
 
@@ -54,7 +55,7 @@ export function imageTokenName(code: number): string {
  * @param folder the model's folder
  * @param codes how many image codes its VQGAN has
  * @returns the vocabulary
- * @throws SyntaxError when a special or image token is missing, or codes and ids are not in the same order
+ * @throws UserError when a special or image token is missing, or codes and ids are not in the same order
  */
 export function loadVocabulary(folder: string, codes: number): Vocabulary {
   const path = `${folder}/tokenizer.json`;
@@ -62,7 +63,7 @@ export function loadVocabulary(folder: string, codes: number): Vocabulary {
   const ids = tokenIds(json, path);
   const idOf = (name: string) => {
     const id = ids.get(name);
-    if (id === undefined) throw new SyntaxError(`Cannot use ${path}: it has no token "${name}", which Chameleon needs`);
+    if (id === undefined) throw new UserError(`Cannot use ${path}: it has no token "${name}", which Chameleon needs`);
     return id;
   };
   const special = Object.fromEntries(Object.entries(SPECIAL_TOKENS).map(([key, name]) => [key, idOf(name)]));
@@ -70,7 +71,7 @@ export function loadVocabulary(folder: string, codes: number): Vocabulary {
   for (let code = 0; code < codes; code++) {
     const id = idOf(imageTokenName(code));
     if (id !== firstImage + code) {
-      throw new SyntaxError(
+      throw new UserError(
         `Cannot use ${path}: image code ${code} must have id ${firstImage + code}, right after the code before it, found ${id}`,
       );
     }
@@ -97,7 +98,7 @@ function buildTokenizer(json: unknown, path: string): Tokenizer {
   try {
     return new Tokenizer(json as object, {});
   } catch (error) {
-    throw new SyntaxError(`Cannot use ${path} as a tokenizer: ${(error as Error).message}`, { cause: error });
+    throw new UserError(`Cannot use ${path} as a tokenizer: ${(error as Error).message}`, { cause: error });
   }
 }
 
@@ -105,12 +106,12 @@ function tokenIds(json: unknown, path: string): Map<string, number> {
   const { model, added_tokens: added } = (json ?? {}) as { model?: { vocab?: unknown }; added_tokens?: unknown };
   const vocab = model?.vocab;
   if (typeof vocab !== "object" || vocab === null || Array.isArray(vocab)) {
-    throw new SyntaxError(`Cannot use ${path} as a tokenizer: it has no "model.vocab" that maps tokens to ids`);
+    throw new UserError(`Cannot use ${path} as a tokenizer: it has no "model.vocab" that maps tokens to ids`);
   }
   const ids = new Map<string, number>();
   const add = (name: unknown, id: unknown) => {
     if (typeof name !== "string" || !Number.isInteger(id) || (id as number) < 0 || (id as number) > 1 << 24) {
-      throw new SyntaxError(`Cannot use ${path} as a tokenizer: token ${JSON.stringify(name)} has the id ${JSON.stringify(id)}`);
+      throw new UserError(`Cannot use ${path} as a tokenizer: token ${JSON.stringify(name)} has the id ${JSON.stringify(id)}`);
     }
     ids.set(name, id as number);
   };

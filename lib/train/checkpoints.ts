@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { createHash } from "node:crypto";
 import { type Disk, exists, realDisk } from "../files.ts";
 import { readHeader, readInto, readMetadata, type StoredTensor, writeSafetensors } from "../model/safetensors.ts";
@@ -61,7 +62,7 @@ export function loadPoint(
     const path = pointPath(folder, step);
     try {
       const stored = verify(path);
-      if (readMetadata(path)["config"] !== digest) throw new Error("it belongs to another config");
+      if (readMetadata(path)["config"] !== digest) throw new UserError("it belongs to another config");
       return { step, state: readState(stored, shapes) };
     } catch (error) {
       warn(`The checkpoint ${path} is passed over: ${(error as Error).message}`);
@@ -74,7 +75,9 @@ function readState(stored: ReadonlyMap<string, StoredTensor>, shapes: readonly (
     shapes.map((shape, i) => {
       const tensor = stored.get(`${part}.${i}`);
       if (!tensor || `${tensor.shape}` !== `${shape}` || tensor.dtype !== "F32") {
-        throw new Error(`"${part}.${i}" should be F32 of shape [${shape}], found ${tensor ? `${tensor.dtype} [${tensor.shape}]` : "none"}`);
+        throw new UserError(
+          `"${part}.${i}" should be F32 of shape [${shape}], found ${tensor ? `${tensor.dtype} [${tensor.shape}]` : "none"}`,
+        );
       }
       return tensor;
     });
@@ -93,7 +96,7 @@ function verify(path: string): Map<string, StoredTensor> {
     hash.update(bytes);
   }
   const [wanted, found] = [readMetadata(path)["sha256"], hash.digest("hex")];
-  if (wanted !== found) throw new Error(`its bytes have the hash ${found.slice(0, 12)}, ${wanted?.slice(0, 12)} was written`);
+  if (wanted !== found) throw new UserError(`its bytes have the hash ${found.slice(0, 12)}, ${wanted?.slice(0, 12)} was written`);
   return stored;
 }
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { appendLine, type Disk, exists, realDisk, writeFile } from "../files.ts";
 import { dispose, takeNumber, type Tensor, tf, tidy } from "../engine/mod.ts";
 import { type AdamWConfig, adamwStep, freshState, learningRate, type Schedule, type TrainingState } from "./adamw.ts";
@@ -66,7 +67,7 @@ export interface Training<T> {
  *
  * @param training what to train
  * @returns the last point; its tensors are the caller's
- * @throws RangeError when a loss or gradient is not finite; the checkpoint before stays
+ * @throws UserError when a loss or gradient is not finite; the checkpoint before stays
  */
 export async function train<T>(training: Training<T>): Promise<TrainingPoint> {
   const { folder, digest, schedule, disk = realDisk, warn } = training;
@@ -119,7 +120,7 @@ async function trainingStep<T>(
   const norm = takeNumber(fresh.norm);
   if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
     dispose(fresh.state);
-    throw new RangeError(
+    throw new UserError(
       `Cannot go on at step ${step + 1}: the loss is ${loss} and the gradients' norm ${norm}, both must be finite. ` +
         `The samples were ${samples.join(", ")}; nothing was updated: lower the learning rate or look at the samples`,
     );

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { createHash } from "node:crypto";
 import { exists, parent, readJson } from "../files.ts";
 import { decodeImage } from "../tokens/mod.ts";
@@ -32,12 +33,12 @@ export interface TrajectoryList {
  *
  * @param path the JSON file
  * @returns its trajectories, and for each entry that cannot be used the reason
- * @throws Error when the file is not a list of objects
+ * @throws UserError when the file is not a list of objects
  */
 export function readAurora(path: string): TrajectoryList {
   const json = readJson(path);
-  if (!Array.isArray(json)) throw new SyntaxError(`Cannot read ${path} as an AURORA list: it must hold a JSON list of triplets`);
-  if (json.length === 0) throw new SyntaxError(`Cannot use ${path}: the list is empty, it must hold at least one triplet`);
+  if (!Array.isArray(json)) throw new UserError(`Cannot read ${path} as an AURORA list: it must hold a JSON list of triplets`);
+  if (json.length === 0) throw new UserError(`Cannot use ${path}: the list is empty, it must hold at least one triplet`);
   const trajectories: Trajectory[] = [];
   const problems: Problem[] = [];
   json.forEach((entry, i) => {
@@ -68,16 +69,16 @@ export function describeProblems(problems: readonly Problem[], total: number): s
 /**
  * A list that can be worked with: one without problems, or with them when they may be left out.
  *
- * @throws Error with all problems when they may not, or when nothing is left
+ * @throws UserError with all problems when they may not, or when nothing is left
  */
 export function usableTrajectories(list: TrajectoryList, allowMissing: boolean): TrajectoryList {
   const { trajectories, problems } = list;
   if (problems.length > 0) {
     const text = describeProblems(problems, trajectories.length + problems.length);
-    if (!allowMissing) throw new Error(text);
+    if (!allowMissing) throw new UserError(text);
     console.warn(text);
   }
-  if (trajectories.length === 0) throw new Error("Cannot work on no trajectories: the data set is empty");
+  if (trajectories.length === 0) throw new UserError("Cannot work on no trajectories: the data set is empty");
   return list;
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 // @ts-types="../csv.d.ts"
 import { parse } from "@std/csv";
 import { exists, parent } from "../files.ts";
@@ -16,14 +17,14 @@ import type { Trajectory } from "./trajectory.ts";
  * @param path the CSV file
  * @param frames the folder of the frames
  * @returns trajectories of the subset "epic", and for each clip that cannot be used the reason
- * @throws SyntaxError when columns are missing
+ * @throws UserError when columns are missing
  */
 export function readEpic(path: string, frames: string = parent(path)): TrajectoryList {
   const rows = parse(Deno.readTextFileSync(path), { skipFirstRow: true });
   const id = rows[0] && "narration_id" in rows[0] ? "narration_id" : "uid";
   const missing = [id, ...COLUMNS].filter((column) => !(column in (rows[0] ?? {})));
   if (missing.length > 0) {
-    throw new SyntaxError(`Cannot read ${path} as EPIC-Kitchens' annotations: a row and the column ${missing[0]} are needed`);
+    throw new UserError(`Cannot read ${path} as EPIC-Kitchens' annotations: a row and the column ${missing[0]} are needed`);
   }
   const results = rows.map((row) => parseClip(`epic-${row[id]}`, row, frames));
   return {

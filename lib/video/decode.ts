@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import type { Demuxer as AvDemuxer, FilterAPI as AvFilter } from "node-av/api";
 import type { Frame as AvFrame, Stream as AvStream } from "node-av/lib";
 import { type Addon, loadAddon } from "./addon.ts";
@@ -41,17 +42,17 @@ const MOST_PIXELS = 8192 * 8192; // a frame above is refused: a forged header co
  *
  * @param path the file
  * @param options which frames, and how
- * @throws Error in one sentence when the file is no video, or has no frame that can be decoded
+ * @throws UserError in one sentence when the file is no video, or has no frame that can be decoded
  */
 export async function* readFrames(path: string, options: ReadOptions): AsyncGenerator<VideoFrame> {
-  if (Deno.statSync(path).size === 0) throw new Error(`Cannot read ${path} as a video: the file is empty`);
+  if (Deno.statSync(path).size === 0) throw new UserError(`Cannot read ${path} as a video: the file is empty`);
   const av = await openAddon();
   let frames = 0;
   for await (const frame of av ? readByAddon(path, options, av) : readByFfmpeg(path, options)) {
     frames++;
     yield frame;
   }
-  if (frames === 0 && !options.wanted) throw new Error(`Cannot read ${path} as a video: no frame can be decoded`);
+  if (frames === 0 && !options.wanted) throw new UserError(`Cannot read ${path} as a video: no frame can be decoded`);
 }
 
 /** Frames a second that a filter graph for these options gives, as FFmpeg writes it. */
@@ -114,7 +115,7 @@ function secondsOf({ bestEffortTimestamp, timeBase: { num, den } }: AvFrame): nu
 }
 
 function refuse(path: string, why: string): never {
-  throw new Error(`Cannot read ${path} as a video: ${why}`);
+  throw new UserError(`Cannot read ${path} as a video: ${why}`);
 }
 
 function displayMatrix(stream: AvStream, { AV_PKT_DATA_DISPLAYMATRIX }: Addon["constants"]): readonly number[] | undefined {

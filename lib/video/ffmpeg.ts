@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { filterGraph, type ReadOptions, type VideoFrame } from "./decode.ts";
 
 /** Frames of a video, as `readFrames()` gives them. All are converted; those that are not wanted are dropped. */
@@ -67,7 +68,7 @@ async function* pnmPictures(stdout: ReadableStream<Uint8Array>, path: string): A
 function pnmHeader(bytes: Uint8Array, path: string): { width: number; height: number; start: number; size: number } | undefined {
   const match = /^P([56])\n(\d+) (\d+)\n255\n/.exec(new TextDecoder("latin1").decode(bytes.subarray(0, 64)));
   if (!match) {
-    if (bytes.length >= 64) throw new Error(`Cannot read ${path} as a video: ffmpeg gave something else than pictures`);
+    if (bytes.length >= 64) throw new UserError(`Cannot read ${path} as a video: ffmpeg gave something else than pictures`);
     return;
   }
   const [width, height] = [Number(match[2]), Number(match[3])];

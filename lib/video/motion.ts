@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { readFrames } from "./decode.ts";
 import { type GrayImage, openFlow } from "./flow.ts";
 
@@ -36,7 +37,7 @@ export interface MotionSample {
  * @param path the video
  * @param options rate, stride, size
  * @returns its moments, in order
- * @throws Error in one sentence when it cannot be read
+ * @throws UserError in one sentence when it cannot be read
  */
 export async function measureMotion(path: string, { rate, stride, side }: MotionOptions): Promise<MotionSample[]> {
   const { flow } = await openFlow();
@@ -53,7 +54,7 @@ export async function measureMotion(path: string, { rate, stride, side }: Motion
   for await (const frame of readFrames(path, { format: "gray", side, wanted })) {
     const { time, index } = frame;
     if (recent.length > 0 && (recent[0]!.width !== frame.width || recent[0]!.height !== frame.height)) {
-      throw new Error(`Cannot use ${path}: its frames change their size`);
+      throw new UserError(`Cannot use ${path}: its frames change their size`);
     }
     const change = recent.length === 0 ? 0 : blockChange(recent.at(-1)!, frame);
     seen.push({ time, index, change, isBlank: isBlank(frame) });
@@ -64,7 +65,7 @@ export async function measureMotion(path: string, { rate, stride, side }: Motion
       motion.push(isTiny ? 0 : meanLength(flow(before, frame)) / side + APPEARING * blockChange(before, frame));
     }
   }
-  if (seen.length === 0) throw new Error(`Cannot read ${path} as a video: no frame can be decoded`);
+  if (seen.length === 0) throw new UserError(`Cannot read ${path} as a video: no frame can be decoded`);
   const cuts = seen.map((_, i) => isCut(seen, i));
   const inShots = motion.map((value, i) => cuts.slice(i + 1, i + 2 * half + 1).includes(true) ? 0 : value); // flow over a cut is none
   return seen.map(({ time, index, isBlank }, i) => ({ time, index, isBlank, motion: smoothed(inShots, i - half, half), isCut: cuts[i]! }));

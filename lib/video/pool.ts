@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import type { MotionOptions, MotionSample } from "./motion.ts";
 
 /** Workers that measure motion. */
@@ -39,7 +40,7 @@ export function openMotionPool(size = navigator.hardwareConcurrency): MotionPool
       const next = waiting.shift();
       if (next) next(worker);
       else idle.push(worker);
-      if ("reason" in reply) throw new Error(reply.reason);
+      if ("reason" in reply) throw new UserError(reply.reason);
       return reply.samples;
     },
     close: () => workers.forEach((worker) => worker.terminate()),

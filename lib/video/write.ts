@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import type { Buffer } from "node:buffer";
 import type { RgbImage } from "../tokens/mod.ts";
 import { parent } from "../files.ts";
@@ -14,10 +15,10 @@ import { loadAddon } from "./addon.ts";
  * @param path the file; its folder is made
  * @param frames pictures of one size, with even sides
  * @param rate frames a second
- * @throws RangeError when there is no frame
+ * @throws UserError when there is no frame
  */
 export async function writeMp4(path: string, frames: readonly RgbImage[], rate: number): Promise<void> {
-  if (frames.length === 0) throw new RangeError(`Cannot write ${path}: a video needs at least one frame`);
+  if (frames.length === 0) throw new UserError(`Cannot write ${path}: a video needs at least one frame`);
   const { api: { Encoder, FilterAPI, Muxer }, lib: { Log, Rational }, constants } = await loadAddon();
   const { AV_LOG_ERROR, FF_ENCODER_LIBX264 } = constants;
   Log.setLevel(AV_LOG_ERROR);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { type Random, randomStream } from "../engine/mod.ts";
 import { sha256 } from "../files.ts";
 import type { Observation, Trajectory } from "../trajectories/trajectory.ts";
@@ -66,7 +67,7 @@ export interface Transition {
  * @param world the dial
  * @param family the family
  * @param fresh whether its combination must be one that is kept for the bench; undefined where it does not matter
- * @throws RangeError when the world has no such transition
+ * @throws UserError when the world has no such transition
  */
 export function randomTransition(random: Random, world: Difficulty, family: Family, fresh?: boolean): Transition {
   const wish = WISHES[family];
@@ -79,7 +80,7 @@ export function randomTransition(random: Random, world: Difficulty, family: Fami
     const camera = world.cameraShift === 0 ? after.camera : randomScene(random, world).camera;
     return { before, after: { ...after, camera }, meaning };
   }
-  throw new RangeError(
+  throw new UserError(
     `Cannot find a transition of "${family}" in ${TRIES} scenes of ${world.objects.join(" to ")} objects: give the world more objects or ` +
       `other actions than ${world.actions[family].join(", ") || "none"}`,
   );

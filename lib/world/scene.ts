@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UserError } from "../errors.ts";
 import { permutation, pick, type Random, randomInt } from "../engine/mod.ts";
 import type { Difficulty } from "./difficulty.ts";
 
@@ -91,12 +92,12 @@ export interface SceneWish {
  * @param random the stream to draw from
  * @param world the dial
  * @param wish what it must be
- * @throws RangeError when the world cannot hold so many objects
+ * @throws UserError when the world cannot hold so many objects
  */
 export function randomScene(random: Random, world: Difficulty, wish: SceneWish = {}): Scene {
   const { least = world.objects[0], most = world.objects[1], person = random() < 0.25, floor = random() < 0.25 } = wish;
   if (!(least >= 0 && least <= most && most + world.distractors <= GRID * GRID)) {
-    throw new RangeError(
+    throw new UserError(
       `Cannot make a scene of ${least} to ${most} objects and ${world.distractors} distractors: it has ${GRID * GRID} places`,
     );
   }

@@ -1,4 +1,5 @@
-import { configKeys, resolveConfig, UserError } from "../../lib/experiment/config.ts";
+import { UserError } from "../../lib/errors.ts";
+import { configKeys, resolveConfig } from "../../lib/experiment/config.ts";
 import { parseArguments } from "../../lib/experiment/cli.ts";
 import { assert, assertEquals, assertThrows, withFolder } from "../support.ts";
 

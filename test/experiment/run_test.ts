@@ -1,4 +1,5 @@
-import { resolveConfig, UserError } from "../../lib/experiment/config.ts";
+import { UserError } from "../../lib/errors.ts";
+import { resolveConfig } from "../../lib/experiment/config.ts";
 import { exists, writeFile } from "../../lib/files.ts";
 import { duration, openRun, type RunOptions } from "../../lib/experiment/run.ts";
 import { assert, assertEquals, assertThrows, withFolder } from "../support.ts";

@@ -1,6 +1,6 @@
 import { meanScore, readScores, scoreRows } from "../../lib/judge/mod.ts";
 import { comparePairs, holm } from "../../lib/metrics/mod.ts";
-import { assert, assertEquals, assertThrows, withFolder } from "../support.ts";
+import { assert, assertEquals, assertThrows, UserError, withFolder } from "../support.ts";
 
 const line = (system: string, id: string, success: number, minimal: number) => ({
   ...{ system, id, subset: "ag", action: "open it", success, minimal, score: Math.min(success, minimal) },
@@ -29,7 +29,7 @@ Deno.test("readScores() refuses corrections of what was not judged, out of range
   withFolder((folder) => {
     for (const wrong of [{ id: "9" }, { success: 11 }, { minimal: "9" }, { correctedBy: "" }]) {
       write(folder, [{ system: "a", id: "2", success: 6, minimal: 9, correctedBy: "reader 1", ...wrong }]);
-      assertThrows(() => readScores(folder), SyntaxError, "corrections.jsonl");
+      assertThrows(() => readScores(folder), UserError, "corrections.jsonl");
     }
   }));
 

@@ -11,7 +11,7 @@ import {
   saveModel,
 } from "../../lib/model/mod.ts";
 import { randomInt, randomStream } from "../../lib/engine/mod.ts";
-import { assert, assertEquals, assertThrows, engine, withFolder, withoutLeaks } from "../support.ts";
+import { assert, assertEquals, assertThrows, engine, UserError, withFolder, withoutLeaks } from "../support.ts";
 
 const FOLDER = new URL("../parity/reference", import.meta.url).pathname;
 const LORA = { rank: 4, alpha: 8, dropout: 0, targets: PROJECTIONS };
@@ -56,7 +56,7 @@ Deno.test("parseConfig() reads or refuses 2,000 mutated configs with a sentence"
     try {
       parseConfig(JSON.parse(mutated), "config.json");
     } catch (error) {
-      assert(error instanceof SyntaxError, String(error));
+      assert(error instanceof UserError, String(error));
     }
   }
 });

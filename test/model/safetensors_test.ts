@@ -1,6 +1,6 @@
 import { readHeader, readInto, readModelHeaders, writeSafetensors } from "../../lib/model/safetensors.ts";
 import { randomInt, randomStream } from "../../lib/engine/random.ts";
-import { assert, assertEquals, assertThrows, withFolder } from "../support.ts";
+import { assert, assertEquals, assertThrows, UserError, withFolder } from "../support.ts";
 
 function file(header: unknown, dataBytes: number, length?: bigint): Uint8Array<ArrayBuffer> {
   const json = new TextEncoder().encode(typeof header === "string" ? header : JSON.stringify(header));
@@ -34,7 +34,7 @@ for (const [name, bytes, message] of BAD) {
   Deno.test(`readHeader() refuses a file ${name}`, () =>
     withFolder((folder) => {
       Deno.writeFileSync(`${folder}/x.safetensors`, bytes);
-      const error = assertThrows(() => readHeader(`${folder}/x.safetensors`), SyntaxError, message);
+      const error = assertThrows(() => readHeader(`${folder}/x.safetensors`), UserError, message);
       assert(error.message.startsWith(`Cannot read ${folder}/x.safetensors as safetensors: `));
     }));
 }
@@ -54,7 +54,7 @@ Deno.test("readModelHeaders() refuses shards outside the folder", () =>
   withFolder((folder) => {
     for (const shard of ["../x.safetensors", "/etc/passwd", "a/b.safetensors", 7]) {
       Deno.writeTextFileSync(`${folder}/model.safetensors.index.json`, JSON.stringify({ weight_map: { w: shard } }));
-      assertThrows(() => readModelHeaders(folder), SyntaxError, "a shard must be a file beside it");
+      assertThrows(() => readModelHeaders(folder), UserError, "a shard must be a file beside it");
     }
   }));
 
@@ -70,7 +70,7 @@ Deno.test("readHeader() reads or refuses 2,000 mutated files, and allocates for 
       try {
         for (const stored of readHeader(`${folder}/m.safetensors`).values()) readInto(stored, new Uint8Array(stored.size));
       } catch (error) {
-        assert(error instanceof SyntaxError && error.message.startsWith("Cannot read"), String(error));
+        assert(error instanceof UserError && error.message.startsWith("Cannot read"), String(error));
         refused++;
       }
     }

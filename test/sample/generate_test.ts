@@ -2,7 +2,7 @@ import { decodeStep, disposeModel, freezeHead, hiddenStates, loadModel, logitsOf
 import { generate, type Sampler } from "../../lib/sample/generate.ts";
 import { generateInPasses } from "../../lib/sample/jacobi.ts";
 import { dispose, randomInt, randomStream, type Tensor, tf, tidy } from "../../lib/engine/mod.ts";
-import { assert, assertClose, assertEquals, assertThrows, engine, openReference, take, withoutLeaks } from "../support.ts";
+import { assert, assertClose, assertEquals, assertThrows, engine, openReference, take, UserError, withoutLeaks } from "../support.ts";
 
 const FOLDER = new URL("../parity/reference", import.meta.url).pathname;
 await engine();
@@ -42,7 +42,7 @@ Deno.test("generate() gives a prompt the same image alone and in a batch, left p
     assertEquals(generate(sampler, [long], 9, { temperature: 1, seed: 5 }), [batch[0]!]);
     const greedy = generate(sampler, [short], 9, { temperature: 0, seed: 1 });
     assertEquals(greedy, generate(sampler, [short], 9, { temperature: 0, seed: 2 }));
-    assertThrows(() => generate(sampler, [short], 9, { temperature: -1, seed: 1 }), RangeError, "it must be 0 or above");
+    assertThrows(() => generate(sampler, [short], 9, { temperature: -1, seed: 1 }), UserError, "it must be 0 or above");
     dispose(imageHead);
     disposeModel(model);
   }));
@@ -133,7 +133,7 @@ Deno.test("generate() guided by scales of 1 is not guided; each step is told; wh
     for (
       const wrong of [{ topK: 0 }, { topK: 65 }, { topP: 0 }, { topP: 1.1 }, { guidance: { ...lists, withoutAll: [], image: 1, text: 1 } }]
     ) {
-      assertThrows(() => generate(sampler, prompts, 2, { temperature: 1, seed: 1, ...wrong }), RangeError, "Cannot");
+      assertThrows(() => generate(sampler, prompts, 2, { temperature: 1, seed: 1, ...wrong }), UserError, "Cannot");
     }
   }));
 
@@ -154,7 +154,7 @@ Deno.test("generateInPasses() gives the tokens of generate(), whatever the draft
       assert(bad.passes <= 10);
     }
     const guidance = { withoutAction: prompts, withoutAll: prompts, image: 1, text: 2 };
-    assertThrows(() => generateInPasses(sampler, prompts, prompts, { temperature: 1, seed: 1, guidance }), RangeError, "guidance");
+    assertThrows(() => generateInPasses(sampler, prompts, prompts, { temperature: 1, seed: 1, guidance }), UserError, "guidance");
     dispose(imageHead);
     disposeModel(model);
   }));

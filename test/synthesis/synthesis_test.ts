@@ -8,7 +8,7 @@ import {
   videoStatistics,
 } from "../../lib/synthesis/mod.ts";
 import { randomInt, randomStream } from "../../lib/engine/mod.ts";
-import { assert, assertClose, assertEquals, assertThrows, withFolder } from "../support.ts";
+import { assert, assertClose, assertEquals, assertThrows, UserError, withFolder } from "../support.ts";
 
 const line = (id: string, more: Partial<AnnotatedTrajectory> = {}): AnnotatedTrajectory => ({
   ...{
@@ -107,6 +107,6 @@ Deno.test("readSynthetic() takes the likeliest whose frames are there, and none 
     assertEquals(problems.map(({ id }) => id), ["3", "4", "5"]);
     assertEquals(readSynthetic(path, 1).trajectories.map(({ id }) => id), ["2"]);
     Deno.writeTextFileSync(path, '{"id": 1}\n');
-    assertThrows(() => readAnnotated(path), SyntaxError, `${path}:1: the line is no annotated trajectory`);
+    assertThrows(() => readAnnotated(path), UserError, `${path}:1: the line is no annotated trajectory`);
     assertThrows(() => readAnnotated(`${folder}/none.jsonl`), Error, 'run "deno task annotate" first');
   }));

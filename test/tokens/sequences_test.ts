@@ -16,7 +16,7 @@ import {
 } from "../../lib/tokens/mod.ts";
 import { tinyTokenizer } from "../../lib/world/tokenizer.ts";
 import { randomInt, randomStream } from "../../lib/engine/random.ts";
-import { assert, assertEquals, assertRejects, assertThrows, engine, withFolder } from "../support.ts";
+import { assert, assertEquals, assertRejects, assertThrows, engine, UserError, withFolder } from "../support.ts";
 
 await engine();
 const CODES = 12;
@@ -50,12 +50,12 @@ Deno.test("loadVocabulary() refuses a tokenizer without a special token, or with
       added_tokens.splice(0, added_tokens.length, ...added_tokens.filter(({ content }) => content !== "<racm3:break>"));
       delete model.vocab["<racm3:break>"];
     });
-    assertThrows(() => loadVocabulary(folder, CODES), SyntaxError, 'it has no token "<racm3:break>", which Chameleon needs');
+    assertThrows(() => loadVocabulary(folder, CODES), UserError, 'it has no token "<racm3:break>", which Chameleon needs');
     write(({ added_tokens, model }) => {
       [model.vocab["IMGIMGAZ"], model.vocab["IMGIMGBZ"]] = [model.vocab["IMGIMGBZ"]!, model.vocab["IMGIMGAZ"]!];
       for (const token of added_tokens) token.id = model.vocab[token.content]!;
     });
-    assertThrows(() => loadVocabulary(folder, CODES), SyntaxError, "image code 1 must have id");
+    assertThrows(() => loadVocabulary(folder, CODES), UserError, "image code 1 must have id");
   }));
 
 Deno.test("loadVocabulary() reads or refuses 2,000 mutated tokenizers with a sentence", () =>
@@ -92,8 +92,8 @@ Deno.test("codesToIds() and idsToCodes() refuse what is not an image token", () 
   withVocabulary((folder) => {
     const vocabulary = loadVocabulary(folder, CODES);
     assertEquals(idsToCodes(vocabulary, codesToIds(vocabulary, [0, 11])), [0, 11]);
-    assertThrows(() => codesToIds(vocabulary, [12]), RangeError, "the codebook has 12 codes");
-    assertThrows(() => idsToCodes(vocabulary, [2]), RangeError, "image token");
+    assertThrows(() => codesToIds(vocabulary, [12]), UserError, "the codebook has 12 codes");
+    assertThrows(() => idsToCodes(vocabulary, [2]), UserError, "image token");
   }));
 
 Deno.test("padBatch() pads on the left and never cuts", () => {
@@ -103,7 +103,7 @@ Deno.test("padBatch() pads on the left and never cuts", () => {
   assertEquals([...batch.labels], [7, 8, -1, 9]);
   assertThrows(
     () => padBatch([{ prompt: [1, 2, 3], completion: [4] }], 1, 2),
-    RangeError,
+    UserError,
     "Cannot fit a sequence of 3 tokens into a context of 2",
   );
 });

@@ -8,7 +8,7 @@ import {
 } from "../../lib/trajectories/mod.ts";
 import { disposeModel, loadModel } from "../../lib/model/mod.ts";
 import { observationOf, worldTrajectories } from "../../lib/world/mod.ts";
-import { assert, assertClose, assertEquals, assertThrows, engine, sharedData, withFolder } from "../support.ts";
+import { assert, assertClose, assertEquals, assertThrows, engine, sharedData, UserError, withFolder } from "../support.ts";
 
 await engine();
 const shared = sharedData();
@@ -55,9 +55,9 @@ Deno.test("readAurora() names what each bad entry lacks, and reads lists of inst
       ...['it has no target image ("output")', "it has no instruction", "b.png not found", "it has no instruction"],
     ]);
     Deno.writeTextFileSync(`${folder}/empty.json`, "[]");
-    assertThrows(() => readAurora(`${folder}/empty.json`), SyntaxError, "the list is empty");
+    assertThrows(() => readAurora(`${folder}/empty.json`), UserError, "the list is empty");
     Deno.writeTextFileSync(`${folder}/object.json`, "{}");
-    assertThrows(() => readAurora(`${folder}/object.json`), SyntaxError, "it must hold a JSON list");
+    assertThrows(() => readAurora(`${folder}/object.json`), UserError, "it must hold a JSON list");
   }));
 
 Deno.test("encodeTrajectories() gives the same from the cache, mends a cut-off file, and reports broken images", () =>

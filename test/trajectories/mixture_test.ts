@@ -1,6 +1,6 @@
 import { readCounterfactuals } from "../../lib/probe/mod.ts";
 import { downsample, fileObservation, joinLists, readAurora, readEpic, type Trajectory } from "../../lib/trajectories/mod.ts";
-import { assert, assertEquals, assertThrows, sharedData, withFolder } from "../support.ts";
+import { assert, assertEquals, assertThrows, sharedData, UserError, withFolder } from "../support.ts";
 
 const shared = sharedData();
 const of = (id: string, subset: string, action = "do", name = "none.png"): Trajectory => {
@@ -52,7 +52,7 @@ Deno.test("readEpic() takes the first and the last frame of a clip, and names wh
       "frames 1 to 999999999999 are no clip",
     ]);
     Deno.writeTextFileSync(`${folder}/other.csv`, "a,b\n1,2\n");
-    assertThrows(() => readEpic(`${folder}/other.csv`), SyntaxError, "the column uid are needed");
+    assertThrows(() => readEpic(`${folder}/other.csv`), UserError, "the column uid are needed");
   }));
 
 Deno.test("readCounterfactuals() tells contrary actions from pairs about something else", () =>

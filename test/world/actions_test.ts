@@ -18,7 +18,7 @@ import {
   type Scene,
   worldTrajectories,
 } from "../../lib/world/mod.ts";
-import { assert, assertEquals, assertThrows } from "../support.ts";
+import { assert, assertEquals, assertThrows, UserError } from "../support.ts";
 
 const LEVELS = Object.keys(DIFFICULTIES) as DifficultyName[];
 const red = { shape: "circle", colour: "red", size: "large", turn: 0, row: 0, column: 1, offset: [0, 0] } as const;
@@ -124,11 +124,11 @@ Deno.test("worldTrajectories() is the same for a seed and shares nothing between
 
 Deno.test("randomScene() refuses what does not fit", () => {
   const crowded = { ...DIFFICULTIES.default, objects: [1, 12] as const };
-  assertThrows(() => randomScene(randomStream(1), crowded), RangeError, "Cannot make a scene of 1 to 12 objects");
+  assertThrows(() => randomScene(randomStream(1), crowded), UserError, "Cannot make a scene of 1 to 12 objects");
   const lonely = { ...DIFFICULTIES.default, objects: [1, 1] as const };
   assertThrows(
     () => randomTransition(randomStream(1), { ...lonely, actions: { ...lonely.actions, edit: [] } }, "edit"),
-    RangeError,
+    UserError,
     "Cannot find a transition",
   );
 });

@@ -1,0 +1,73 @@
+/**
+ * Errors that a user can mend, and texts from files made safe for a terminal.
+ *
+ * @module
+ */
+
+/**
+ * An error that the user can mend: a wrong argument, a broken file, a full disk. Tasks print its message as one sentence
+ * without a stack; every other error is a bug of ours and keeps its stack.
+ *
+ * @example The message is safe to print, whatever a file put into it
+ * ```ts
+ * import { UserError } from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new UserError("Cannot read \u001b[2Jevil.json").message, "Cannot read \\u001b[2Jevil.json");
+ * ```
+ */
+export class UserError extends Error {
+  /** The error's kind. */
+  override readonly name = "UserError";
+
+  /**
+   * Makes an error of one sentence.
+   *
+   * @param message what was wanted, what was found, what to do
+   * @param options the error that caused it
+   */
+  constructor(message: string, options?: ErrorOptions) {
+    super(printable(message), options);
+  }
+}
+
+const LONGEST_MESSAGE = 4000; // characters; lists of problems take a few lines
+
+/**
+ * A text with its control characters escaped, so that it cannot steer a terminal; line breaks stay.
+ *
+ * @param text any text
+ * @returns the text, cut to 4,000 characters
+ */
+export function printable(text: string): string {
+  const escaped = text.slice(0, LONGEST_MESSAGE).replace(
+    /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu,
+    (character) => character === "\n" ? "\n" : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+  return text.length > LONGEST_MESSAGE ? `${escaped}…` : escaped;
+}
+
+/**
+ * A text from a file as it is quoted in a message: on one line, control characters escaped, cut.
+ *
+ * @param text what was found; anything that JSON can hold
+ * @param most characters that are shown
+ * @returns the text in quotation marks, or the JSON of a value that is no text
+ *
+ * @example A name of a million letters takes one line
+ * ```ts
+ * import { quoted } from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(quoted("x".repeat(1e6), 3), '"xxx…"');
+ * ```
+ */
+export function quoted(text: unknown, most = 120): string {
+  if (typeof text !== "string") return cut(JSON.stringify(text) ?? String(text), most);
+  return `"${cut(text, most)}"`;
+}
+
+function cut(text: string, most: number): string {
+  const line = printable(text.slice(0, most)).replaceAll("\n", "\\n");
+  return text.length > most ? `${line}…` : line;
+}
