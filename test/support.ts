@@ -5,8 +5,10 @@
  */
 // @ts-types="./std_assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
+import type { ChameleonConfig } from "../lib/model/config.ts";
+import { adapterTensors, createAdapter, disposeAdapter, type LoraAdapter, type LoraConfig, withAdapterTensors } from "../lib/model/lora.ts";
 import { readHeader, readInto, type StoredTensor } from "../lib/model/safetensors.ts";
-import { dispose, liveTensors, openBackend, type Tensor, tf } from "../lib/engine/mod.ts";
+import { dispose, liveTensors, normal, openBackend, seedTensor, type Tensor, tf, tidy } from "../lib/engine/mod.ts";
 
 // @ts-types="./std_assert.d.ts"
 export * from "@std/assert";
@@ -71,6 +73,14 @@ export function take(tensor: Tensor): Float32Array {
   const values = tensor.dataSync() as Float32Array;
   dispose(tensor);
   return values;
+}
+
+/** An adapter with random factors: a new one has zeros, and changes nothing. */
+export function randomAdapter(model: ChameleonConfig, config: LoraConfig, seed: number): LoraAdapter {
+  const adapter = createAdapter(model, config, seed);
+  const tensors = [...adapterTensors(adapter).values()].map(({ shape }, i) => tidy(() => tf.mul(normal(shape, seedTensor(seed, i)), 0.1)));
+  disposeAdapter(adapter);
+  return withAdapterTensors(adapter, tensors);
 }
 
 /** Recorded values of a reference implementation. */

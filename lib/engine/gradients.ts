@@ -1,9 +1,9 @@
 /**
- * Values with their gradients.
+ * Values with their gradients, and functions whose gradient is written out.
  *
  * @module
  */
-import { type Tensor, tf } from "./tf.ts";
+import { type Rank, type Tensor, tf } from "./tf.ts";
 
 /**
  * A scalar function's value and its gradients.
@@ -14,6 +14,39 @@ import { type Tensor, tf } from "./tf.ts";
  * @throws Error when the value does not depend on any of them
  */
 export function valueAndGradients(fn: (params: Tensor[]) => Tensor, params: readonly Tensor[]): { value: Tensor; grads: Tensor[] } {
-  const { value, grads } = tf.valueAndGrads((...xs: Tensor[]) => fn(xs) as never)([...params]);
+  const { value, grads } = tf.valueAndGrads((...xs: Tensor[]) => fn(xs) as Tensor<Rank.R0>)([...params]);
   return { value, grads };
+}
+
+/**
+ * A function of tensors whose gradient is written out instead of recorded.
+ *
+ * @param inputs the tensors to differentiate by
+ * @param forward computes the value, and hands what the gradient needs to `save`
+ * @param backward gives the gradients of the inputs, in their order, from the value's gradient and the saved tensors
+ * @returns the value
+ *
+ * @example The identity, its gradient doubled
+ * ```ts
+ * import { openBackend, type Tensor, tf, withGradient } from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await openBackend();
+ * const identity = (x: Tensor) => withGradient([x], () => tf.clone(x), (dy) => [tf.mul(dy, 2)]);
+ * assertEquals(tf.grad(identity)(tf.scalar(3)).arraySync(), 2);
+ * ```
+ */
+export function withGradient(
+  inputs: readonly Tensor[],
+  forward: (save: (tensors: Tensor[]) => void) => Tensor,
+  backward: (dy: Tensor, saved: Tensor[]) => Tensor[],
+): Tensor {
+  const apply = tf.customGrad((...args) => {
+    const save = args.at(-1); // TensorFlow.js appends it to the inputs and types it as one of them
+    return {
+      value: forward(save as unknown as (tensors: Tensor[]) => void),
+      gradFunc: (dy, saved) => backward(dy, saved),
+    };
+  });
+  return apply(...inputs);
 }

@@ -1,30 +1,32 @@
 /**
- * Chameleon's transformer (Chameleon Team 2024), all of it, as functions of its weights.
+ * Chameleon's transformer (Chameleon Team 2024) as functions of its weights, from top to bottom: its weights, the four ways to
+ * run it, the one pass that they share, and the block.
  *
- * Shapes: B batch, T positions, Q the last positions that are carried on, D width, H heads, d width of a head,
- * V vocabulary. The residual stream is float32; what goes into matrix products has the precision of the weights.
+ * Shapes: B batch, T positions, Q the last positions that are carried on, D width, F width of the feed-forward layer, H query
+ * heads, Hkv key heads, d width of a head, V vocabulary, S positions of a prompt, C slots after it. The residual stream is
+ * float32; what goes into matrix products has the precision of the weights.
  *
  * @module
  */
 import { compile, freeze, type Precision, precisionOf, type Tensor, tf, toPrecision } from "../engine/mod.ts";
 import {
-  adaptedLinear,
   causalAttention,
-  dropout,
   type HeadNorm,
   joinHeads,
+  type KeysValues,
   linear,
-  type LowRank,
   normaliseAndRotate,
   repeatHeads,
   residual,
   rmsNorm,
+  type RopeTables,
   ropeTables,
   sharedPromptAttention,
   splitHeads,
   swiglu,
 } from "../nn/mod.ts";
 import type { ChameleonConfig, Projection } from "./config.ts";
+import { adaptedLinear, type Adapter, type BlockAdapter, blockAdapter, dropInput } from "./lora.ts";
 
 /** A block's weights; matrices are [out, in] as on disk. */
 export interface Layer extends Record<Projection, Tensor> {
@@ -32,9 +34,9 @@ export interface Layer extends Record<Projection, Tensor> {
   readonly inputNorm: Tensor;
   /** RMSNorm's gain at the feed-forward layer, [D]. */
   readonly postNorm: Tensor;
-  /** LayerNorm of queries. */
+  /** QK-norm of queries. */
   readonly qNorm: HeadNorm;
-  /** LayerNorm of keys. */
+  /** QK-norm of keys. */
   readonly kNorm: HeadNorm;
 }
 
@@ -52,16 +54,6 @@ export interface Chameleon {
   readonly head: Tensor;
 }
 
-/** A LoRA adapter: one low-rank pair for each adapted matrix of each block. */
-export interface Adapter {
-  /** α / rank. */
-  readonly scale: number;
-  /** Share of a projection's input that is dropped while training. */
-  readonly dropout: number;
-  /** Low-rank pairs, by block. */
-  readonly layers: readonly Partial<Record<Projection, LowRank>>[];
-}
-
 /** What a forward pass may be told beside the tokens. */
 export interface ForwardOptions {
   /** An adapter to apply. */
@@ -72,38 +64,12 @@ export interface ForwardOptions {
   readonly padding?: Tensor | undefined;
   /** Give only the last so many positions; the last block computes no others. */
   readonly last?: number | undefined;
-  /** Keep only each block's input for the gradient, and compute its inside again: less memory, more time. */
+  /** Keep only each block's input for the gradient, and recompute its inside: less memory, more time. */
   readonly checkpoint?: boolean | undefined;
 }
 
-/** Tables that all blocks share. */
-interface Geometry {
-  readonly cos: Tensor; // [T, d]
-  readonly sin: Tensor; // [T, d]
-  readonly padding: Tensor; // [B or 1, 1, 1, T]
-}
-
-/** Numbers that all blocks share. */
-interface Shape {
-  readonly heads: number;
-  readonly keyHeads: number;
-  readonly epsilon: number;
-  readonly swinNorm: boolean;
-  readonly precision: Precision;
-  readonly scale: number;
-  readonly dropout: number;
-}
-
-/** Keys and values of a block, [B, Hkv, T, d]. */
-export interface KeysValues {
-  /** Keys, normalised and rotated. */
-  readonly k: Tensor;
-  /** Values. */
-  readonly v: Tensor;
-}
-
 /**
- * The transformer up to its last norm.
+ * The transformer up to its last norm: the pass that is trained.
  *
  * @param model the weights
  * @param tokens [B, T] int32
@@ -111,19 +77,9 @@ export interface KeysValues {
  * @returns hidden states, [B, Q, D]
  */
 export function hiddenStates(model: Chameleon, tokens: Tensor, options: ForwardOptions = {}): Tensor {
-  const [batch, positions] = tokens.shape as [number, number];
-  const { adapter, seed } = options;
-  const queries = options.last ?? positions;
-  const shape = shapeOf(model, adapter);
-  const geometry = geometryOf(model.config, positions, options.padding);
-  const run = options.checkpoint ? compiledBlock : block;
-  let x = embedTokens(model, tokens); // [B, T, D]
-  model.layers.forEach((layer, i) => {
-    const isLast = i === model.layers.length - 1;
-    const layerSeed = seed && adapter?.dropout ? tf.add(seed, tf.tensor1d([0, i], "int32")) : null;
-    x = run(x, layer, adapter?.layers[i] ?? {}, geometry, shape, layerSeed, isLast ? queries : positions);
-  });
-  return rmsNorm(tf.reshape(x, [batch, queries, -1]), model.norm, model.config.rmsEpsilon, shape.precision); // [B, Q, D]
+  const positions = tokens.shape[1]!;
+  const { last: queries = positions, ...rest } = options;
+  return forward(model, tokens, { ...rest, ...geometryOf(model.config, positions, options.padding), queries }).hidden; // [B, Q, D]
 }
 
 /**
@@ -134,47 +90,38 @@ export function hiddenStates(model: Chameleon, tokens: Tensor, options: ForwardO
  * @returns [B, Q, V] in the precision of the weights
  */
 export function logitsOf(hidden: Tensor, head: Tensor): Tensor {
-  return linear(hidden, head);
+  return linear(hidden, head); // [B, Q, V]
 }
 
 /** Rows of the output matrix for a range of ids, made once: image tokens need no text scores. [count, D] */
 export function headRows(model: Chameleon, first: number, count: number): Tensor {
-  return tf.slice(model.head, [first, 0], [count, model.config.hiddenSize]);
+  return tf.slice(model.head, [first, 0], [count, model.config.hiddenSize]); // [count, D]
 }
 
 /** The rows for image tokens, frozen. [K, D] */
 export function freezeHead(model: Chameleon, images: { readonly firstImage: number; readonly codes: number }): Tensor {
-  return freeze(headRows(model, images.firstImage, images.codes));
+  return freeze(headRows(model, images.firstImage, images.codes)); // [K, D]
 }
 
 /**
- * The forward pass that also gives every block's keys and values, for decoding to go on from.
+ * The pass over prompts: it also gives every block's keys and values, which decoding goes on from.
  *
  * @param model the weights
- * @param tokens [B, T] int32
+ * @param tokens [B, S] int32
  * @param options adapter and padding
- * @returns the hidden state of the last position, [B, 1, D], and keys and values
+ * @returns the hidden state of the last position, [B, 1, D], and keys and values by block, [B, Hkv, S, d]
  */
 export function prefill(model: Chameleon, tokens: Tensor, options: ForwardOptions = {}): { hidden: Tensor; cache: KeysValues[] } {
-  const [, positions] = tokens.shape as [number, number];
-  const shape = shapeOf(model, options.adapter);
+  const positions = tokens.shape[1]!;
   const geometry = geometryOf(model.config, positions, options.padding);
-  let x = embedTokens(model, tokens); // [B, T, D]
-  const cache = model.layers.map((layer, i) => {
-    const lora = options.adapter?.layers[i] ?? {};
-    const result = blockWithCache(x, layer, lora, geometry, shape, null, positions);
-    x = result.x;
-    return { k: result.k, v: result.v };
-  });
-  const last = tf.slice(x, [0, positions - 1, 0], [-1, 1, -1]); // [B, 1, D]
-  return { hidden: rmsNorm(last, model.norm, model.config.rmsEpsilon, shape.precision), cache };
+  return forward(model, tokens, { ...geometry, adapter: options.adapter, queries: positions, given: 1 });
 }
 
 /** What a decoding goes on from. */
 export interface DecodingState {
   /** Keys and values of the P prompts, [P, Hkv, S, d]; the N sequences of a prompt share them. */
   readonly prompt: readonly KeysValues[];
-  /** Keys and values of the P · N sequences after their prompts, with C slots, [P · N, Hkv, C, d]. */
+  /** Keys and values of the P·N sequences after their prompts, with C slots, [P·N, Hkv, C, d]. */
   readonly own: readonly KeysValues[];
 }
 
@@ -182,11 +129,11 @@ export interface DecodingState {
  * One more token for each sequence, on keys and values in slots made beforehand.
  *
  * @param model the weights
- * @param tokens [P · N] int32, the newest tokens; the N sequences of a prompt side by side
+ * @param tokens [P·N] int32, the newest tokens; the N sequences of a prompt side by side
  * @param step how many tokens came after the prompts before these, a scalar int32
  * @param state prompts and slots; slots from `step` on are free
  * @param options adapter, and padding [P, 1, 1, S] of the prompts
- * @returns the hidden state, [P · N, 1, D], and the slots with the new keys and values in them
+ * @returns the hidden state, [P·N, 1, D], and the slots with the new keys and values in them
  */
 export function decodeStep(
   model: Chameleon,
@@ -195,26 +142,22 @@ export function decodeStep(
   { prompt, own }: DecodingState,
   options: ForwardOptions = {},
 ): { hidden: Tensor; own: KeysValues[] } {
-  const [batch, slots] = [tokens.shape[0]!, own[0]!.k.shape[2]!];
-  const [prompts, , length] = prompt[0]!.k.shape as [number, number, number];
-  const shape = shapeOf(model, options.adapter);
-  const all = geometryOf(model.config, length + slots, undefined);
-  const at = tf.add(tf.reshape(step, [1]), tf.scalar(length, "int32"));
-  const places = tf.range(0, slots, 1, "int32");
-  const slot = tf.reshape(tf.cast(tf.equal(places, step), "float32"), [1, 1, slots, 1]);
-  const future = tf.reshape(tf.mul(tf.cast(tf.greater(places, step), "float32"), -1e9), [1, 1, 1, slots]);
-  const padding = options.padding ?? tf.zeros([prompts, 1, 1, length]);
-  const rows = tf.reshape(tf.tile(padding, [1, batch / prompts, 1, 1]), [batch, 1, 1, length]);
-  const mask = tf.concat([rows, tf.tile(future, [batch, 1, 1, 1])], 3); // [B, 1, 1, S + C]
-  const geometry = { cos: tf.gather(all.cos, at), sin: tf.gather(all.sin, at), padding: mask };
-  let x = embedTokens(model, tf.expandDims(tokens, 1)); // [B, 1, D]
-  const grown = model.layers.map((layer, i) => {
-    const past = { ...own[i]!, prompt: prompt[i]!, slot };
-    const result = blockWithCache(x, layer, options.adapter?.layers[i] ?? {}, geometry, shape, null, 1, past);
-    x = result.x;
-    return { k: result.k, v: result.v };
+  const slots = own[0]!.k.shape[2]!;
+  const length = prompt[0]!.k.shape[2]!;
+  const { cos, sin } = geometryOf(model.config, length + slots, undefined); // [S + C, d] each
+  const at = tf.add(tf.reshape(step, [1]), tf.scalar(length, "int32")); // [1]
+  const places = tf.range(0, slots, 1, "int32"); // [C]
+  const slot = tf.reshape(tf.cast(tf.equal(places, step), "float32"), [1, 1, slots, 1]); // [1, 1, C, 1]
+  const newest = tf.expandDims(tokens, 1); // [P·N, 1]
+  const { hidden, cache } = forward(model, newest, {
+    adapter: options.adapter,
+    cos: tf.gather(cos, at), // [1, d]
+    sin: tf.gather(sin, at), // [1, d]
+    padding: slotMask(prompt[0]!, own[0]!, step, options.padding), // [P·N, 1, 1, S + C]
+    queries: 1,
+    past: own.map((slots, i) => ({ ...slots, prompt: prompt[i]!, slot })),
   });
-  return { hidden: rmsNorm(x, model.norm, model.config.rmsEpsilon, shape.precision), own: grown };
+  return { hidden, own: cache };
 }
 
 /**
@@ -229,148 +172,158 @@ export function decodeStep(
 export function continueFrom(model: Chameleon, tokens: Tensor, cache: readonly KeysValues[], options: ForwardOptions = {}): Tensor {
   const queries = tokens.shape[1]!;
   const before = cache[0]!.k.shape[2]!;
-  const shape = shapeOf(model, options.adapter);
-  const all = geometryOf(model.config, before + queries, options.padding);
-  const rest = (table: Tensor) => tf.slice(table, [before, 0], [queries, -1]);
-  const geometry = { cos: rest(all.cos), sin: rest(all.sin), padding: all.padding };
-  let x = embedTokens(model, tokens); // [B, Q, D]
-  model.layers.forEach((layer, i) => {
-    x = blockWithCache(x, layer, options.adapter?.layers[i] ?? {}, geometry, shape, null, queries, cache[i]!).x;
-  });
-  return rmsNorm(x, model.norm, model.config.rmsEpsilon, shape.precision);
+  const { cos, sin, padding } = geometryOf(model.config, before + queries, options.padding);
+  const later = (table: Tensor) => tf.slice(table, [before, 0], [queries, -1]); // [Q, d]
+  const geometry = { cos: later(cos), sin: later(sin), padding };
+  return forward(model, tokens, { ...geometry, adapter: options.adapter, queries, past: cache }).hidden; // [B, Q, D]
 }
 
-/** Keys and values that came before; new ones follow them, or are written where `slot` says, after a prompt's. */
+/** Where the positions of a pass stand, and what they may not see. */
+interface Geometry extends RopeTables {
+  readonly padding: Tensor; // added to scores, [B or 1, 1, 1, S + T]
+}
+
+/** One pass: all that sets the four ways to run the model apart. */
+interface Pass extends Geometry {
+  readonly adapter?: Adapter | undefined;
+  readonly seed?: Tensor | undefined; // of LoRA's dropout, [2]
+  readonly checkpoint?: boolean | undefined;
+  readonly past?: readonly Past[]; // keys and values that came before, by block
+  readonly queries: number; // Q, positions that the last block carries on
+  readonly given?: number; // how many of those come out; all by default
+}
+
+/** Keys and values that came before; new ones follow them, or go where `slot` is 1. */
 interface Past extends KeysValues {
   readonly slot?: Tensor; // [1, 1, C, 1]
-  readonly prompt?: KeysValues; // [P, Hkv, S, d]
+  readonly prompt?: KeysValues; // shared by several sequences, [P, Hkv, S, d]
 }
 
-type BlockArguments = [
-  x: Tensor, // [B, T, D]
-  layer: Layer,
-  lora: Partial<Record<Projection, LowRank>>,
-  geometry: Geometry,
-  shape: Shape,
-  seed: Tensor | null,
-  queries: number,
-];
-
-/** One block; only the last `queries` positions are carried on. → [B, Q, D] */
-function block(...args: BlockArguments): Tensor {
-  return blockWithCache(...args).x;
+/** The pass: embedding, blocks, last norm. tokens: [B, T] → hidden: [B, Q, D], and keys and values by block */
+function forward(model: Chameleon, tokens: Tensor, pass: Pass): { hidden: Tensor; cache: KeysValues[] } {
+  const { config, layers } = model;
+  const shape = shapeOf(model);
+  const { cos, sin, padding, queries, given = queries } = pass;
+  const cache: KeysValues[] = []; // stays empty when checkpointing
+  let x = toPrecision(tf.gather(model.embed, tokens), "float32"); // [B, T, D]
+  layers.forEach((layer, i) => {
+    const lora = blockAdapter(pass.adapter, i, pass.seed);
+    const carried = i === layers.length - 1 ? queries : tokens.shape[1]!;
+    const inputs = { shape, lora, cos, sin, padding, queries: carried, past: pass.past?.[i] };
+    if (pass.checkpoint) x = recomputedBlock(x, layer, inputs); // [B, Q, D]
+    else ({ x, kv: cache[i] } = block(x, layer, inputs)); // [B, Q, D]
+  });
+  return { hidden: rmsNorm(lastPositions(x, given), model.norm, config.rmsEpsilon, shape.precision), cache }; // [B, Q, D]
 }
 
-const compiledBlock: (...args: BlockArguments) => Tensor = compile(block);
+/** Numbers that all blocks share. */
+interface Shape {
+  readonly heads: number;
+  readonly keyHeads: number;
+  readonly epsilon: number;
+  readonly swinNorm: boolean;
+  readonly precision: Precision;
+}
 
-function blockWithCache(
-  x: Tensor,
-  layer: Layer,
-  lora: Partial<Record<Projection, LowRank>>,
-  geometry: Geometry,
-  shape: Shape,
-  seed: Tensor | null,
-  queries: number,
-  past?: Past,
-): { x: Tensor } & KeysValues {
-  const { epsilon, precision, swinNorm } = shape;
-  const [batch, positions, width] = x.shape as [number, number, number];
-  const carried = queries === positions ? x : tf.slice(x, [0, positions - queries, 0], [batch, queries, width]); // [B, Q, D]
+/** What a block is given beside its input and its weights. */
+interface BlockInputs extends Geometry {
+  readonly shape: Shape;
+  readonly lora: BlockAdapter;
+  readonly queries: number; // Q
+  readonly past: Past | undefined;
+}
+
+/** One block: attention and feed-forward layer on the residual stream. x: [B, T, D] → x: [B, Q, D], and keys and values */
+function block(x: Tensor, layer: Layer, inputs: BlockInputs): { x: Tensor; kv: KeysValues } {
+  const { epsilon, precision, swinNorm } = inputs.shape;
   const before = (y: Tensor, gain: Tensor) => swinNorm ? toPrecision(y, precision) : rmsNorm(y, gain, epsilon, precision);
   const after = (y: Tensor, gain: Tensor) => swinNorm ? rmsNorm(y, gain, epsilon, precision) : y;
 
-  const normed = before(x, layer.inputNorm); // [B, T, D]
-  const { y, k, v } = attention(normed, layer, lora, geometry, shape, seed, queries, past);
-  const mixed = residual(carried, after(y, layer.inputNorm)); // [B, Q, D]
-  const fed = feedForward(before(mixed, layer.postNorm), layer, lora, shape, seed);
-  return { x: residual(mixed, after(fed, layer.postNorm)), k, v };
+  const carried = lastPositions(x, inputs.queries); // [B, Q, D]
+  const { y, kv } = attention(before(x, layer.inputNorm), layer, inputs); // y: [B, Q, D]
+  const mixed = residual(carried, after(y, layer.inputNorm));
+  const fed = feedForward(before(mixed, layer.postNorm), layer, inputs);
+  return { x: residual(mixed, after(fed, layer.postNorm)), kv };
 }
 
-function attention(
-  x: Tensor, // [B, T, D]
-  layer: Layer,
-  lora: Partial<Record<Projection, LowRank>>,
-  { cos, sin, padding }: Geometry,
-  shape: Shape,
-  seed: Tensor | null,
-  queries: number,
-  past?: Past,
-): { y: Tensor } & KeysValues {
-  const { heads, keyHeads, precision } = shape;
-  const [batch, positions, width] = x.shape as [number, number, number];
-  const headDim = cos.shape[1]!;
-  const lastRows = (t: Tensor) => queries === positions ? t : tf.slice(t, [positions - queries, 0], [queries, headDim]);
-  const dropped = dropInput(x, lora.q_proj ?? lora.k_proj ?? lora.v_proj, shape, seed, 0);
-  const lastOf = (t: Tensor) => queries === positions ? t : tf.slice(t, [0, positions - queries, 0], [batch, queries, width]);
+/** A block whose inside is recomputed for the gradient: its arguments are all that is kept. [B, T, D] → [B, Q, D] */
+const recomputedBlock: (x: Tensor, layer: Layer, inputs: BlockInputs) => Tensor = compile(
+  (x: Tensor, layer: Layer, inputs: BlockInputs) => block(x, layer, inputs).x,
+);
 
-  const q = adaptedLinear(lastOf(x), lastOf(dropped), layer.q_proj, lora.q_proj, shape.scale); // [B, Q, H·d]
-  const k = adaptedLinear(x, dropped, layer.k_proj, lora.k_proj, shape.scale); // [B, T, Hkv·d]
-  const v = adaptedLinear(x, dropped, layer.v_proj, lora.v_proj, shape.scale); // [B, T, Hkv·d]
-  const rotatedQ = normaliseAndRotate(q, layer.qNorm, lastRows(cos), lastRows(sin), headDim ** -0.5, precision); // [B, H, Q, d]
-  const newK = normaliseAndRotate(k, layer.kNorm, cos, sin, 1, precision); // [B, Hkv, T, d]
-  const newV = splitHeads(v, keyHeads); // [B, Hkv, T, d]
-  const keys = past ? joined(past.k, newK, past.slot) : newK;
-  const values = past ? joined(past.v, newV, past.slot) : newV;
+/** x: [B, T, D] → y: [B, Q, D], and keys and values for what comes next */
+function attention(x: Tensor, layer: Layer, inputs: BlockInputs): { y: Tensor; kv: KeysValues } {
+  const { shape: { heads, keyHeads, precision }, lora: { factors, scale }, cos, sin, padding, queries, past } = inputs;
+  const dropped = dropInput(x, inputs.lora, ["q_proj", "k_proj", "v_proj"], 0);
+  const q = adaptedLinear(lastPositions(x, queries), lastPositions(dropped, queries), layer.q_proj, factors.q_proj, scale); // [B, Q, H·d]
+  const k = adaptedLinear(x, dropped, layer.k_proj, factors.k_proj, scale); // [B, T, Hkv·d]
+  const v = adaptedLinear(x, dropped, layer.v_proj, factors.v_proj, scale); // [B, T, Hkv·d]
 
-  const group = heads / keyHeads;
-  const forHeads = ({ k, v }: KeysValues): KeysValues => ({ k: repeatHeads(k, group), v: repeatHeads(v, group) });
-  const own = forHeads({ k: keys, v: values });
-  const mixed = joinHeads(
-    past?.prompt ? sharedPromptAttention(rotatedQ, forHeads(past.prompt), own, padding) : causalAttention(rotatedQ, own.k, own.v, padding),
-  ); // [B, Q, H·d]
-  const y = adaptedLinear(mixed, dropInput(mixed, lora.o_proj, shape, seed, 1), layer.o_proj, lora.o_proj, shape.scale);
-  return { y, k: keys, v: values };
+  const rope = { cos: lastPositions(cos, queries), sin: lastPositions(sin, queries) }; // [Q, d] each
+  const turnedQ = normaliseAndRotate(q, layer.qNorm, rope, cos.shape[1]! ** -0.5, precision); // [B, H, Q, d]
+  const turnedK = normaliseAndRotate(k, layer.kNorm, { cos, sin }, 1, precision); // [B, Hkv, T, d]
+  const kv = joined(past, { k: turnedK, v: splitHeads(v, keyHeads) }); // [B, Hkv, S + T, d] each
+
+  const forHeads = ({ k, v }: KeysValues) => ({ k: repeatHeads(k, heads / keyHeads), v: repeatHeads(v, heads / keyHeads) });
+  const own = forHeads(kv); // [B, H, S + T, d] each
+  const attended = past?.prompt
+    ? sharedPromptAttention(turnedQ, forHeads(past.prompt), own, padding) // [B, H, 1, d]
+    : causalAttention(turnedQ, own.k, own.v, padding); // [B, H, Q, d]
+  const mixed = joinHeads(attended); // [B, Q, H·d]
+  const y = adaptedLinear(mixed, dropInput(mixed, inputs.lora, ["o_proj"], 1), layer.o_proj, factors.o_proj, scale); // [B, Q, D]
+  return { y, kv };
 }
 
-function feedForward(
-  x: Tensor, // [B, Q, D]
-  layer: Layer,
-  lora: Partial<Record<Projection, LowRank>>,
-  shape: Shape,
-  seed: Tensor | null,
-): Tensor {
-  const dropped = dropInput(x, lora.gate_proj ?? lora.up_proj, shape, seed, 2);
-  const gate = adaptedLinear(x, dropped, layer.gate_proj, lora.gate_proj, shape.scale); // [B, Q, F]
-  const up = adaptedLinear(x, dropped, layer.up_proj, lora.up_proj, shape.scale); // [B, Q, F]
+/** SwiGLU: [B, Q, D] → [B, Q, D] */
+function feedForward(x: Tensor, layer: Layer, { lora, shape }: BlockInputs): Tensor {
+  const { factors, scale } = lora;
+  const dropped = dropInput(x, lora, ["gate_proj", "up_proj"], 2);
+  const gate = adaptedLinear(x, dropped, layer.gate_proj, factors.gate_proj, scale); // [B, Q, F]
+  const up = adaptedLinear(x, dropped, layer.up_proj, factors.up_proj, scale); // [B, Q, F]
   const inner = swiglu(gate, up, shape.precision); // [B, Q, F]
-  const innerDropped = dropInput(inner, lora.down_proj, shape, seed, 3);
-  return adaptedLinear(inner, innerDropped, layer.down_proj, lora.down_proj, shape.scale); // [B, Q, D]
+  return adaptedLinear(inner, dropInput(inner, lora, ["down_proj"], 3), layer.down_proj, factors.down_proj, scale); // [B, Q, D]
 }
 
-/** LoRA's dropout. Projections of one input share its mask; PEFT draws one for each, which has the same distribution. */
-function dropInput(x: Tensor, lora: LowRank | undefined, shape: Shape, seed: Tensor | null, site: number): Tensor {
-  if (!lora || !seed || shape.dropout === 0) return x;
-  return dropout(x, shape.dropout, tf.add(seed, tf.tensor1d([site << 16, 0], "int32")), shape.precision);
+/** New keys and values after the old ones, or in their slot. */
+function joined(past: Past | undefined, fresh: KeysValues): KeysValues {
+  if (!past) return fresh;
+  const { slot } = past;
+  const join = (old: Tensor, one: Tensor) => slot ? blend(old, one, slot, precisionOf(old)) : tf.concat([old, one], 2); // [B, Hkv, C, d] or [B, Hkv, S + T, d]
+  return { k: join(past.k, fresh.k), v: join(past.v, fresh.v) };
 }
 
-/** Old keys or values with the new ones in their slot, or behind them. old: [B, H, S, d], fresh: [B, H, T, d], slot: [1, 1, C, 1] */
-function joined(old: Tensor, fresh: Tensor, slot: Tensor | undefined): Tensor {
-  return slot ? blend(old, fresh, slot, precisionOf(old)) : tf.concat([old, fresh], 2);
-}
-
+/** Slots with one of them overwritten. slots: [B, Hkv, C, d], one: [B, Hkv, 1, d], slot: [1, 1, C, 1] → [B, Hkv, C, d] */
 const blend: (slots: Tensor, one: Tensor, slot: Tensor, precision: Precision) => Tensor = compile(
   (slots: Tensor, one: Tensor, slot: Tensor, precision: Precision) =>
     toPrecision(tf.add(tf.mul(slots, tf.sub(1, slot)), tf.mul(one, slot)), precision),
   { xla: true },
 );
 
-function embedTokens({ embed }: Chameleon, tokens: Tensor): Tensor {
-  return toPrecision(tf.gather(embed, tokens as never), "float32"); // [B, T, D]
+/** What a step may not see: padding of its prompt, and slots that are still free. [P·N, 1, 1, S + C] */
+function slotMask(prompt: KeysValues, own: KeysValues, step: Tensor, padding: Tensor | undefined): Tensor {
+  const [prompts, , length] = prompt.k.shape as [number, number, number];
+  const [batch, , slots] = own.k.shape as [number, number, number];
+  const ofPrompts = tf.tile(padding ?? tf.zeros([prompts, 1, 1, length]), [1, batch / prompts, 1, 1]); // [P, N, 1, S]
+  const ofRows = tf.reshape(ofPrompts, [batch, 1, 1, length]); // [P·N, 1, 1, S]
+  const isFree = tf.cast(tf.greater(tf.range(0, slots, 1, "int32"), step), "float32"); // [C]
+  const free = tf.reshape(tf.mul(isFree, -1e9), [1, 1, 1, slots]); // [1, 1, 1, C]
+  return tf.concat([ofRows, tf.tile(free, [batch, 1, 1, 1])], 3); // [P·N, 1, 1, S + C]
 }
 
-function shapeOf({ config, layers }: Chameleon, adapter: Adapter | undefined): Shape {
-  return {
-    heads: config.heads,
-    keyHeads: config.keyHeads,
-    epsilon: config.rmsEpsilon,
-    swinNorm: config.swinNorm,
-    precision: precisionOf(layers[0]!.q_proj),
-    scale: adapter?.scale ?? 0,
-    dropout: adapter?.dropout ?? 0,
-  };
+/** The last positions, on the last axis but one. [B, T, D] → [B, count, D], or [T, d] → [count, d] */
+function lastPositions(x: Tensor, count: number): Tensor {
+  const axis = x.rank - 2;
+  const first = x.shape[axis]! - count;
+  if (first === 0) return x;
+  return tf.slice(x, x.shape.map((_, i) => i === axis ? first : 0), x.shape.map((size, i) => i === axis ? count : size));
 }
 
-function geometryOf(config: ChameleonConfig, positions: number, padding: Tensor | undefined): Geometry {
-  const tables = ropeTables(positions, config.hiddenSize / config.heads, config.ropeTheta);
-  return { ...tables, padding: padding ?? tf.zeros([1, 1, 1, positions]) };
+function shapeOf({ config, layers }: Chameleon): Shape {
+  const { heads, keyHeads, rmsEpsilon: epsilon, swinNorm } = config;
+  return { heads, keyHeads, epsilon, swinNorm, precision: precisionOf(layers[0]!.q_proj) };
+}
+
+/** Rotary tables and padding for positions from 0; without padding, nothing is hidden. */
+function geometryOf({ hiddenSize, heads, ropeTheta }: ChameleonConfig, positions: number, padding: Tensor | undefined): Geometry {
+  return { ...ropeTables(positions, hiddenSize / heads, ropeTheta), padding: padding ?? tf.zeros([1, 1, 1, positions]) };
 }

@@ -9,7 +9,7 @@ import { type Disk, readJson, writeFile } from "../files.ts";
 import { bytesOfTensor, freeze, type Precision, type Tensor, tf, toPrecision } from "../engine/mod.ts";
 import type { Chameleon, Layer } from "./chameleon.ts";
 import { type ChameleonConfig, formatConfig, parseConfig, PROJECTIONS, projectionShape } from "./config.ts";
-import { differences, listed, readTensor } from "./lora.ts";
+import { differences, listed, readTensor } from "./stored_tensors.ts";
 import { type OutgoingTensor, readInto, readModelHeaders, type StoredTensor, writeSafetensors } from "./safetensors.ts";
 import { type Vqgan, vqShapes } from "./vqgan.ts";
 

@@ -8,5 +8,6 @@ export * from "./checkpoint.ts";
 export * from "./config.ts";
 export * from "./lora.ts";
 export * from "./memory.ts";
+export * from "./peft.ts";
 export * from "./safetensors.ts";
 export * from "./vqgan.ts";

@@ -3,5 +3,5 @@
  *
  * @module
  */
+export * from "./attention.ts";
 export * from "./layers.ts";
-export * from "./prompt_attention.ts";

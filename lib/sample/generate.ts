@@ -4,7 +4,8 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { type Adapter, type Chameleon, decodeStep, type KeysValues, prefill } from "../model/mod.ts";
+import { type Adapter, type Chameleon, decodeStep, prefill } from "../model/mod.ts";
+import type { KeysValues } from "../nn/mod.ts";
 import type { Vocabulary } from "../tokens/mod.ts";
 import { compile, dispose, precisionOf, type Tensor, tf, tidy, toPrecision, valuesOf } from "../engine/mod.ts";
 import { drawRows, inverse, layPrompts, limitsOf, seedOf, sharedPrompts } from "./draw.ts";

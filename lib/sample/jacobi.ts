@@ -6,7 +6,8 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { type Adapter, type Chameleon, continueFrom, type KeysValues, prefill } from "../model/mod.ts";
+import { type Adapter, type Chameleon, continueFrom, prefill } from "../model/mod.ts";
+import type { KeysValues } from "../nn/mod.ts";
 import { compile, dispose, type Tensor, tf, tidy, valuesOf } from "../engine/mod.ts";
 import { drawRows, layPrompts, limitsOf, seedOf } from "./draw.ts";
 import type { Sampler, SamplingOptions } from "./generate.ts";

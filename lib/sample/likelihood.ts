@@ -4,9 +4,9 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { type Adapter, type Chameleon, continueFrom, type KeysValues, logitsOf, prefill } from "../model/mod.ts";
+import { type Adapter, type Chameleon, continueFrom, logitsOf, prefill } from "../model/mod.ts";
 import { compile, dispose, type Tensor, tf, tidy, valuesOf } from "../engine/mod.ts";
-import { crossEntropy } from "../nn/mod.ts";
+import { crossEntropy, type KeysValues } from "../nn/mod.ts";
 import type { Sequence } from "../tokens/mod.ts";
 import type { Sampler } from "./generate.ts";
 

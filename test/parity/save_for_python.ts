@@ -11,13 +11,13 @@ import {
   logitsOf,
   mergeAdapter,
   PROJECTIONS,
-  randomAdapter,
   saveAdapter,
   saveModel,
   writeSafetensors,
 } from "../../lib/model/mod.ts";
 import { bytesOfTensor, openBackend, type Tensor, tf, tidy } from "../../lib/engine/mod.ts";
 import { imageIds, loadVocabulary, vocabularyMap } from "../../lib/tokens/mod.ts";
+import { randomAdapter } from "../support.ts";
 
 const folder = Deno.args[0]!;
 await openBackend();
