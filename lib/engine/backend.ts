@@ -8,7 +8,7 @@ import util from "node:util";
 import { Binding } from "./binding.ts";
 import { type CApi, LIBRARY_FILES, openTensorFlow } from "./capi.ts";
 import { libtensorflowFolder } from "./install.ts";
-import type { KernelBackend } from "./kernels.ts";
+import { inputIds, kernelBackend } from "./kernels.ts";
 import { registerCompiledCalls } from "./compile.ts";
 import { type Tensor, tf } from "./tf.ts";
 
@@ -93,14 +93,15 @@ function registerGather(): void {
   tf.registerKernel({
     kernelName: "GatherV2",
     backendName: "tensorflow",
-    kernelFunc: ({ inputs, backend, attrs }) => {
-      const { binding, getInputTensorIds, createOutputTensor } = backend as unknown as KernelBackend;
-      const axis = binding.createTensor([], binding.TF_INT32, [(attrs as unknown as { axis: number }).axis]);
-      const ids = getInputTensorIds.call(backend, [inputs["x"], inputs["indices"]] as Tensor[]);
+    kernelFunc: ({ inputs, attrs }) => {
+      const { binding } = kernelBackend();
+      const { axis: along, batchDims } = attrs as { axis: number; batchDims: number };
+      const axis = binding.createTensor([], binding.TF_INT32, [along]);
+      const ids = inputIds([inputs["x"], inputs["indices"]] as Tensor[]);
       const [result] = binding.executeOp(
         "GatherV2",
         [
-          { name: "batch_dims", type: binding.TF_ATTR_INT, value: (attrs as unknown as { batchDims: number }).batchDims },
+          { name: "batch_dims", type: binding.TF_ATTR_INT, value: batchDims },
           { name: "Tparams", type: binding.TF_ATTR_TYPE, value: binding.elementType(ids[0]!) },
           { name: "Tindices", type: binding.TF_ATTR_TYPE, value: binding.TF_INT32 },
           { name: "Taxis", type: binding.TF_ATTR_TYPE, value: binding.TF_INT32 },
@@ -109,7 +110,7 @@ function registerGather(): void {
         1,
       );
       binding.deleteTensor(axis);
-      return createOutputTensor.call(backend, result!);
+      return kernelBackend().createOutputTensor(result!);
     },
   });
 }

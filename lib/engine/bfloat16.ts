@@ -5,7 +5,8 @@
  */
 import { DType } from "./capi.ts";
 import { activeBinding, inputIds, kernelBackend } from "./kernels.ts";
-import { type Tensor, tf } from "./tf.ts";
+import { withGradient } from "./gradients.ts";
+import type { Tensor } from "./tf.ts";
 
 /** The precision of matrix products and stored activations. */
 export type Precision = "float32" | "bfloat16";
@@ -29,11 +30,7 @@ export function precisionOf(x: Tensor): Precision {
 export function toPrecision<T extends Tensor>(x: T, to: Precision): T {
   const from = precisionOf(x);
   if (from === to || !activeBinding()) return x;
-  const convert = tf.customGrad((y) => ({
-    value: castRaw(y as Tensor, to),
-    gradFunc: (dy) => toPrecision(dy as Tensor, from),
-  }));
-  return convert(x) as T;
+  return withGradient([x], () => castRaw(x, to), (dy) => [toPrecision(dy, from)]) as T;
 }
 
 function castRaw(x: Tensor, to: Precision): Tensor {

@@ -84,8 +84,6 @@ const SYMBOLS = {
   TF_SetAttrIntList: { parameters: [P, B, B, "i32"], result: "void" },
   TF_SetAttrShape: { parameters: [P, B, B, "i32"], result: "void" },
   TF_SetAttrTensor: { parameters: [P, B, P, P], result: "void" },
-  TF_SetAttrTypeList: { parameters: [P, B, B, "i32"], result: "void" },
-  TF_SetAttrFuncName: { parameters: [P, B, B, "usize"], result: "void" },
   TF_AddInput: { parameters: [P, OUTPUT], result: "void" },
   TF_AddInputList: { parameters: [P, B, "i32"], result: "void" },
   TF_FinishOperation: { parameters: [P, P], result: P },

@@ -91,13 +91,18 @@ function call(concrete: Concrete, tensors: readonly Tensor[]): Tensor[] {
   return Array.isArray(outputs) ? outputs : [outputs];
 }
 
+/** The function that a call names among its attributes, which TensorFlow.js passes on as they are. */
+function concreteOf(attrs: unknown): Concrete {
+  return (attrs as { concrete: Concrete }).concrete;
+}
+
 /** Registers the kernel and gradient that compiled functions run by. */
 export function registerCompiledCalls(): void {
   tf.registerKernel({
     kernelName: KERNEL,
     backendName: "tensorflow",
     kernelFunc: ({ inputs, attrs }) => {
-      const { traced } = (attrs as unknown as { concrete: Concrete }).concrete;
+      const { traced } = concreteOf(attrs);
       const ids = inputIds(Object.values(inputs) as Tensor[]);
       const { binding } = kernelBackend();
       return binding.call(traced, ids).map((metadata) => kernelBackend().createOutputTensor(metadata));
@@ -107,7 +112,7 @@ export function registerCompiledCalls(): void {
     kernelName: KERNEL,
     saveAllInputs: true,
     gradFunc: (dy, saved, attrs) => {
-      const { traced, backward } = (attrs as unknown as { concrete: Concrete }).concrete;
+      const { traced, backward } = concreteOf(attrs);
       const dys = (Array.isArray(dy) ? dy : [dy]).map((d, i) => castTo(d, traced.fn.results[i]!.dtype));
       const grads = backward(saved, dys); // at once, in the scope of the whole backward pass
       return Object.fromEntries(saved.map((_, i) => [i, () => grads[i]!]));
@@ -169,7 +174,7 @@ function pullback(
     const terms = fn(args).flatMap((y, i) => y.dtype === "float32" ? [tf.sum(tf.mul(y, dys[i]!))] : []);
     return tf.addN(terms);
   };
-  const { grads } = tf.engine().gradients(product as never, xs, undefined, true);
+  const { grads } = tf.engine().gradients(product, xs, undefined, true);
   return xs.map((x, i) => grads[i] ?? tf.zeros(x.shape));
 }
 

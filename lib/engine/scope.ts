@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Tensor, tf } from "./tf.ts";
+import { type Tensor, type TensorContainer, tf } from "./tf.ts";
 import { leaves } from "./tree.ts";
 
 /**
@@ -12,7 +12,7 @@ import { leaves } from "./tree.ts";
  * @param fn returns any tree of tensors
  */
 export function tidy<T>(fn: () => T): T {
-  return tf.tidy(fn as never) as T;
+  return tf.tidy(fn as () => TensorContainer) as T;
 }
 
 /** Frees the tensors of a tree. */

@@ -4,8 +4,8 @@
  * @module
  */
 import tfjs from "@tensorflow/tfjs";
-import type { DataType, Rank, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D, TensorInfo } from "@tensorflow/tfjs";
+import type { DataType, Rank, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D, TensorContainer, TensorInfo } from "@tensorflow/tfjs";
 
 /** TensorFlow.js's functions. */
 export const tf: typeof tfjs = tfjs;
-export type { DataType, Rank, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D, TensorInfo };
+export type { DataType, Rank, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D, TensorContainer, TensorInfo };

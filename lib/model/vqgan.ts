@@ -1,7 +1,8 @@
 /**
- * Chameleon's image tokenizer: a VQGAN (Esser et al. 2021). Images are [B, height, width, 3] in −1 … 1; an image
- * becomes a grid of codes, g × g. Weights go by their names on disk, without `model.vqmodel.`; filters are
- * [height, width, in, out] here and [out, in, height, width] there.
+ * Chameleon's image tokenizer: a VQGAN (Esser et al. 2021). Weights go by their names on disk, without `model.vqmodel.`.
+ *
+ * Shapes: images are [B, h, w, 3] in −1 … 1 and become grids of g × g codes; C channels, E width of a code, K codes. Filters
+ * are [kh, kw, in, out] here and [out, in, kh, kw] on disk.
  *
  * @module
  */
@@ -27,7 +28,7 @@ const GROUPS = 32;
  * @returns [B, g, g, E]
  */
 export function encodeFeatures(vq: Vqgan, images: Tensor): Tensor {
-  return encodeCompiled(vq.weights, vq.config, images);
+  return encodeCompiled(vq.weights, vq.config, images); // [B, g, g, E]
 }
 
 /**
@@ -42,8 +43,8 @@ export function nearestCodes(vq: Vqgan, features: Tensor): Tensor {
   return tf.tidy(() => {
     const book = vq.weights["quantize.embedding.weight"]!; // [K, E]
     const flat = tf.reshape(features, [-1, embedDim]); // [B·g·g, E]
-    const products = tf.matMul(flat as never, book as never, false, true); // [B·g·g, K]
-    const distances = tf.sub(tf.sum(tf.square(book), 1), tf.mul(2, products)); // |z|² is the same for all codes
+    const products = tf.matMul(flat, book, false, true); // [B·g·g, K]
+    const distances = tf.sub(tf.sum(tf.square(book), 1), tf.mul(2, products)); // [B·g·g, K] less |z|², the same for all codes
     return tf.reshape(tf.argMin(distances, -1), [features.shape[0]!, -1]); // [B, g·g]
   });
 }
@@ -58,15 +59,15 @@ export function nearestCodes(vq: Vqgan, features: Tensor): Tensor {
 export function decodeCodes(vq: Vqgan, codes: Tensor): Tensor {
   return tf.tidy(() => {
     const side = Math.sqrt(codes.shape[1]!);
-    const book = vq.weights["quantize.embedding.weight"]!;
-    const vectors = tf.reshape(tf.gather(book, tf.reshape(codes, [-1]) as never), [-1, side, side, vq.config.embedDim]);
-    return decodeVectors(vq, vectors);
+    const book = vq.weights["quantize.embedding.weight"]!; // [K, E]
+    const flat = tf.gather(book, tf.reshape(codes, [-1])); // [B·g·g, E]
+    return decodeVectors(vq, tf.reshape(flat, [-1, side, side, vq.config.embedDim])); // [B, h, w, 3]
   });
 }
 
 /** Images of code vectors. [B, g, g, E] → [B, h, w, 3] */
 export function decodeVectors(vq: Vqgan, vectors: Tensor): Tensor {
-  return decodeCompiled(vq.weights, vq.config, vectors);
+  return decodeCompiled(vq.weights, vq.config, vectors); // [B, h, w, 3]
 }
 
 /** Whether the checkpoint brought a decoder: Hugging Face's conversion of Chameleon-7B leaves it out, Anole's keeps it. */
@@ -134,30 +135,32 @@ const decodeCompiled: (weights: Weights, config: VqConfig, vectors: Tensor) => T
 function encode(weights: Weights, { channelMultiplier, resBlocks }: VqConfig, images: Tensor): Tensor {
   let x = convolve(weights, "encoder.conv_in", images); // [B, h, w, C]
   channelMultiplier.forEach((_, level) => {
-    for (let i = 0; i < resBlocks; i++) x = residualBlock(weights, `encoder.down.${level}.block.${i}`, x);
-    if (level < channelMultiplier.length - 1) x = halve(weights, `encoder.down.${level}.downsample.conv`, x);
+    for (let i = 0; i < resBlocks; i++) x = residualBlock(weights, `encoder.down.${level}.block.${i}`, x); // [B, h, w, C]
+    if (level < channelMultiplier.length - 1) x = halve(weights, `encoder.down.${level}.downsample.conv`, x); // [B, h/2, w/2, C]
   });
   x = middleOf(weights, "encoder.mid", x); // [B, g, g, C]
-  x = convolve(weights, "encoder.conv_out", normalise(weights, "encoder.norm_out", x, true));
+  x = convolve(weights, "encoder.conv_out", normalise(weights, "encoder.norm_out", x, true)); // [B, g, g, latent]
   return convolve(weights, "quant_conv", x); // [B, g, g, E]
 }
 
 function decode(weights: Weights, { channelMultiplier, resBlocks }: VqConfig, vectors: Tensor): Tensor {
   let x = convolve(weights, "decoder.conv_in", convolve(weights, "post_quant_conv", vectors)); // [B, g, g, C]
-  x = middleOf(weights, "decoder.mid", x);
+  x = middleOf(weights, "decoder.mid", x); // [B, g, g, C]
   for (let level = channelMultiplier.length - 1; level >= 0; level--) {
-    for (let i = 0; i <= resBlocks; i++) x = residualBlock(weights, `decoder.up.${level}.block.${i}`, x);
-    if (level > 0) x = convolve(weights, `decoder.up.${level}.upsample.conv`, upsample2(x));
+    for (let i = 0; i <= resBlocks; i++) x = residualBlock(weights, `decoder.up.${level}.block.${i}`, x); // [B, h, w, C]
+    if (level > 0) x = convolve(weights, `decoder.up.${level}.upsample.conv`, upsample2(x)); // [B, 2h, 2w, C]
   }
   return convolve(weights, "decoder.conv_out", normalise(weights, "decoder.norm_out", x, true)); // [B, h, w, 3]
 }
 
+/** Two convolutions beside a shortcut. [B, h, w, in] → [B, h, w, out] */
 function residualBlock(weights: Weights, name: string, x: Tensor): Tensor {
-  const first = convolve(weights, `${name}.conv1`, normalise(weights, `${name}.norm1`, x, true));
+  const first = convolve(weights, `${name}.conv1`, normalise(weights, `${name}.norm1`, x, true)); // [B, h, w, out]
   const second = convolve(weights, `${name}.conv2`, normalise(weights, `${name}.norm2`, first, true));
   return tf.add(`${name}.nin_shortcut.weight` in weights ? convolve(weights, `${name}.nin_shortcut`, x) : x, second);
 }
 
+/** Two residual blocks, with attention between them or not. [B, g, g, C] → [B, g, g, C] */
 function middleOf(weights: Weights, name: string, x: Tensor): Tensor {
   const y = residualBlock(weights, `${name}.block_1`, x);
   const attended = `${name}.attn_1.q.weight` in weights ? attend(weights, `${name}.attn_1`, y) : y;
@@ -172,14 +175,14 @@ function attend(weights: Weights, name: string, x: Tensor): Tensor {
     tf.reshape(convolve(weights, `${name}.${part}`, normed), [batch, height * width, channels])
   ) as [Tensor, Tensor, Tensor]; // [B, g·g, C] each
   const places = tf.softmax(tf.mul(tf.matMul(q, k, false, true), channels ** -0.5)); // [B, g·g, g·g]
-  const mixed = tf.reshape(tf.matMul(places, v), [batch, height, width, channels]);
+  const mixed = tf.reshape(tf.matMul(places, v), [batch, height, width, channels]); // [B, g, g, C]
   return tf.add(x, convolve(weights, `${name}.proj_out`, mixed));
 }
 
-/** Halves height and width; the reference pads at the right and below alone. */
+/** Halves height and width; like the reference, it pads on the right and below only. [B, h, w, C] → [B, h/2, w/2, C] */
 function halve(weights: Weights, name: string, x: Tensor): Tensor {
-  const padded = tf.pad(x, [[0, 0], [0, 1], [0, 1], [0, 0]]);
-  return conv2d(padded, weights[`${name}.weight`]!, weights[`${name}.bias`]!, 2, "valid");
+  const padded = tf.pad(x, [[0, 0], [0, 1], [0, 1], [0, 0]]); // [B, h + 1, w + 1, C]
+  return conv2d(padded, weights[`${name}.weight`]!, weights[`${name}.bias`]!, 2, "valid"); // [B, h/2, w/2, C]
 }
 
 function convolve(weights: Weights, name: string, x: Tensor): Tensor {

@@ -1,6 +1,8 @@
 /**
  * Training a tiny Chameleon from nothing: first its VQGAN on pictures, then its transformer on documents.
  *
+ * Shapes: B batch, images [B, h, w, 3], features [B, g, g, E]; T positions, D width, V vocabulary.
+ *
  * @module
  */
 import {
@@ -27,6 +29,7 @@ import {
   toPrecision,
   uniform,
   valueAndGradients,
+  withGradient,
 } from "../engine/mod.ts";
 import { crossEntropy, upsample2 } from "../nn/mod.ts";
 import type { Vocabulary } from "../tokens/mod.ts";
@@ -72,7 +75,7 @@ export function gridCodebook(): Tensor {
       return 2 * level / (levels - 1) - 1;
     });
   });
-  return tf.tensor2d(rows);
+  return tf.tensor2d(rows); // [K, E]
 }
 
 /** First weights of the VQGAN, without its codebook, which is fixed; by name. */
@@ -106,11 +109,11 @@ export const vqganGradients: (
       const error = tf.sub(decodeVectors(vq, codes), images); // [B, h, w, 3]
       const contrast = tf.mean(tf.abs(tf.sub(images, tf.mean(images, [1, 2], true))), 3, true); // [B, h, w, 1]
       const kept = enlarge(tf.sub(1, isExchanged), images.shape[1]! / features.shape[1]!); // [B, h, w, 1]
-      const weight = tf.mul(tf.add(tf.mul(contrast, 3), 0.5), kept);
-      const commitment = tf.mean(tf.square(tf.sub(features, stopped(tf.add(features, quantisationOffset(features))))));
-      const picture = tf.mean(tf.mul(weight, tf.add(tf.abs(error), tf.mul(2, tf.square(error)))));
-      const loss = tf.add(picture, tf.mul(0.25, commitment)) as Tensor;
-      return inPairs ? tf.add(loss, tf.mul(LOCALITY, unequalFeatures(images, features))) as Tensor : loss;
+      const weight = tf.mul(tf.add(tf.mul(contrast, 3), 0.5), kept); // [B, h, w, 1]
+      const commitment = tf.mean(tf.square(tf.sub(features, stopped(tf.add(features, quantisationOffset(features)))))); // a scalar
+      const picture = tf.mean(tf.mul(weight, tf.add(tf.abs(error), tf.mul(2, tf.square(error))))); // a scalar
+      const loss = tf.add(picture, tf.mul(0.25, commitment));
+      return inPairs ? tf.add(loss, tf.mul(LOCALITY, unequalFeatures(images, features))) : loss;
     }, params),
 );
 
@@ -124,10 +127,11 @@ function unequalFeatures(images: Tensor, features: Tensor): Tensor {
   const [count, side] = features.shape as [number, number];
   const patch = images.shape[1]! / side;
   const apart = (t: Tensor) => tf.sub(...tf.unstack(tf.reshape(t, [count / 2, 2, -1]), 1) as [Tensor, Tensor]); // [N, rest]
-  const pixels = tf.mean(tf.reshape(tf.abs(apart(images)), [count / 2 * side, patch, images.shape[2]! * 3]), 1); // rows of a place
+  const pixels = tf.mean(tf.reshape(tf.abs(apart(images)), [count / 2 * side, patch, images.shape[2]! * 3]), 1); // [N·g, w·3], over the rows of a place
   const places = tf.mean(tf.reshape(pixels, [count / 2 * side * side, patch * 3]), 1, true); // [N·g·g, 1]
-  const isSame = tf.cast(tf.less(places, 1e-4), "float32");
-  return tf.mean(tf.mul(isSame, tf.square(tf.reshape(apart(features), [count / 2 * side * side, -1])))) as Tensor;
+  const isSame = tf.cast(tf.less(places, 1e-4), "float32"); // [N·g·g, 1]
+  const differences = tf.reshape(apart(features), [count / 2 * side * side, -1]); // [N·g·g, E]
+  return tf.mean(tf.mul(isSame, tf.square(differences))); // a scalar
 }
 
 const EXCHANGED = 0.04; // share of the codes
@@ -135,9 +139,9 @@ const EXCHANGED = 0.04; // share of the codes
 /** Code vectors of which some are exchanged for random ones. [B, g, g, E] → the same, and [B, g, g, 1] with 1 at exchanged */
 function exchangeSome(codes: Tensor, seed: Tensor): { codes: Tensor; isExchanged: Tensor } {
   const [batch, height, width, dim] = codes.shape as [number, number, number, number];
-  const chance = uniform([batch, height, width, dim + 1], seed);
-  const isExchanged = tf.cast(tf.less(tf.slice(chance, [0, 0, 0, dim], [-1, -1, -1, 1]), EXCHANGED), "float32");
-  const random = tf.sub(tf.mul(tf.slice(chance, [0, 0, 0, 0], [-1, -1, -1, dim]), 2), 1);
+  const chance = uniform([batch, height, width, dim + 1], seed); // [B, g, g, E + 1]
+  const isExchanged = tf.cast(tf.less(tf.slice(chance, [0, 0, 0, dim], [-1, -1, -1, 1]), EXCHANGED), "float32"); // [B, g, g, 1]
+  const random = tf.sub(tf.mul(tf.slice(chance, [0, 0, 0, 0], [-1, -1, -1, dim]), 2), 1); // [B, g, g, E]
   const others = tf.add(random, quantisationOffset(random));
   return { codes: tf.add(tf.mul(codes, tf.sub(1, isExchanged)), tf.mul(others, isExchanged)), isExchanged };
 }
@@ -196,9 +200,9 @@ export function documentBatch(
   const shape: [number, number] = [count, length];
   return {
     tensors: {
-      tokens: tf.tensor2d(tokens, shape, "int32"),
-      labels: tf.tensor2d(labels, shape, "int32"),
-      weights: tf.tensor2d(weights, shape),
+      tokens: tf.tensor2d(tokens, shape, "int32"), // [B, T]
+      labels: tf.tensor2d(labels, shape, "int32"), // [B, T]
+      weights: tf.tensor2d(weights, shape), // [B, T]
     },
     size: documents.reduce((sum, { ids }) => sum + ids.length, 0),
     samples: [],
@@ -221,8 +225,8 @@ export const documentGradients: (
       const hidden = hiddenStates(chameleon, batch.tokens); // [B, T, D]
       const logits = tf.reshape(logitsOf(hidden, chameleon.head), [-1, config.vocabSize]); // [B·T, V]
       const losses = crossEntropy(logits, tf.reshape(batch.labels, [-1])); // [B·T]
-      const flat = tf.reshape(batch.weights, [-1]);
-      return tf.div(tf.sum(tf.mul(losses, flat)), tf.sum(flat)) as Tensor;
+      const flat = tf.reshape(batch.weights, [-1]); // [B·T]
+      return tf.div(tf.sum(tf.mul(losses, flat)), tf.sum(flat)); // a scalar
     }, params),
 );
 
@@ -233,19 +237,19 @@ function initial(name: string, shape: readonly number[], seed: number): Tensor {
   const fanIn = isFilter ? shape[0]! * shape[1]! * shape[2]! : shape[1]!;
   const isOutput = name.includes("o_proj") || name.includes("down_proj");
   const deviation = isFilter ? Math.sqrt(1 / fanIn) : isOutput ? 0.007 : 0.02;
-  return tidy(() => tf.mul(normal(shape, seedTensor(seed, name)), deviation) as Tensor);
+  return tidy(() => tf.mul(normal(shape, seedTensor(seed, name)), deviation));
 }
 
 /** What to add to features to be at their nearest codes, found axis by axis; no gradient passes. [B, g, g, E] */
 function quantisationOffset(features: Tensor): Tensor {
-  const offset = tf.customGrad((x) => {
-    const levels = tf.tensor1d(CODE_LEVELS.map((n) => (n - 1) / 2));
-    const nearest = tf.sub(tf.div(tf.round(tf.mul(tf.add(tf.clipByValue(x as Tensor, -1, 1), 1), levels)), levels), 1);
-    return { value: tf.sub(nearest, x as Tensor), gradFunc: (dy) => tf.zerosLike(dy as Tensor) };
-  });
-  return offset(features);
+  return withGradient([features], () => {
+    const levels = tf.tensor1d(CODE_LEVELS.map((n) => (n - 1) / 2)); // [E]
+    const nearest = tf.sub(tf.div(tf.round(tf.mul(tf.add(tf.clipByValue(features, -1, 1), 1), levels)), levels), 1);
+    return tf.sub(nearest, features);
+  }, (dy) => [tf.zerosLike(dy)]);
 }
 
+/** The same values; no gradient passes. */
 function stopped(x: Tensor): Tensor {
-  return tf.customGrad((y) => ({ value: tf.clone(y as Tensor), gradFunc: (dy) => tf.zerosLike(dy as Tensor) }))(x);
+  return withGradient([x], () => tf.clone(x), (dy) => [tf.zerosLike(dy)]);
 }

@@ -31,7 +31,7 @@ export interface TrainingState {
 
 /** A state before its first step. */
 export function freshState(params: readonly Tensor[]): TrainingState {
-  const zeros = () => params.map(({ shape }) => tf.zeros(shape) as Tensor);
+  const zeros = () => params.map(({ shape }) => tf.zeros(shape));
   return { params, mean: zeros(), square: zeros() };
 }
 
@@ -51,8 +51,8 @@ export const adamwStep: (
   config: AdamWConfig,
 ) => { state: TrainingState; norm: Tensor } = compile(
   (state: TrainingState, grads: readonly Tensor[], rates: Tensor, config: AdamWConfig) => {
-    const [rate, step] = tf.unstack(rates) as [Tensor, Tensor];
-    const norm = tf.sqrt(tf.addN(grads.map((grad) => tf.sum(tf.square(grad)))));
+    const [rate, step] = tf.unstack(rates) as [Tensor, Tensor]; // scalars
+    const norm = tf.sqrt(tf.addN(grads.map((grad) => tf.sum(tf.square(grad))))); // a scalar
     const finite = tf.isFinite(norm);
     const clipped = config.clip > 0 ? tf.minimum(1, tf.div(config.clip, tf.add(norm, 1e-6))) : tf.scalar(1);
     const correct = (beta: number) => tf.sub(1, tf.pow(beta, step));

@@ -2,6 +2,8 @@
  * The loss of both models: cross-entropy of the completion, weighted token by token. The world model completes with the
  * target's image tokens, weighted by what changed (paper §3.2); the dynamics model with the action (A.8.1).
  *
+ * Shapes: B batch, T positions, N tokens of a completion, D width, K rows of the head.
+ *
  * @module
  */
 import { type Adapter, type Chameleon, hiddenStates, logitsOf, withAdapterTensors } from "../model/mod.ts";
@@ -44,7 +46,7 @@ export function completionLoss(
   }); // [B, N, D]
   const logits = tf.reshape(logitsOf(hidden, head), [count * completions, -1]); // [B·N, K]
   const losses = crossEntropy(logits, tf.reshape(batch.labels, [-1])); // [B·N]
-  return tf.mean(tf.mul(losses, tf.reshape(batch.weights, [-1]))) as Tensor;
+  return tf.mean(tf.mul(losses, tf.reshape(batch.weights, [-1]))); // a scalar
 }
 
 /**
