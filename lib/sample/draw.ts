@@ -1,11 +1,13 @@
 /**
  * One choice of tokens from hidden states, and prompts as tensors: what drawing one by one and drawing in passes share.
  *
+ * Shapes: R rows that are drawn, D width, K tokens that may be drawn, k the likeliest of them, P prompts, S positions.
+ *
  * @module
  */
 import { logitsOf } from "../model/mod.ts";
 import { compile, seedTensor, type Tensor, tf, uniformRows } from "../engine/mod.ts";
-import type { SamplingOptions } from "./generate.ts";
+import type { SamplingOptions } from "./sampler.ts";
 
 /** What a compiled draw depends on. */
 export interface Limits {
@@ -28,23 +30,24 @@ export function seedOf({ seed, streams }: SamplingOptions, row: number, step: nu
   return seedTensor("sample", seed, streams?.[row] ?? row, step);
 }
 
-/** Draws a row of the head for each sequence by the Gumbel-max trick. hidden: [B, 1, D], or [3B, 1, D] guided; seeds: [B, 2] → [B] int32 */
+/** Draws a row of the head for each sequence by the Gumbel-max trick. hidden: [R, 1, D], or [3R, 1, D] guided; seeds: [R, 2] → [R] int32 */
 export const drawRows: (hidden: Tensor, head: Tensor, rule: Tensor | null, limits: Limits, seeds: Tensor) => Tensor = compile(
   (hidden: Tensor, head: Tensor, rule: Tensor | null, limits: Limits, seeds: Tensor) => {
     const { temperature, topK, topP, text, image } = limits;
-    const scores = guided(tf.squeeze(logitsOf(hidden, head), [1]), seeds.shape[0]!, text, image); // [B, K]
+    const scores = guided(tf.squeeze(logitsOf(hidden, head), [1]), seeds.shape[0]!, text, image); // [R, K]
     const logits = rule ? tf.add(scores, rule) : scores;
-    if (temperature === 0) return tf.argMax(logits, -1);
+    if (temperature === 0) return tf.argMax(logits, -1); // [R]
     const scaled = limited(tf.div(logits, temperature), topK, topP);
-    const noise = uniformRows(logits.shape[1]!, seeds); // [B, K]
+    const noise = uniformRows(logits.shape[1]!, seeds); // [R, K]
     const gumbel = tf.neg(tf.log(tf.neg(tf.log(tf.maximum(noise, 1e-9)))));
-    return tf.argMax(tf.add(scaled, gumbel), -1);
+    return tf.argMax(tf.add(scaled, gumbel), -1); // [R]
   },
 );
 
+/** Classifier-free guidance. [3R, K] → [R, K]; without it [R, K] stays */
 function guided(logits: Tensor, rows: number, text: number, image: number): Tensor {
   if (logits.shape[0] === rows) return logits;
-  const [all, withoutAction, withoutAll] = tf.split(logits, 3, 0) as [Tensor, Tensor, Tensor];
+  const [all, withoutAction, withoutAll] = tf.split(logits, 3, 0) as [Tensor, Tensor, Tensor]; // [R, K] each
   return tf.add(withoutAll, tf.add(tf.mul(image, tf.sub(withoutAction, withoutAll)), tf.mul(text, tf.sub(all, withoutAction))));
 }
 
@@ -52,7 +55,7 @@ function guided(logits: Tensor, rows: number, text: number, image: number): Tens
 function limited(logits: Tensor, topK: number, topP: number): Tensor {
   const size = logits.shape[1]!;
   if (topK === 0 && topP === 1) return logits;
-  const { values } = tf.topk(logits, topK === 0 ? size : topK); // [B, k], falling
+  const { values } = tf.topk(logits, topK === 0 ? size : topK); // [R, k], falling
   const shares = tf.softmax(values);
   const before = tf.sub(tf.cumsum(shares, -1), shares); // probability of what is likelier
   const kept = tf.where(tf.less(before, topP), values, tf.fill(values.shape, Infinity));
@@ -75,8 +78,14 @@ export function inverse(order: readonly number[]): number[] {
   return places;
 }
 
+/** Prompts as they are read. */
+export interface LaidPrompts {
+  readonly tokens: Tensor; // ids with padding before them, [P, S]
+  readonly padding: Tensor; // 0, or −1e9 at padding, [P, 1, 1, S]
+}
+
 /** Prompts as they are read: ids with padding before them, and its mask. */
-export function layPrompts(prompts: readonly (readonly number[])[], pad: number): { tokens: Tensor; padding: Tensor } {
+export function layPrompts(prompts: readonly (readonly number[])[], pad: number): LaidPrompts {
   const length = Math.ceil(Math.max(...prompts.map((prompt) => prompt.length)) / 16) * 16; // few shapes are compiled
   const ids = new Int32Array(prompts.length * length).fill(pad);
   const mask = new Float32Array(prompts.length * length);
@@ -85,7 +94,7 @@ export function layPrompts(prompts: readonly (readonly number[])[], pad: number)
     mask.fill(-1e9, row * length, row * length + length - prompt.length);
   });
   return {
-    tokens: tf.tensor2d(ids, [prompts.length, length], "int32"),
-    padding: tf.tensor4d(mask, [prompts.length, 1, 1, length]),
+    tokens: tf.tensor2d(ids, [prompts.length, length], "int32"), // [P, S]
+    padding: tf.tensor4d(mask, [prompts.length, 1, 1, length]), // [P, 1, 1, S]
   };
 }

@@ -1,63 +1,19 @@
 /**
  * Tokens drawn one by one after a prompt: next observations from image tokens alone, actions from text.
  *
+ * Shapes: R rows that are drawn, P prompts, N rows of a prompt, S positions of a prompt, C slots after it, D width, Hkv key
+ * heads, d width of a head, K tokens that may be drawn.
+ *
  * @module
  */
 import { UserError } from "../errors.ts";
-import { type Adapter, type Chameleon, decodeStep, prefill } from "../model/mod.ts";
+import { type Adapter, type Chameleon, decodeStep, type DecodingState, prefill } from "../model/mod.ts";
 import type { KeysValues } from "../nn/mod.ts";
-import type { Vocabulary } from "../tokens/mod.ts";
 import { compile, dispose, precisionOf, type Tensor, tf, tidy, toPrecision, valuesOf } from "../engine/mod.ts";
-import { drawRows, inverse, layPrompts, limitsOf, seedOf, sharedPrompts } from "./draw.ts";
+import { drawRows, inverse, type LaidPrompts, layPrompts, limitsOf, seedOf, sharedPrompts } from "./draw.ts";
+import type { Sampler, SamplingOptions } from "./sampler.ts";
 
-/** How tokens are drawn. */
-export interface SamplingOptions {
-  /** Divides the logits; low values copy the source (paper A.8.2). 0 takes the likeliest token. */
-  readonly temperature: number;
-  /** Seed; a row draws from its own stream of it, whatever the batch. */
-  readonly seed: number;
-  /** Names of the rows' streams; their numbers when absent. */
-  readonly streams?: readonly (string | number)[];
-  /** Draw among so many of the likeliest tokens alone. */
-  readonly topK?: number;
-  /** Draw among the likeliest tokens that together have this probability. */
-  readonly topP?: number;
-  /** Guidance: prompts without the action and without anything, one each a row, and how much they are left behind. */
-  readonly guidance?: Guidance;
-  /** Told the ids drawn so far, after each step. */
-  readonly onStep?: (drawn: readonly (readonly number[])[]) => void;
-}
-
-/**
- * Classifier-free guidance with two scales, as Chameleon's generator has it: logits = nothing + image · (without the action −
- * nothing) + text · (all − without the action). Scales of 1 change nothing.
- */
-export interface Guidance {
-  /** The prompts without the action. */
-  readonly withoutAction: readonly (readonly number[])[];
-  /** The prompts without action and source. */
-  readonly withoutAll: readonly (readonly number[])[];
-  /** Scale of the source image. */
-  readonly image: number;
-  /** Scale of the action. */
-  readonly text: number;
-}
-
-/** A model ready to draw tokens. */
-export interface Sampler {
-  /** The base. */
-  readonly model: Chameleon;
-  /** An adapter, or none. */
-  readonly adapter?: Adapter | undefined;
-  /** Rows of the output matrix for the tokens that may be drawn, [K, D]. */
-  readonly head: Tensor;
-  /** Id of the first row. */
-  readonly firstId: number;
-  /** Added to the scores of what is drawn: 0, or −1e9 for tokens that must not be, [K]. */
-  readonly rule?: Tensor | undefined;
-  /** The padding id. */
-  readonly pad: number;
-}
+export type { Guidance, Sampler, SamplingOptions } from "./sampler.ts";
 
 /**
  * Draws tokens after each prompt. A prompt that comes several times is read once, and its keys and values are shared.
@@ -83,17 +39,20 @@ export function generate(
   const all = guidance ? [...prompts, ...guidance.withoutAction, ...guidance.withoutAll] : prompts;
   const { unique, order, each } = sharedPrompts(all);
   const { tokens, padding } = layPrompts(unique, sampler.pad);
-  const places = tf.tensor1d(order, "int32"); // of each row among the rows as they are laid
-  const back = tf.tensor1d(inverse(order), "int32");
+  const places = tf.tensor1d(order, "int32"); // of each row among the rows as they are laid, [R], or [3R] guided
+  const back = tf.tensor1d(inverse(order), "int32"); // [R] or [3R]
   const { model, adapter = null } = sampler;
   const choice = { ...options, text: guidance?.text ?? 1, image: guidance?.image ?? 1 };
   const draw = (hidden: Tensor, step: number) => {
-    const seeds = tf.stack(prompts.map((_, row) => seedOf(options, row, step)));
-    return drawRows(tf.gather(hidden, places), sampler.head, sampler.rule ?? null, limitsOf(choice), seeds); // [B]
+    const seeds = tf.stack(prompts.map((_, row) => seedOf(options, row, step))); // [R, 2]
+    return drawRows(tf.gather(hidden, places), sampler.head, sampler.rule ?? null, limitsOf(choice), seeds); // [R]
   };
-  const feed = (rows: Tensor) => tf.gather(tf.tile(tf.add(rows, tf.scalar(sampler.firstId, "int32")), [all.length / prompts.length]), back);
+  const feed = (rows: Tensor) => {
+    const ids = tf.add(rows, tf.scalar(sampler.firstId, "int32")); // [R]
+    return tf.gather(tf.tile(ids, [all.length / prompts.length]), back); // [R] or [3R], as they are laid
+  };
   let { rows, prompt, own } = tidy(() => {
-    const start = prefillCompiled(model, adapter, tokens, padding, each, count);
+    const start = prefillCompiled(model, adapter, { tokens, padding }, each, count);
     return { rows: draw(start.hidden, 0), prompt: start.prompt, own: start.own };
   });
   const drawn: number[][] = prompts.map(() => []);
@@ -104,7 +63,7 @@ export function generate(
   keep();
   for (let step = 1; step < count && !drawn.every((ids) => stop !== undefined && ids.includes(stop)); step++) {
     const next = tidy(() => {
-      const grown = stepCompiled(model, adapter, feed(rows), tf.scalar(step - 1, "int32"), prompt, own, padding);
+      const grown = stepCompiled(model, adapter, { tokens: feed(rows), step: tf.scalar(step - 1, "int32"), prompt, own, padding });
       return { rows: draw(grown.hidden, step), own: grown.own };
     });
     dispose([rows, own]);
@@ -133,33 +92,26 @@ function checkOptions({ temperature, topK, topP, guidance }: SamplingOptions, { 
 }
 
 const prefillCompiled = compile(
-  (model: Chameleon, adapter: Adapter | null, tokens: Tensor, padding: Tensor, each: number, count: number) => {
+  (model: Chameleon, adapter: Adapter | null, { tokens, padding }: LaidPrompts, each: number, count: number) => {
     const { hidden, cache } = prefill(model, tokens, { adapter: adapter ?? undefined, padding });
     const [prompts, , width] = hidden.shape as [number, number, number];
-    const rows = tf.reshape(tf.tile(hidden, [1, each, 1]), [prompts * each, 1, width]);
+    const rows = tf.reshape(tf.tile(hidden, [1, each, 1]), [prompts * each, 1, width]); // [P·N, 1, D]
     const slots = ({ k }: KeysValues) => {
       const [, heads, , dim] = k.shape as [number, number, number, number];
-      return toPrecision(tf.zeros([prompts * each, heads, count, dim]), precisionOf(k));
+      return toPrecision(tf.zeros([prompts * each, heads, count, dim]), precisionOf(k)); // [P·N, Hkv, C, d]
     };
     return { hidden: rows, prompt: cache, own: cache.map((one) => ({ k: slots(one), v: slots(one) })) };
   },
 );
 
-const stepCompiled = compile(
-  (
-    model: Chameleon,
-    adapter: Adapter | null,
-    tokens: Tensor,
-    step: Tensor,
-    prompt: readonly KeysValues[],
-    own: readonly KeysValues[],
-    padding: Tensor,
-  ) => decodeStep(model, tokens, step, { prompt, own }, { adapter: adapter ?? undefined, padding }),
-);
-
-/** The rule for text: no image tokens and no marks but the end. To be disposed by the caller. [V] */
-export function textRule({ firstImage, codes, beginImage, endImage, endOfTurn, bos, pad, size }: Vocabulary): Tensor {
-  const banned = new Set([beginImage, endImage, endOfTurn, bos, pad]);
-  const isBanned = (id: number) => banned.has(id) || id >= firstImage && id < firstImage + codes;
-  return tf.tensor1d(Array.from({ length: size }, (_, id) => isBanned(id) ? -1e9 : 0));
+/** A step's inputs. */
+interface Step extends DecodingState {
+  readonly tokens: Tensor; // [P·N]
+  readonly step: Tensor; // a scalar
+  readonly padding: Tensor; // [P, 1, 1, S]
 }
+
+const stepCompiled = compile(
+  (model: Chameleon, adapter: Adapter | null, { tokens, step, prompt, own, padding }: Step) =>
+    decodeStep(model, tokens, step, { prompt, own }, { adapter: adapter ?? undefined, padding }),
+);

@@ -3,6 +3,9 @@
  * decoding: Teng et al. 2024). The randomness of each place is drawn beforehand, so an image is a fixed point: a pass computes
  * every token from the draft before it, and what no longer changes is what drawing one by one gives. Exact, not relaxed.
  *
+ * Shapes: P prompts, R rows that still change, S positions of a prompt, Q tokens of a draft after its first, D width, Hkv key
+ * heads, d width of a head.
+ *
  * @module
  */
 import { UserError } from "../errors.ts";
@@ -10,7 +13,7 @@ import { type Adapter, type Chameleon, continueFrom, prefill } from "../model/mo
 import type { KeysValues } from "../nn/mod.ts";
 import { compile, dispose, type Tensor, tf, tidy, valuesOf } from "../engine/mod.ts";
 import { drawRows, layPrompts, limitsOf, seedOf } from "./draw.ts";
-import type { Sampler, SamplingOptions } from "./generate.ts";
+import type { Sampler, SamplingOptions } from "./sampler.ts";
 
 /**
  * Draws as many tokens after each prompt as its draft has: the same tokens as `generate` with the same options, in fewer steps
@@ -36,8 +39,8 @@ export function generateInPasses(
   const { tokens, padding } = layPrompts(unique, sampler.pad);
   const { cache, last } = readCompiled(model, adapter, tokens, padding);
   const seeds = drafts.map((draft, row) => draft.map((_, step) => seedOf(options, row, step)));
-  const choose = (hidden: Tensor, rows: readonly number[], places: readonly number[]) => { // hidden: [R · N, 1, D]
-    const own = tf.stack(rows.flatMap((row) => places.map((place) => seeds[row]![place]!)));
+  const choose = (hidden: Tensor, rows: readonly number[], places: readonly number[]) => { // hidden: [R·Q, 1, D]
+    const own = tf.stack(rows.flatMap((row) => places.map((place) => seeds[row]![place]!))); // [R·Q, 2]
     const chosen = drawRows(hidden, sampler.head, sampler.rule ?? null, limitsOf({ ...options, text: 1, image: 1 }), own);
     return [...valuesOf(chosen)].map((index) => index + sampler.firstId);
   };
@@ -49,9 +52,10 @@ export function generateInPasses(
   while (open.length > 0) {
     const rows = rounded(open);
     const next = tidy(() => {
-      const input = tf.tensor2d(rows.flatMap((row) => drawn[row]!.slice(0, -1)), [rows.length, later.length], "int32");
-      const hidden = passCompiled(model, adapter, input, tf.tensor1d(rows.map((row) => family[row]!), "int32"), cache, padding);
-      return choose(tf.reshape(hidden, [rows.length * later.length, 1, hidden.shape[2]!]), rows, later);
+      const input = tf.tensor2d(rows.flatMap((row) => drawn[row]!.slice(0, -1)), [rows.length, later.length], "int32"); // [R, Q]
+      const ofRows = tf.tensor1d(rows.map((row) => family[row]!), "int32"); // [R]
+      const hidden = passCompiled(model, adapter, input, { family: ofRows, cache, padding }); // [R, Q, D]
+      return choose(tf.reshape(hidden, [rows.length * later.length, 1, hidden.shape[2]!]), rows, later); // from [R·Q, 1, D]
     });
     open = open.filter((row, i) => {
       const found = [first[row]!, ...next.slice(i * later.length, (i + 1) * later.length)];
@@ -83,9 +87,16 @@ const readCompiled = compile((model: Chameleon, adapter: Adapter | null, tokens:
   return { last: hidden, cache };
 });
 
+/** The prompts that have been read, and which of them each row has. */
+interface Prefixes {
+  readonly family: Tensor; // [R]
+  readonly cache: readonly KeysValues[]; // [P, Hkv, S, d]
+  readonly padding: Tensor; // [P, 1, 1, S]
+}
+
 const passCompiled = compile(
-  (model: Chameleon, adapter: Adapter | null, tokens: Tensor, family: Tensor, cache: readonly KeysValues[], padding: Tensor) => {
-    const ofRows = (t: Tensor) => tf.gather(t, family as never) as Tensor;
+  (model: Chameleon, adapter: Adapter | null, tokens: Tensor, { family, cache, padding }: Prefixes) => {
+    const ofRows = (t: Tensor) => tf.gather(t, family); // [R, ...]
     const own = cache.map(({ k, v }): KeysValues => ({ k: ofRows(k), v: ofRows(v) })); // [R, Hkv, S, d]
     const mask = tf.concat([ofRows(padding), tf.zeros([tokens.shape[0]!, 1, 1, tokens.shape[1]!])], 3); // [R, 1, 1, S + Q]
     return continueFrom(model, tokens, own, { adapter: adapter ?? undefined, padding: mask }); // [R, Q, D]

@@ -1,6 +1,9 @@
 /**
  * Likelihoods: how probable a model finds a completion after a prompt. The probe, the filter and the verifier all use this.
  *
+ * Shapes: P prefixes, S their positions, B sequences, Q positions after the prefix, D width, Hkv key heads, d width of a head,
+ * K rows of the head.
+ *
  * @module
  */
 import { UserError } from "../errors.ts";
@@ -8,7 +11,7 @@ import { type Adapter, type Chameleon, continueFrom, logitsOf, prefill } from ".
 import { compile, dispose, type Tensor, tf, tidy, valuesOf } from "../engine/mod.ts";
 import { crossEntropy, type KeysValues } from "../nn/mod.ts";
 import type { Sequence } from "../tokens/mod.ts";
-import type { Sampler } from "./generate.ts";
+import type { Sampler } from "./sampler.ts";
 
 /** The log-likelihood of a completion. The softmax runs over the rows of the sampler's head: image tokens alone, or all. */
 export interface Likelihood {
@@ -122,14 +125,14 @@ const scoreCompiled = compile(
   (model: Chameleon, adapter: Adapter | null, head: Tensor, tensors: ScoreTensors, first: number) => {
     const { prefix, prefixPadding, family, tokens, labels } = tensors;
     const [count, asked] = labels.shape as [number, number];
-    const ofFamily = (t: Tensor) => tf.gather(t, family as never) as Tensor;
+    const ofFamily = (t: Tensor) => tf.gather(t, family); // [B, ...]
     const options = { adapter: adapter ?? undefined };
     const { cache } = prefill(model, prefix, { ...options, padding: prefixPadding }); // [P, Hkv, S, d]
     const repeated = cache.map(({ k, v }): KeysValues => ({ k: ofFamily(k), v: ofFamily(v) })); // [B, Hkv, S, d]
     const padding = tf.concat([ofFamily(prefixPadding), tf.zeros([count, 1, 1, tokens.shape[1]!])], 3); // [B, 1, 1, S + Q]
     const hidden = continueFrom(model, tokens, repeated, { ...options, padding }); // [B, Q, D]
-    const logits = logitsOf(tf.slice(hidden, [0, first, 0], [count, asked, -1]), head);
-    return crossEntropy(tf.reshape(logits, [count * asked, -1]), tf.reshape(labels, [-1])); // [B · asked]
+    const logits = logitsOf(tf.slice(hidden, [0, first, 0], [count, asked, -1]), head); // [B, asked, K]
+    return crossEntropy(tf.reshape(logits, [count * asked, -1]), tf.reshape(labels, [-1])); // [B·asked]
   },
 );
 

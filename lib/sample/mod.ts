@@ -3,10 +3,11 @@
  *
  * @module
  */
-export * from "./predict_actions.ts";
-export * from "./generate.ts";
+export * from "./sampler.ts";
+export { generate } from "./generate.ts";
 export * from "./jacobi.ts";
+export * from "./likelihood.ts";
+export * from "./predict_actions.ts";
 export * from "./predict_images.ts";
 export * from "./rollout.ts";
-export * from "./likelihood.ts";
 export * from "./verify.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 import { dynamicsPrompt, type Vocabulary } from "../tokens/mod.ts";
-import { generate, type Sampler, type SamplingOptions } from "./generate.ts";
+import { generate } from "./generate.ts";
+import type { Sampler, SamplingOptions } from "./sampler.ts";
 
 /** Two images as codes. */
 export interface ImagePair {

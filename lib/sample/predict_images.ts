@@ -5,8 +5,9 @@
  */
 import { UserError } from "../errors.ts";
 import { codesToIds, idsToCodes, imageIds, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
-import { generate, type Sampler } from "./generate.ts";
+import { generate } from "./generate.ts";
 import { generateInPasses } from "./jacobi.ts";
+import type { Sampler } from "./sampler.ts";
 
 /** What a world model is asked. */
 export interface ObservationQuery {
@@ -43,7 +44,6 @@ export interface ObservationOptions {
  * @param queries sources and actions
  * @param count candidates of each
  * @param options of the choice, and the seed
- * @param limit positions that the model has
  * @returns codes of each candidate of each query
  * @throws UserError when there are no candidates to draw, or an action does not fit into the context
  */
@@ -53,10 +53,10 @@ export function drawObservations(
   queries: readonly ObservationQuery[],
   count: number,
   { temperature, topK, topP, guidanceText: text, guidanceImage: image, draft, seed }: ObservationOptions & { readonly seed: number },
-  limit: number = sampler.model.config.maxPositions,
 ): number[][][] {
   if (!(count >= 1)) throw new UserError(`Cannot draw ${count} candidates: at least one is needed`);
   if (queries.length === 0) return [];
+  const limit = sampler.model.config.maxPositions;
   const tokens = queries[0]!.source.length;
   const prompts = queries.map(({ id, source, action }) => {
     const prompt = worldPrompt(vocabulary, source, action);

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Vocabulary } from "../tokens/mod.ts";
-import type { Sampler } from "./generate.ts";
+import type { Sampler } from "./sampler.ts";
 import { drawObservations, type ObservationOptions } from "./predict_images.ts";
 
 /** What is done, from where. */

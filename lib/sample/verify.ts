@@ -6,7 +6,7 @@
  */
 import { UserError } from "../errors.ts";
 import { dynamicsSequence, type Vocabulary } from "../tokens/mod.ts";
-import type { Sampler } from "./generate.ts";
+import type { Sampler } from "./sampler.ts";
 import type { ObservationQuery } from "./predict_images.ts";
 import { logLikelihoods } from "./likelihood.ts";
 

@@ -1,0 +1,118 @@
+/**
+ * A model that is ready to draw tokens or to score them, and how it draws.
+ *
+ * Shapes: D width, K tokens that may be drawn, V vocabulary.
+ *
+ * @module
+ */
+import { UserError } from "../errors.ts";
+import { type Tensor, tf } from "../engine/mod.ts";
+import { type Adapter, type Chameleon, freezeHead } from "../model/mod.ts";
+import type { Vocabulary } from "../tokens/mod.ts";
+
+/** A model ready to draw tokens; {@linkcode textSampler} and {@linkcode imageSampler} make one. */
+export interface Sampler {
+  /** The base. */
+  readonly model: Chameleon;
+  /** An adapter, or none. */
+  readonly adapter?: Adapter | undefined;
+  /** Rows of the output matrix for the tokens that may be drawn, [K, D]. */
+  readonly head: Tensor;
+  /** Id of the first row. */
+  readonly firstId: number;
+  /** Added to the scores of what is drawn: 0, or −1e9 for tokens that must not be, [K]. Likelihoods know no rule. */
+  readonly rule?: Tensor | undefined;
+  /** The padding id. */
+  readonly pad: number;
+}
+
+/** How tokens are drawn. */
+export interface SamplingOptions {
+  /** Divides the logits; low values copy the source (paper A.8.2). 0 takes the likeliest token. */
+  readonly temperature: number;
+  /** Seed; a row draws from its own stream of it, whatever the batch. */
+  readonly seed: number;
+  /** Names of the rows' streams; their numbers when absent. */
+  readonly streams?: readonly (string | number)[];
+  /** Draw only among this many of the likeliest tokens. */
+  readonly topK?: number;
+  /** Draw only among the likeliest tokens that together have this probability. */
+  readonly topP?: number;
+  /** Guidance: prompts without the action and without anything, one each a row, and its two scales. */
+  readonly guidance?: Guidance;
+  /** Told the ids drawn so far, after each step. */
+  readonly onStep?: (drawn: readonly (readonly number[])[]) => void;
+}
+
+/**
+ * Classifier-free guidance with two scales, as in Chameleon's generator: logits = nothing + image · (without the action −
+ * nothing) + text · (all − without the action). Scales of 1 change nothing.
+ */
+export interface Guidance {
+  /** The prompts without the action. */
+  readonly withoutAction: readonly (readonly number[])[];
+  /** The prompts without action and source. */
+  readonly withoutAll: readonly (readonly number[])[];
+  /** Scale of the source image. */
+  readonly image: number;
+  /** Scale of the action. */
+  readonly text: number;
+}
+
+/**
+ * A sampler of text: the whole vocabulary, less image tokens and marks when it draws. It also scores text: likelihoods run over
+ * the whole vocabulary, without the rule.
+ *
+ * @param model the base
+ * @param vocabulary of the model
+ * @param adapter a dynamics model's, or none
+ * @returns a sampler; free what it owns with {@linkcode disposeSampler}
+ * @throws UserError when the vocabulary has more ids than the model
+ */
+export function textSampler(model: Chameleon, vocabulary: Vocabulary, adapter?: Adapter): Sampler {
+  const size = rowsFor(model, vocabulary);
+  return { model, adapter, head: model.head, firstId: 0, rule: textRule(vocabulary, size), pad: vocabulary.pad };
+}
+
+/**
+ * A sampler of image tokens, and of nothing else.
+ *
+ * @param model the base
+ * @param vocabulary of the model
+ * @param adapter a world model's, or none
+ * @returns a sampler; free what it owns with {@linkcode disposeSampler}
+ * @throws UserError when the vocabulary has more ids than the model
+ */
+export function imageSampler(model: Chameleon, vocabulary: Vocabulary, adapter?: Adapter): Sampler {
+  rowsFor(model, vocabulary);
+  return { model, adapter, head: freezeHead(model, vocabulary), firstId: vocabulary.firstImage, pad: vocabulary.pad };
+}
+
+/**
+ * Frees what a sampler's constructor made: its own rows of the output matrix and its rule. Model and adapter belong to the
+ * caller. A copy with another adapter, `{ ...sampler, adapter }`, shares what is freed here: dispose of one of them only.
+ */
+export function disposeSampler({ model, head, rule }: Sampler): void {
+  if (head !== model.head) head.dispose();
+  rule?.dispose();
+}
+
+/**
+ * The rule for text: no image tokens, and of the marks only the end.
+ *
+ * @param vocabulary of the model
+ * @param size rows of the output matrix; those beyond the vocabulary are never drawn
+ * @returns 0, or −1e9 for ids that must not be drawn, [V]; the caller disposes of it
+ */
+export function textRule(vocabulary: Vocabulary, size: number = vocabulary.size): Tensor {
+  const { firstImage, codes, beginImage, endImage, endOfTurn, bos, pad } = vocabulary;
+  const banned = new Set([beginImage, endImage, endOfTurn, bos, pad]);
+  const isBanned = (id: number) => banned.has(id) || id >= firstImage && id < firstImage + codes || id >= vocabulary.size;
+  return tf.tensor1d(Array.from({ length: size }, (_, id) => isBanned(id) ? -1e9 : 0)); // [V]
+}
+
+function rowsFor({ head }: Chameleon, { size }: Vocabulary): number {
+  const rows = head.shape[0]!;
+  if (size <= rows) return rows;
+  throw new UserError(`Cannot use a tokenizer of ${size} ids with a model of ${rows}: take the tokenizer that came with the model`);
+}
