@@ -1,7 +1,7 @@
 /** Our side of `bench score`: reads the checkpoint and the sequences, scores them both ways, prints times and memory. */
 import { readJson } from "../lib/files.ts";
 import { loadModel } from "../lib/model/mod.ts";
-import { peakMemory } from "../lib/experiment/run.ts";
+import { peakMemory } from "../lib/experiment/memory.ts";
 import { logLikelihoods } from "../lib/sample/mod.ts";
 import { openBackend } from "../lib/engine/mod.ts";
 import type { Sequence } from "../lib/tokens/mod.ts";

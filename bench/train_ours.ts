@@ -14,7 +14,7 @@ import {
 } from "../lib/engine/mod.ts";
 import { adamwStep, freshState } from "../lib/train/adamw.ts";
 import { completionGradients, completionLoss } from "../lib/train/completion_loss.ts";
-import { peakMemory } from "../lib/experiment/run.ts";
+import { peakMemory } from "../lib/experiment/memory.ts";
 import { openReference } from "../test/support.ts";
 
 const [folder, steps, mode] = [Deno.args[0]!, Number(Deno.args[1]), Deno.args[2] as "compiled" | "checkpointed" | "eager"];

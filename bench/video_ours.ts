@@ -1,6 +1,6 @@
 /** Our side of `bench video`: key-frame pairs of each clip, prints the time and the memory. */
 import { resolveConfig } from "../lib/experiment/config.ts";
-import { peakMemory } from "../lib/experiment/run.ts";
+import { peakMemory } from "../lib/experiment/memory.ts";
 import { keyFramePairs, openMotionPool } from "../lib/video/mod.ts";
 
 const { annotate } = resolveConfig(undefined, []);

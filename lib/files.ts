@@ -202,6 +202,11 @@ export function parent(path: string): string {
   return cut < 0 ? "." : cut === 0 ? "/" : path.slice(0, cut);
 }
 
+/** A name of any text as a file's: what is not a letter, digit, dot, dash or underscore becomes an underscore. */
+export function fileNameOf(name: string): string {
+  return name.replaceAll(/[^\w.-]+/g, "_");
+}
+
 /** SHA-256 in hexadecimal. */
 export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { runTaskProcess } from "../lib/experiment/pipeline.ts";
 import { encodeBase64, exists } from "../lib/files.ts";
 
 /** An output of a cell. */
@@ -28,10 +29,8 @@ export function markdown(text: string): Output {
 export async function trained(stage: "train-cdm" | "train-cft"): Promise<string> {
   if (exists(`runs/tiny/${stage}/adapter`)) return `runs/tiny/${stage}/adapter`;
   const folder = `runs/notebooks/${stage}`;
-  const [task, section, ...flags] = stage === "train-cdm" ? ["train_cdm", "cdm"] : ["train_cwm", "cwm", "--cft"];
+  const [task, section, ...flags] = stage === "train-cdm" ? ["train-cdm", "cdm"] : ["train-cwm", "cwm", "--cft"];
   const short = ["--data.world=1000", `--${section}.steps=300`, `--${section}.warmup=30`, `--run=${folder}`];
-  const args = ["run", "-A", `tasks/${task}.ts`, ...flags, ...short];
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), { args, stdout: "null", stderr: "piped" }).output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr).trim().split("\n").at(-1));
+  await runTaskProcess({ task, args: [...flags, ...short] });
   return `${folder}/adapter`;
 }

@@ -4,14 +4,17 @@
  *
  * @module
  */
-import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
-import type { Config } from "../lib/experiment/config.ts";
-import { appendLine, exists, resumeLog, writeFile } from "../lib/files.ts";
+import { runTask } from "../lib/experiment/cli.ts";
+import { loadModels } from "../lib/experiment/models.ts";
+import { shardName } from "../lib/experiment/pipeline.ts";
+import { showProgress } from "../lib/experiment/progress.ts";
+import { digestOf, runFolder } from "../lib/experiment/run.ts";
+import type { Config } from "../lib/experiment/schema.ts";
+import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
+import { type Invocation, SHARD_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { appendLine, exists, fileNameOf, resumeLog, writeFile } from "../lib/files.ts";
 import { doesTheSame } from "../lib/gates/mod.ts";
-import { checkpointDigest, loadAdapter, loadModel, planCheckpoint } from "../lib/model/mod.ts";
 import { contactSheet, pairSheet } from "../lib/report/mod.ts";
-import { digestOf, dryRunText, finishedText, openRun, runFolder, showProgress, writeSkipped } from "../lib/experiment/run.ts";
-import { textRule } from "../lib/sample/mod.ts";
 import {
   type AnnotatedTrajectory,
   annotatePairs,
@@ -23,57 +26,37 @@ import {
   type VideoFile,
   videoStatistics,
 } from "../lib/synthesis/mod.ts";
-import { loadVocabulary } from "../lib/tokens/mod.ts";
 import type { Problem } from "../lib/trajectories/mod.ts";
 import { type MotionPool, openMotionPool, writeMp4 } from "../lib/video/mod.ts";
 import { FRAME_RATE, renderVideo, type WorldVideo, worldVideos } from "../lib/world/mod.ts";
-import { ensureEngine } from "./setup.ts";
-import { adapterFolder } from "./stages.ts";
-import { digestFor, fileNameOf } from "./world_model.ts";
 
 const TASK: TaskInfo = {
   name: "annotate",
   about: "Turns unlabelled videos into trajectories: key-frame pairs, and the action that the dynamics model sees between them.",
   sections: ["data", "model", "annotate"],
-  flags: { ...DEPENDENCY_FLAGS, shard: "i/n: take every n-th video, for n workers with a run each" },
+  needs: ({ config }) => [config.annotate.cdm],
+  switches: STAGE_SWITCHES,
+  flags: SHARD_FLAG,
 };
 
 /** A line of `log.jsonl`: a video is done when its line is whole. */
 type LogLine = { readonly video: string } & ({ readonly trajectories: readonly AnnotatedTrajectory[] } | { readonly skipped: string });
 
 /** Runs the task. */
-export async function main(invocation: Invocation): Promise<void> {
+async function main(invocation: Invocation): Promise<void> {
   const { config, flags } = invocation;
-  const { annotate: options, model: { path, precision } } = config;
-  const stage = flags["shard"] ? `annotate-${flags["shard"].replace("/", "-of-")}` : "annotate";
-  const folder = runFolder(config, stage, flags);
-  const checkpoint = planCheckpoint(path, precision);
-  if ("dry-run" in flags) {
-    return console.log(dryRunText({ config, stage, sections: TASK.sections, inputs: { base: checkpointDigest(checkpoint) }, folder }));
-  }
+  const { annotate: options, data, seed } = config;
+  const folder = runFolder(config, shardName(TASK.name, flags["shard"]), flags);
 
-  // 1. The dynamics model, the videos, the run
-  const backend = await ensureEngine(config.model.backend);
-  const adapterAt = await adapterFolder(options.cdm, invocation);
-  const cdm = digestFor(adapterAt, checkpointDigest(checkpoint));
-  const world = options.videos === ""
-    ? new Map(worldVideos(config.data.difficulty, config.seed, options.world).map((v) => [v.id, v]))
-    : undefined;
+  // 1. The videos, the run, the dynamics model
+  const world = options.videos === "" ? new Map(worldVideos(data.difficulty, seed, options.world).map((v) => [v.id, v])) : undefined;
   const list = world ? { videos: worldFiles(folder, world), problems: [] } : listVideos(options.videos);
-  const videos = shardOf(list.videos, flags["shard"] || "0/1");
-  const inputs = { base: checkpointDigest(checkpoint), cdm, videos: digestOf(videos.map(({ id }) => id)) };
-  const run = openRun({ task: TASK.name, stage, config, sections: ["seed", "data", "model", "annotate"], inputs, backend, flags });
-  if (run.finished) return console.log(finishedText(folder));
-  const { chameleon, vqgan } = loadModel(path, precision);
-  const vocabulary = loadVocabulary(path, checkpoint.config.vq.codes);
-  const scorer = {
-    model: chameleon,
-    adapter: loadAdapter(adapterAt, checkpoint.config),
-    head: chameleon.head,
-    firstId: 0,
-    pad: vocabulary.pad,
-  };
-  const annotator: Annotator = { sampler: { ...scorer, rule: textRule(vocabulary) }, scorer, vqgan, vocabulary, cdm };
+  const videos = shardOf(list.videos, flags["shard"] ?? "0/1");
+  const inputs = { videos: digestOf(videos.map(({ id }) => id)) };
+  const stage = await openStage(invocation, TASK, { inputs, adapters: { cdm: options.cdm } });
+  if (!stage) return;
+  const { text, vqgan, vocabulary } = loadModels(config, { text: stage.adapters["cdm"] });
+  const annotator: Annotator = { sampler: text, vqgan, vocabulary, cdm: stage.inputs["cdm"]! };
 
   // 2. Some videos at a time: a line of the log each
   const log = resumeLog<LogLine>(`${folder}/log.jsonl`);
@@ -105,7 +88,8 @@ export async function main(invocation: Invocation): Promise<void> {
   const known = trajectories.filter(({ right }) => right !== undefined);
   const right = known.length === 0 ? null : known.filter((one) => one.right).length / known.length;
   const statistics = videoStatistics(trajectories);
-  run.finish({ videos: videos.length, skipped: problems.length, trajectories: trajectories.length, right, statistics });
+  const counts = { videos: videos.length, skipped: problems.length, trajectories: trajectories.length };
+  stage.finish({ kind: "annotation", ...counts, right, statistics: { ...statistics } });
   console.log(
     `${trajectories.length} trajectories of ${statistics.videos} videos, ${problems.length} of ${videos.length} videos left out${
       right === null ? "" : `; the action is what was done in ${(100 * right).toFixed(0)} %`
@@ -123,7 +107,7 @@ async function annotateVideos(
   pool: MotionPool,
 ): Promise<LogLine[]> {
   const found = await Promise.all(videos.map(async (video) => {
-    if (world) await renderInto(video.path, world.get(nameOf(video))!);
+    if (world) await renderInto(video.path, world.get(worldName(video))!);
     return { video, pairs: await pairsOfVideo(video.path, options, pool).catch((error) => reasonOf(error, video)) };
   }));
   const images = found.flatMap(({ pairs }) => typeof pairs === "string" ? [] : pairs.pairs.map((pair) => pair.images));
@@ -136,7 +120,7 @@ async function annotateVideos(
     }
     const own = annotated.splice(0, pairs.pairs.length);
     const trajectories = (await keepTrajectories(folder, video, pairs, own, annotator.cdm)).map((one) =>
-      withTruth(one, world?.get(nameOf(video)))
+      withTruth(one, world?.get(worldName(video)))
     );
     if (options.sheets) writeFile(`${folder}/sheets/${fileNameOf(video.id)}.png`, await contactSheet(video, pairs, own));
     lines.push(
@@ -162,7 +146,7 @@ function worldFiles(folder: string, world: ReadonlyMap<string, WorldVideo>): Vid
   return [...world.values()].map(({ id, label }) => ({ id: `${label}/${id}.mp4`, path: `${folder}/videos/${label}/${id}.mp4`, label }));
 }
 
-function nameOf({ id }: VideoFile): string {
+function worldName({ id }: VideoFile): string {
   return id.split("/").at(-1)!.replace(/\.mp4$/, "");
 }
 

@@ -3,10 +3,12 @@
  *
  * @module
  */
-import { type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
+import { runTask } from "../lib/experiment/cli.ts";
+import type { Invocation, TaskInfo } from "../lib/experiment/task.ts";
 import { exists } from "../lib/files.ts";
 import { mebibytes } from "../lib/model/memory.ts";
-import { freeMemory, VERSION } from "../lib/experiment/run.ts";
+import { freeMemory } from "../lib/experiment/memory.ts";
+import { VERSION } from "../lib/experiment/run.ts";
 import { openBackend, planInstallation, precisionOf, tf, toPrecision } from "../lib/engine/mod.ts";
 
 const TASK: TaskInfo = {
@@ -17,7 +19,7 @@ const TASK: TaskInfo = {
 };
 
 /** Runs the task. */
-export async function main({ config, flags }: Invocation): Promise<void> {
+async function main({ config, flags }: Invocation): Promise<void> {
   const backend = await openBackend(config.model.backend);
   const narrow = toPrecision(tf.zeros([1]), "bfloat16");
   const { total } = Deno.systemMemoryInfo();
@@ -44,7 +46,12 @@ async function missingParts(backend: string, base: string, path: string): Promis
   if (backend === "wasm" && !(await planInstallation(false)).installed) {
     missing.push("libtensorflow is not installed, wasm is slower and cannot pretrain: deno task setup");
   }
-  if (base === "missing") missing.push(`There is no checkpoint in ${path}: deno task pretrain-tiny --pretrain.out=${path}`);
+  if (base === "missing") {
+    const mend = path === "data/tiny"
+      ? "deno task pretrain-tiny --pretrain.out=data/tiny"
+      : "fetch it in Hugging Face's layout, or set --model.path";
+    missing.push(`There is no checkpoint in ${path}: ${mend}`);
+  }
   return missing;
 }
 

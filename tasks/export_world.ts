@@ -5,10 +5,11 @@
  * @module
  */
 import { UserError } from "../lib/errors.ts";
-import { type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
+import { runTask } from "../lib/experiment/cli.ts";
+import type { Invocation, TaskInfo } from "../lib/experiment/task.ts";
 import { exists, writeFile } from "../lib/files.ts";
-import { drawSheet } from "../lib/report/mod.ts";
-import { showProgress } from "../lib/experiment/run.ts";
+import { drawFamilies } from "../lib/report/mod.ts";
+import { showProgress } from "../lib/experiment/progress.ts";
 import { encodePng } from "../lib/tokens/mod.ts";
 import { writeMp4 } from "../lib/video/mod.ts";
 import {
@@ -33,7 +34,7 @@ const TASK: TaskInfo = {
 const CHUNK = 64; // trajectories drawn together
 
 /** Runs the task. */
-export async function main({ config, flags }: Invocation): Promise<void> {
+async function main({ config, flags }: Invocation): Promise<void> {
   const { data, seed } = config;
   const out = flags["out"] || flags["run"] || `runs/${config.experiment}/world`;
   const counts: readonly (readonly [Split, number])[] = [["train", data.world], ["validation", config.export.validation], [
@@ -77,16 +78,6 @@ export async function main({ config, flags }: Invocation): Promise<void> {
   console.log(
     `${total} trajectories in ${out}/{train,validation,bench}/list.json, ${videos.length} videos in ${out}/videos/\n  ${out}/world.png   a row a family`,
   );
-}
-
-/** A row a family: two trajectories, source and target. */
-export async function drawFamilies(trajectories: readonly WorldTrajectory[]): Promise<Uint8Array> {
-  const rows = await Promise.all(FAMILIES.map(async (family) => {
-    const own = trajectories.filter(({ subset }) => subset === family);
-    const scenes = own.flatMap(({ before, after }) => [before, after]);
-    return { caption: `${family}: ${own.map(({ action }) => action).join(" / ")}`, images: await renderScenes(scenes, 128) };
-  }));
-  return await drawSheet(["source", "target", "source", "target"], rows);
 }
 
 /** A split as PNG files and a list in AURORA's format; the family is the list's `task`. */

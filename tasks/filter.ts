@@ -4,37 +4,38 @@
  *
  * @module
  */
-import { UserError } from "../lib/errors.ts";
-import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
+import { runTask } from "../lib/experiment/cli.ts";
 import { pathsOf } from "../lib/experiment/datasets.ts";
+import { outputsOf } from "../lib/experiment/pipeline.ts";
+import { digestOf } from "../lib/experiment/run.ts";
+import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
+import { type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { UserError } from "../lib/errors.ts";
 import { exists, parent, writeFile } from "../lib/files.ts";
 import { mean } from "../lib/metrics/mod.ts";
 import { galleryHtml, type GalleryPart, plotCounts, plotDistributions, writeTable } from "../lib/report/mod.ts";
-import { digestOf, dryRunText, finishedText, openRun, runFolder, writeSkipped } from "../lib/experiment/run.ts";
 import { type AnnotatedTrajectory, isInside, readAnnotated, stratifiedTopK, videoStatistics } from "../lib/synthesis/mod.ts";
 import type { Problem } from "../lib/trajectories/mod.ts";
-import { trajectoriesFile } from "./stages.ts";
 
 const TASK: TaskInfo = {
   name: "filter",
   about: "Keeps the likeliest of the annotated trajectories in each class, and draws what they are like.",
   sections: ["filter"],
-  flags: DEPENDENCY_FLAGS,
+  needs: ({ config }) => pathsOf(config.filter.trajectories),
+  switches: STAGE_SWITCHES,
 };
 
 const SHOWN = 12; // trajectories in each part of the gallery
 
 /** Runs the task. */
-export async function main(invocation: Invocation): Promise<void> {
-  const { config, flags } = invocation;
-  const folder = runFolder(config, "filter", flags);
-  if ("dry-run" in flags) return console.log(dryRunText({ config, stage: "filter", sections: TASK.sections, inputs: {}, folder }));
-  const paths: string[] = [];
-  for (const name of pathsOf(config.filter.trajectories)) paths.push(await trajectoriesFile(name, invocation));
-  const lists = paths.map((path) => ({ path, trajectories: readAnnotated(path) }));
+async function main(invocation: Invocation): Promise<void> {
+  const { config } = invocation;
+  const paths = pathsOf(config.filter.trajectories).flatMap((name) => outputsOf(name, config));
+  const lists = "dry-run" in invocation.flags ? [] : paths.map((path) => ({ path, trajectories: readAnnotated(path) }));
   const inputs = { trajectories: digestOf(lists.map(({ trajectories }) => trajectories.map(({ id, score }) => [id, score]))) };
-  const run = openRun({ task: TASK.name, stage: "filter", config, sections: ["filter"], inputs, flags });
-  if (run.finished) return console.log(`${Deno.readTextFileSync(`${folder}/table.md`)}\n${finishedText(folder)}`);
+  const stage = await openStage(invocation, TASK, { sections: ["filter"], inputs });
+  if (!stage) return;
+  const { folder } = stage;
 
   // 1. The likeliest of each class; their frames come along
   const problems: Problem[] = [];
@@ -78,7 +79,8 @@ export async function main(invocation: Invocation): Promise<void> {
   ]);
   await plotCounts(`${folder}/classes`, counts, { x: "trajectories", y: "class" });
   writeFile(`${folder}/gallery.html`, galleryHtml("Annotated trajectories, by likelihood", folder, galleryParts(filtered)));
-  run.finish({ annotated: all.length, filtered: kept.length, right: { annotated: rightOf(all), filtered: rightOf(kept) }, classes });
+  const right = { annotated: rightOf(all), filtered: rightOf(kept) };
+  stage.finish({ kind: "filter", annotated: all.length, filtered: kept.length, right, classes });
   console.log(
     `${table}\n\n  ${folder}/trajectories.jsonl\n  ${folder}/gallery.html   the best, the median, the worst of those kept\n  ${folder}/scores.png, classes.png`,
   );

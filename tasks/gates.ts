@@ -4,9 +4,15 @@
  *
  * @module
  */
-import { type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
-import type { Config } from "../lib/experiment/config.ts";
-import { readJson, writeFile } from "../lib/files.ts";
+import { runTask } from "../lib/experiment/cli.ts";
+import { passedArguments, runTaskProcess, type TaskRun } from "../lib/experiment/pipeline.ts";
+import { loadModels, type Models } from "../lib/experiment/models.ts";
+import type { Invocation, TaskInfo } from "../lib/experiment/task.ts";
+import { openStage } from "../lib/experiment/stage.ts";
+import { duration } from "../lib/experiment/progress.ts";
+import { readManifest } from "../lib/experiment/run.ts";
+import type { Config } from "../lib/experiment/schema.ts";
+import { writeFile } from "../lib/files.ts";
 import {
   countChangedTokens,
   type EncodedWorldTrajectory,
@@ -17,22 +23,17 @@ import {
   shareByFamily,
 } from "../lib/gates/mod.ts";
 import { preferencesBySubset, probe } from "../lib/probe/mod.ts";
-import { checkpointDigest, freezeHead, loadAdapter, loadModel, type LoraAdapter, type Model, planCheckpoint } from "../lib/model/mod.ts";
-import { duration, finishedText, openRun } from "../lib/experiment/run.ts";
-import { type Sampler, textRule } from "../lib/sample/mod.ts";
+import { loadAdapter, type LoraAdapter } from "../lib/model/mod.ts";
 import { cacheFolder } from "../lib/engine/mod.ts";
-import { loadVocabulary, type Vocabulary } from "../lib/tokens/mod.ts";
+import { mean } from "../lib/metrics/mod.ts";
 import { encodeTrajectories } from "../lib/trajectories/mod.ts";
 import { counterfactualActions, DIFFICULTIES, FAMILIES, worldTrajectories } from "../lib/world/mod.ts";
-import { ensureEngine } from "./setup.ts";
-import { main as trainCdm } from "./train_cdm.ts";
-import { main as trainCwm } from "./train_cwm.ts";
 
 const TASK: TaskInfo = {
   name: "gates",
   about: "Tries the gates of the tiny world, in order: the VQGAN, the base, the dynamics model, the world model.",
   sections: ["data", "model", "cdm", "cwm", "gates"],
-  flags: { all: "go on after a gate that fails" },
+  switches: { all: "go on after a gate that fails" },
 };
 
 /** What a gate found. */
@@ -43,14 +44,10 @@ interface Outcome {
 }
 
 /** What gates are tried with. */
-interface Bench {
+interface Bench extends Models {
   readonly config: Config;
+  readonly invocation: Invocation;
   readonly folder: string;
-  readonly overrides: Invocation["overrides"];
-  readonly model: Model;
-  readonly vocabulary: Vocabulary;
-  readonly text: Sampler;
-  readonly image: Sampler;
   readonly items: readonly EncodedWorldTrajectory[];
 }
 
@@ -62,14 +59,12 @@ const GATES: readonly { readonly gate: string; readonly asked: string; readonly 
 ];
 
 /** Runs the task. */
-export async function main({ config, flags, overrides }: Invocation): Promise<void> {
-  const backend = await ensureEngine(config.model.backend);
-  const checkpoint = planCheckpoint(config.model.path, config.model.precision);
-  const sections = ["seed", "data", "model", "cdm", "cwm", "gates"] as const;
-  const inputs = { base: checkpointDigest(checkpoint) };
-  const run = openRun({ task: TASK.name, stage: "gates", config, sections, inputs, backend, flags });
-  if (run.finished) return console.log(`${Deno.readTextFileSync(`${run.folder}/table.md`)}\n${finishedText(run.folder)}`);
-  const bench = await openBench({ config, flags, overrides }, run.folder);
+async function main(invocation: Invocation): Promise<void> {
+  const { config, flags } = invocation;
+  const stage = await openStage(invocation, TASK, {});
+  if (!stage) return;
+  const { folder } = stage;
+  const bench = await openBench(invocation, folder);
 
   const rows: string[] = ["| gate | asked | found | |", "|---|---|---|---|"];
   const numbers: Record<string, unknown> = {};
@@ -80,28 +75,21 @@ export async function main({ config, flags, overrides }: Invocation): Promise<vo
     console.log(`Gate ${gate} ${passed ? "passed" : "FAILED"}: ${found} (asked: ${asked})`);
     if (!passed && !("all" in flags)) break;
   }
-  writeFile(`${run.folder}/table.md`, rows.join("\n") + "\n");
-  run.finish(numbers);
-  console.log(`\n${rows.join("\n")}\n\n${run.folder}/table.md, result.json`);
+  writeFile(`${folder}/table.md`, rows.join("\n") + "\n");
+  stage.finish({ kind: "gates", gates: numbers });
+  console.log(`\n${rows.join("\n")}\n\n${folder}/table.md, result.json   (seed ${config.seed})`);
 }
 
-async function openBench({ config, overrides }: Invocation, folder: string): Promise<Bench> {
-  const { data, gates, seed } = config;
-  const model = loadModel(config.model.path, config.model.precision);
-  const vocabulary = loadVocabulary(config.model.path, model.chameleon.config.vq.codes);
+async function openBench(invocation: Invocation, folder: string): Promise<Bench> {
+  const { config: { data, gates, seed }, config } = invocation;
+  const models = loadModels(config, {});
   const trajectories = worldTrajectories(data.difficulty, seed, "bench", gates.bench * FAMILIES.length);
-  const { encoded } = await encodeTrajectories(trajectories, model.vqgan, cacheFolder());
-  const { chameleon } = model;
-  return {
-    ...{ config, folder, overrides, model, vocabulary },
-    text: { model: chameleon, head: chameleon.head, firstId: 0, pad: vocabulary.pad, rule: textRule(vocabulary) },
-    image: { model: chameleon, head: freezeHead(chameleon, vocabulary), firstId: vocabulary.firstImage, pad: vocabulary.pad },
-    items: encoded as readonly EncodedWorldTrajectory[],
-  };
+  const { encoded } = await encodeTrajectories(trajectories, models.vqgan, cacheFolder());
+  return { ...models, config, invocation, folder, items: encoded as readonly EncodedWorldTrajectory[] };
 }
 
-async function vqganGate({ model, items }: Bench): Promise<Outcome> {
-  const right = shareOf(judgeRoundTrip(model.vqgan, items).map((judgement) => judgement.right));
+async function vqganGate({ vqgan, items }: Bench): Promise<Outcome> {
+  const right = shareOf(judgeRoundTrip(vqgan, items).map((judgement) => judgement.right));
   const tokens = await countChangedTokens(items);
   const leak = `an action changes ${tokens.changed.toFixed(1)} of ${items[0]!.source.length} tokens, ${
     tokens.outside.toFixed(1)
@@ -109,8 +97,8 @@ async function vqganGate({ model, items }: Bench): Promise<Outcome> {
   return { passed: right >= 0.97, found: `${percent(right)}; ${leak}`, numbers: { right, tokens } };
 }
 
-async function baseGate({ config: { data, seed }, model, vocabulary, text, image, items }: Bench): Promise<Outcome> {
-  const nameIn = (most: number) => measureNaming(text, model.vqgan, vocabulary, DIFFICULTIES[data.difficulty], most, seed);
+async function baseGate({ config: { data, seed }, vqgan, vocabulary, text, image, items }: Bench): Promise<Outcome> {
+  const nameIn = (most: number) => measureNaming(text, vqgan, vocabulary, DIFFICULTIES[data.difficulty], most, seed);
   const [naming, fuller] = [await nameIn(1), await nameIn(3)];
   const counterfactuals = counterfactualActions(items.map(({ trajectory }) => trajectory), data.difficulty, seed);
   const points = probe({ text, image, vocabulary }, items, counterfactuals, seed);
@@ -128,7 +116,7 @@ async function baseGate({ config: { data, seed }, model, vocabulary, text, image
 
 async function dynamicsGate(bench: Bench): Promise<Outcome> {
   const { text, vocabulary, items } = bench;
-  const tried = await trySeeds(bench, "cdm", trainCdm, {}, (adapter) => {
+  const tried = await trySeeds(bench, { task: "train-cdm", args: [] }, (adapter) => {
     const measured = measureActions({ ...text, adapter }, vocabulary, items);
     return { share: shareOf(measured.right), byFamily: shareByFamily(items, measured.right), said: measured.predicted };
   });
@@ -143,9 +131,9 @@ async function dynamicsGate(bench: Bench): Promise<Outcome> {
 }
 
 async function worldGate(bench: Bench): Promise<Outcome> {
-  const { image, vocabulary, model, items, config } = bench;
-  const tried = await trySeeds(bench, "cft", trainCwm, { cft: "" }, (adapter, seed) => {
-    const measured = measureEdits({ ...image, adapter }, model.vqgan, vocabulary, items, { temperature: config.cwm.temperature, seed });
+  const { image, vocabulary, vqgan, items, config } = bench;
+  const tried = await trySeeds(bench, { task: "train-cwm", args: ["--cft"] }, (adapter, seed) => {
+    const measured = measureEdits({ ...image, adapter }, vqgan, vocabulary, items, { temperature: config.cwm.temperature, seed });
     return { ...measured, byFamily: shareByFamily(items, measured.judgements.map(({ right }) => right)) };
   });
   const slowest = Math.max(...tried.map(({ seconds }) => seconds));
@@ -161,30 +149,24 @@ async function worldGate(bench: Bench): Promise<Outcome> {
   };
 }
 
-/** Trains a model for each seed, and measures it. */
+/** Trains a model for each seed, in a process of its own, and measures it. */
 async function trySeeds<T>(
-  { config, folder, overrides, model }: Bench,
-  name: string,
-  train: (invocation: Invocation) => Promise<void>,
-  flags: Readonly<Record<string, string>>,
+  { config, invocation, folder, chameleon }: Bench,
+  { task, args }: TaskRun,
   measure: (adapter: LoraAdapter, seed: number) => T,
 ): Promise<(T & { readonly seed: number; readonly seconds: number })[]> {
   const tried = [];
   for (let seed = config.seed; seed < config.seed + config.gates.seeds; seed++) {
-    const run = `${folder}/${name}-${seed}`;
-    await train({ config: { ...config, seed }, flags: { ...flags, run }, overrides });
-    const { seconds } = readJson(`${run}/manifest.json`) as { readonly seconds: number };
-    tried.push({ seed, seconds, ...measure(loadAdapter(`${run}/adapter`, model.chameleon.config), seed) });
+    const run = `${folder}/${task}-${seed}`;
+    await runTaskProcess({ task, args: [...args, ...passedArguments(invocation), `--seed=${seed}`, `--run=${run}`] });
+    const { seconds } = readManifest(run)!;
+    tried.push({ seed, seconds, ...measure(loadAdapter(`${run}/adapter`, chameleon.config), seed) });
   }
   return tried;
 }
 
 function shareOf(values: readonly boolean[]): number {
   return mean(values.map(Number));
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((a, b) => a + b, 0) / values.length;
 }
 
 function percent(share: number): string {

@@ -5,9 +5,9 @@
  * @module
  */
 import { UserError } from "../lib/errors.ts";
-import { type Invocation, listOf, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
-import { benchTrajectories, withBench } from "../lib/experiment/datasets.ts";
-import { exists, writeFile } from "../lib/files.ts";
+import { listOf, runTask } from "../lib/experiment/cli.ts";
+import { benchTrajectories } from "../lib/experiment/datasets.ts";
+import { exists, readText, writeFile } from "../lib/files.ts";
 import {
   agreement,
   createStudy,
@@ -22,32 +22,37 @@ import {
   studySystems,
   type Vote,
 } from "../lib/human/mod.ts";
-import { openSystem, type System } from "../lib/judge/mod.ts";
+import type { System } from "../lib/judge/mod.ts";
 import { type TableRow, writeTable } from "../lib/report/mod.ts";
 import { digestOf, openRun, runFolder } from "../lib/experiment/run.ts";
+import { openSystems, systemsOverlap } from "../lib/experiment/systems.ts";
+import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { requireNoOverlap } from "../lib/experiment/overlap.ts";
 import { encodePng, squareCrop } from "../lib/tokens/mod.ts";
 import { type Trajectory, usableTrajectories } from "../lib/trajectories/mod.ts";
 
 const TASK: TaskInfo = {
   name: "human-eval",
   about: "A blind evaluation by people: serve shows pages to the invited, analyse says what they said.",
-  sections: ["data", "humanEval"],
+  sections: ["bench", "humanEval"],
   verbs: { serve: "show the pages; the default", analyse: "tables of the votes" },
-  flags: { systems: "whose pictures: DIR, NAME=DIR, copy, with commas between", bench: "an AURORA list, as --data.aurora" },
+  switches: STAGE_SWITCHES,
+  flags: { ...BENCH_FLAG, systems: "whose images: DIR, NAME=DIR, copy, separated by commas" },
 };
 
 /** Runs the task. */
-export async function main(invocation: Invocation): Promise<void> {
+async function main(invocation: Invocation): Promise<void> {
   return invocation.verb === "analyse" ? analyse(invocation) : await serve(invocation);
 }
 
-async function serve({ config: given, flags }: Invocation): Promise<void> {
-  const config = withBench(given, flags);
-  const { bench, perSubset, participants, hostname, port } = config.humanEval;
+async function serve({ config, flags }: Invocation): Promise<void> {
+  const { perSubset, participants, hostname, port } = config.humanEval;
   const folder = runFolder(config, "human-eval", flags);
-  const systems = listOf(flags["systems"]).map(openSystem);
+  const given = listOf(flags["systems"]);
+  const systems = openSystems(given);
   if (systems.length < 2) throw new UserError("Cannot compare fewer than two systems: give --systems=DIR,DIR");
-  const { trajectories } = usableTrajectories(benchTrajectories(config, bench).list, true);
+  const { trajectories } = usableTrajectories(benchTrajectories(config).list, true);
+  requireNoOverlap(systemsOverlap(given), flags);
   const items = await comparable(trajectories, systems);
   console.log(`${items.length} of ${trajectories.length} trajectories have a picture of every system`);
   if ("dry-run" in flags) return;
@@ -75,7 +80,7 @@ async function comparable(trajectories: readonly Trajectory[], systems: readonly
 
 /** The invites' secrets: kept, so that links stay good when the server starts again. */
 function readInvites(path: string, participants: number): string[] {
-  const before = exists(path) ? Deno.readTextFileSync(path).split("\n").filter((line) => line !== "") : [];
+  const before = exists(path) ? readText(path).split("\n").filter((line) => line !== "") : [];
   const added = Array.from({ length: Math.max(0, participants - before.length) }, randomToken);
   if (added.length > 0) {
     writeFile(path, [...before, ...added].join("\n") + "\n");
@@ -105,7 +110,7 @@ function analyse({ config, flags }: Invocation): void {
   if (votes.length === 0) throw new UserError(`Cannot analyse ${folder}: nobody has voted yet`);
   const to = `${folder}/analysis`;
   const inputs = { votes: digestOf(votes) };
-  const run = openRun({ task: TASK.name, stage: to, config, sections: [], inputs, flags: { run: to, restart: "" } });
+  const run = openRun({ task: TASK.name, folder: to, config, sections: [], inputs, restart: true });
   const table = writeTable(`${to}/table`, tableOf(votes, systems));
   const tests = writeTable(
     `${to}/tests`,
@@ -123,7 +128,7 @@ function analyse({ config, flags }: Invocation): void {
   );
   writeTable(`${to}/votes`, anonymous(votes));
   const agreed = agreement(votes);
-  run.finish({ votes: votes.length, agreement: agreed });
+  run.finish({ kind: "people", votes: votes.length, agreement: agreed });
   const raters = new Set(votes.map(({ participant }) => participant)).size;
   const alpha = (value: number | null) => value === null ? "not known: no item has two raters" : value.toFixed(2);
   console.log(`${table}\n\n${tests}\n\n${votes.length} votes of ${raters} participants`);

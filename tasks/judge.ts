@@ -1,15 +1,22 @@
 /**
- * Judges saved predictions (paper §4.3, Table 2): by GPT-4o or any compatible model with eyes, or by the tiny world's exact
+ * Judges saved predictions (paper §4.3, Table 2): by GPT-4o or any compatible vision-language model, or by the tiny world's exact
  * judge. Only saved images are judged; an answer that was paid for is kept, by the content of images, action, prompt and model.
  *
  * @module
  */
+import { cacheFolder } from "../lib/engine/mod.ts";
 import { UserError } from "../lib/errors.ts";
-import { type Invocation, listOf, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
-import type { Config } from "../lib/experiment/config.ts";
-import { benchTrajectories, withBench } from "../lib/experiment/datasets.ts";
-import { exists, writeFile } from "../lib/files.ts";
-import { type JudgedPicture, judgePictures, openSystem, type Score, scoreRows, type Verdict } from "../lib/judge/mod.ts";
+import { listOf, runTask } from "../lib/experiment/cli.ts";
+import { benchTrajectories } from "../lib/experiment/datasets.ts";
+import { shardName } from "../lib/experiment/pipeline.ts";
+import { showProgress } from "../lib/experiment/progress.ts";
+import { digestOf, runFolder } from "../lib/experiment/run.ts";
+import type { Config } from "../lib/experiment/schema.ts";
+import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
+import { openSystems, systemsOverlap } from "../lib/experiment/systems.ts";
+import { BENCH_FLAG, type Invocation, SHARD_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { exists, readText, writeFile } from "../lib/files.ts";
+import { type JudgedPicture, judgePictures, type Score, scoreRows, type System, type Verdict } from "../lib/judge/mod.ts";
 import {
   type Answer,
   askAll,
@@ -24,8 +31,7 @@ import {
   type Usage,
 } from "../lib/llm/mod.ts";
 import { writeTable } from "../lib/report/mod.ts";
-import { digestOf, finishedText, openRun, runFolder, showProgress, writeSkipped } from "../lib/experiment/run.ts";
-import { cacheFolder } from "../lib/engine/mod.ts";
+import { shardOf } from "../lib/synthesis/mod.ts";
 import { encodePng, type RgbImage } from "../lib/tokens/mod.ts";
 import { type Problem, type Trajectory, usableTrajectories } from "../lib/trajectories/mod.ts";
 import { judgePicture, type WorldTrajectory } from "../lib/world/mod.ts";
@@ -33,8 +39,9 @@ import { judgePicture, type WorldTrajectory } from "../lib/world/mod.ts";
 const TASK: TaskInfo = {
   name: "judge",
   about: "Judges saved predictions on editing success and minimal editing, 0 to 10 each.",
-  sections: ["data", "judge"],
-  flags: { systems: "whose pictures: copy, DIR, NAME=DIR, with commas between", bench: "an AURORA list, as --data.aurora" },
+  sections: ["bench", "judge"],
+  switches: STAGE_SWITCHES,
+  flags: { ...BENCH_FLAG, ...SHARD_FLAG, systems: "whose images: copy, DIR, NAME=DIR, separated by commas" },
 };
 
 /** A picture of a system. */
@@ -45,34 +52,34 @@ interface Entry {
 }
 
 /** Runs the task. */
-export async function main({ config: given, flags }: Invocation): Promise<void> {
-  const config = withBench(given, flags);
+async function main(invocation: Invocation): Promise<void> {
+  const { config, flags } = invocation;
   const { judge } = config;
-  const { list, world } = benchTrajectories(config, judge.bench);
+  const { list, truths, digest } = benchTrajectories(config);
   const { trajectories } = usableTrajectories(list, true);
   const names = listOf(flags["systems"]);
   if (names.length === 0) throw new UserError("Cannot judge without systems: give --systems=copy,DIR,NAME=DIR");
-  if (judge.model === "world" && !world) {
+  if (judge.model === "world" && truths.size === 0) {
     throw new UserError("Cannot judge real pictures by the tiny world's judge: give --judge.model=gpt-4o-2024-11-20 or another model");
   }
 
   // 1. Saved pictures
   const problems: Problem[] = [...list.problems];
-  const entries = await readEntries(names, trajectories, problems);
-  const prompt = Deno.readTextFileSync(judge.prompt);
+  const entries = await readEntries(openSystems(names), shardOf(trajectories, flags["shard"] ?? "0/1"), problems);
+  const prompt = readText(judge.prompt);
   if ("dry-run" in flags) return console.log(await costText(entries, prompt, judge));
   if (judge.model !== "world") requireKey();
-  const folder = runFolder(config, "judge", flags);
+  const folder = runFolder(config, shardName(TASK.name, flags["shard"]), flags);
   const inputs = {
+    bench: digest,
     entries: digestOf(entries.map(({ system, trajectory, picture }) => [system, trajectory.id, digestOf([...picture.data])])),
     prompt: digestOf(prompt),
   };
-  const run = openRun({ task: TASK.name, stage: "judge", config, sections: ["data", "judge"], inputs, flags });
-  if (run.finished) return console.log(`${Deno.readTextFileSync(`${folder}/table.md`)}\n${finishedText(folder)}`);
+  const stage = await openStage(invocation, TASK, { sections: ["seed", "data", "bench", "judge"], inputs, overlap: systemsOverlap(names) });
+  if (!stage) return;
 
   // 2. Verdicts
   const spent = { prompt: 0, completion: 0, dollars: 0 };
-  const truths = new Map(world?.map((trajectory) => [trajectory.id, trajectory]));
   const verdicts = judge.model === "world"
     ? entries.map(({ trajectory, picture }) => worldVerdict(truths.get(trajectory.id)!, picture))
     : await askVerdicts(entries, prompt, judge, spent, `${folder}/batches.json`);
@@ -90,8 +97,8 @@ export async function main({ config: given, flags }: Invocation): Promise<void> 
 
   // 3. The mean over samples of the smaller score, with intervals
   const rows = scoreRows(scores);
-  const table = writeTable(`${folder}/table`, rows);
-  run.finish({ ...id, spent, systems: names, scores: rows });
+  const table = writeTable(`${folder}/table`, rows, stage.note);
+  stage.finish({ kind: "judgement", ...id, spent, systems: names, scores: rows });
   const cost = spent.prompt === 0
     ? ""
     : `\nSpent ${spent.prompt} + ${spent.completion} tokens, ${spent.dollars.toFixed(2)} US dollars by ${judge.prices}`;
@@ -100,9 +107,9 @@ export async function main({ config: given, flags }: Invocation): Promise<void> 
   );
 }
 
-async function readEntries(names: readonly string[], trajectories: readonly Trajectory[], problems: Problem[]): Promise<Entry[]> {
+async function readEntries(systems: readonly System[], trajectories: readonly Trajectory[], problems: Problem[]): Promise<Entry[]> {
   const entries: Entry[] = [];
-  for (const system of names.map(openSystem)) {
+  for (const system of systems) {
     for (const trajectory of trajectories) {
       const picture = await system.predict(trajectory).catch((error: Error) =>
         void problems.push({ id: `${system.name}: ${trajectory.id}`, reason: error.message })

@@ -5,7 +5,8 @@
  * @module
  */
 import { UserError } from "../lib/errors.ts";
-import { type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
+import { runTask } from "../lib/experiment/cli.ts";
+import type { Invocation, TaskInfo } from "../lib/experiment/task.ts";
 import { exists } from "../lib/files.ts";
 import { runFolder } from "../lib/experiment/run.ts";
 import { cacheFolder, findPython } from "../lib/engine/mod.ts";
@@ -14,13 +15,14 @@ const TASK: TaskInfo = {
   name: "notebooks",
   about: "Executes the notebooks in the Deno kernel; a cell that throws ends it.",
   sections: [],
-  flags: { write: "put the outputs into the notebooks themselves", only: "those whose name contains this" },
+  switches: { write: "put the outputs into the notebooks themselves" },
+  flags: { only: "those whose name contains this" },
 };
 
 const CLIENT = "nbclient==0.10.2";
 
 /** Runs the task. */
-export async function main({ config, flags }: Invocation): Promise<void> {
+async function main({ config, flags }: Invocation): Promise<void> {
   const only = flags["only"] ?? "";
   const names = [...Deno.readDirSync("notebooks")].map(({ name }) => name).filter((name) => name.endsWith(".ipynb") && name.includes(only));
   const out = "write" in flags ? "notebooks" : runFolder(config, "notebooks", flags);

@@ -4,10 +4,11 @@
  * @module
  */
 import { UserError } from "../lib/errors.ts";
-import { type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
-import { exists, writeFile } from "../lib/files.ts";
+import { runTask } from "../lib/experiment/cli.ts";
+import type { Invocation, TaskInfo } from "../lib/experiment/task.ts";
+import { exists, readBytes, writeFile } from "../lib/files.ts";
 import { FAMILIES, worldTrajectories } from "../lib/world/mod.ts";
-import { drawFamilies } from "./export_world.ts";
+import { drawFamilies } from "../lib/report/mod.ts";
 
 const TASK: TaskInfo = {
   name: "pictures",
@@ -24,13 +25,13 @@ const SOURCES: Readonly<Record<string, string>> = {
 };
 
 /** Runs the task. */
-export async function main({ config, flags }: Invocation): Promise<void> {
+async function main({ config, flags }: Invocation): Promise<void> {
   const of = flags["of"] || `runs/${config.experiment}/paper-${config.seed}`;
   const out = flags["run"] || "data/pictures";
   const missing = Object.values(SOURCES).find((path) => !exists(`${of}/${path}`));
   if (missing) throw new UserError(`Cannot take pictures from ${of}: ${missing} is not there; run deno task reproduce first`);
   if ("dry-run" in flags) return console.log(Object.entries(SOURCES).map(([name, path]) => `${of}/${path} → ${out}/${name}`).join("\n"));
-  for (const [name, path] of Object.entries(SOURCES)) writeFile(`${out}/${name}`, Deno.readFileSync(`${of}/${path}`));
+  for (const [name, path] of Object.entries(SOURCES)) writeFile(`${out}/${name}`, readBytes(`${of}/${path}`));
   writeFile(`${out}/world.png`, await drawFamilies(worldTrajectories(config.data.difficulty, config.seed, "bench", 2 * FAMILIES.length)));
   console.log(`${Object.keys(SOURCES).length + 1} pictures in ${out}`);
 }

@@ -5,16 +5,17 @@
  * @module
  */
 import { UserError } from "../lib/errors.ts";
-import { type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
+import { runTask } from "../lib/experiment/cli.ts";
+import type { Invocation, TaskInfo } from "../lib/experiment/task.ts";
 import { writeFile } from "../lib/files.ts";
 import { modelOf, saveModel } from "../lib/model/mod.ts";
 import { drawGroups, encodeGroups, makeGroups, trainTransformer, trainVqgan } from "../lib/pretrain/stages.ts";
-import { dryRunText, finishedText, openRun, runFolder } from "../lib/experiment/run.ts";
+import { runFolder } from "../lib/experiment/run.ts";
+import { openStage } from "../lib/experiment/stage.ts";
 import { loadVocabulary, vocabularyMap } from "../lib/tokens/mod.ts";
 import { readLog } from "../lib/train/loop.ts";
 import { initTransformer, TINY_VQ, tinyConfig } from "../lib/pretrain/losses.ts";
 import { alikeScenes, DIFFICULTIES, nearScenes, tinyTokenizer } from "../lib/world/mod.ts";
-import { ensureEngine } from "./setup.ts";
 
 const TASK: TaskInfo = {
   name: "pretrain-tiny",
@@ -23,19 +24,16 @@ const TASK: TaskInfo = {
 };
 
 /** Runs the task. */
-export async function main({ config, flags }: Invocation): Promise<void> {
+async function main(invocation: Invocation): Promise<void> {
+  const { config, flags } = invocation;
   const { pretrain } = config;
-  const folder = runFolder(config, "pretrain-tiny", flags);
-  if ("dry-run" in flags) {
-    console.log(dryRunText({ config, stage: "pretrain-tiny", sections: TASK.sections, inputs: {}, folder }));
-    return console.log(`The checkpoint would go to ${pretrain.out || `${folder}/model`}.`);
-  }
-  const backend = await ensureEngine(config.model.backend);
-  if (backend.name === "wasm") {
+  const folder = runFolder(config, TASK.name, flags);
+  if ("dry-run" in flags) console.log(`The checkpoint would go to ${pretrain.out || `${folder}/model`}.`);
+  const run = await openStage(invocation, TASK, { sections: ["pretrain", "seed"] });
+  if (!run) return;
+  if (run.backend?.name === "wasm") {
     throw new UserError('Cannot train from nothing on wasm, which lacks gradients of convolutions: run "deno task setup"');
   }
-  const run = openRun({ task: TASK.name, stage: "pretrain-tiny", config, sections: ["pretrain", "seed"], inputs: {}, backend, flags });
-  if (run.finished) return console.log(finishedText(run.folder));
 
   // 1. Groups of scenes that are alike, those that begin with fewest objects first, and their pictures
   const groups = makeGroups(config, alikeScenes);
@@ -77,7 +75,7 @@ export async function main({ config, flags }: Invocation): Promise<void> {
   const out = pretrain.out || `${run.folder}/model`;
   const model = modelOf(out, tinyConfig(tokenizer.size), (name) => named.get(name));
   saveModel(out, model, { vocabularyMap: vocabularyMap(vocabulary), tokenizer: tokenizer.files }, "BF16");
-  run.finish({ checkpoint: out, loss, vqSteps: pretrain.vqSteps, steps: pretrain.steps });
+  run.finish({ kind: "pretraining", checkpoint: out, loss, vqSteps: pretrain.vqSteps, steps: pretrain.steps });
   console.log(`The checkpoint is in ${out}; last loss ${loss.toFixed(3)}`);
 }
 

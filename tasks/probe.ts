@@ -4,63 +4,59 @@
  *
  * @module
  */
-import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
-import type { Config } from "../lib/experiment/config.ts";
-import { benchTrajectories, pathsOf } from "../lib/experiment/datasets.ts";
-import { requireKey } from "../lib/llm/mod.ts";
-import { contradictActions, type NamedPreference, preferencesBySubset, probe } from "../lib/probe/mod.ts";
-import { adapterDigest, checkpointDigest, freezeHead, loadAdapter, loadModel, planCheckpoint } from "../lib/model/mod.ts";
-import { plotScatter, writeTable } from "../lib/report/mod.ts";
-import { digestOf, dryRunText, finishedText, openRun, runFolder, showProgress, writeSkipped } from "../lib/experiment/run.ts";
 import { cacheFolder } from "../lib/engine/mod.ts";
-import { loadVocabulary } from "../lib/tokens/mod.ts";
-import { type Counterfactuals, readCounterfactuals } from "../lib/probe/mod.ts";
-import { encodeTrajectories, type Trajectory, usableTrajectories } from "../lib/trajectories/mod.ts";
-import { counterfactualActions, type WorldTrajectory } from "../lib/world/mod.ts";
-import { ensureEngine } from "./setup.ts";
-import { adapterFolder } from "./stages.ts";
+import { runTask } from "../lib/experiment/cli.ts";
+import { type Bench, benchTrajectories, pathsOf } from "../lib/experiment/datasets.ts";
+import { encodeBench, loadModels } from "../lib/experiment/models.ts";
+import { showProgress } from "../lib/experiment/progress.ts";
+import type { Result } from "../lib/experiment/results.ts";
+import type { Config } from "../lib/experiment/schema.ts";
+import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
+import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { readText } from "../lib/files.ts";
+import { requireKey } from "../lib/llm/mod.ts";
+import {
+  contradictActions,
+  type Counterfactuals,
+  type NamedPreference,
+  preferencesBySubset,
+  probe,
+  readCounterfactuals,
+} from "../lib/probe/mod.ts";
+import { plotScatter, writeTable } from "../lib/report/mod.ts";
+import type { Trajectory } from "../lib/trajectories/mod.ts";
+import { counterfactualActions } from "../lib/world/mod.ts";
 
 const TASK: TaskInfo = {
   name: "probe",
   about: "Compares the likelihoods of true and manipulated transitions, for a checkpoint and, if given, an adapter.",
-  sections: ["data", "model", "probe"],
-  flags: DEPENDENCY_FLAGS,
+  sections: ["data", "bench", "model", "probe"],
+  needs: ({ config }) => [config.probe.adapter],
+  switches: STAGE_SWITCHES,
+  flags: BENCH_FLAG,
 };
 
 /** Runs the task. */
-export async function main(invocation: Invocation): Promise<void> {
+async function main(invocation: Invocation): Promise<void> {
   const { config, flags } = invocation;
-  const { model: { path, precision }, probe: options, seed } = config;
+  const { probe: options, seed } = config;
 
-  // 1. Trajectories and the adapter
-  const { list, world } = benchTrajectories(config, options.bench);
-  const checkpoint = planCheckpoint(path, precision);
-  const inputs = { base: checkpointDigest(checkpoint), trajectories: digestOf(list.trajectories.map(({ id, action }) => [id, action])) };
-  const folder = runFolder(config, "probe", flags);
-  if ("dry-run" in flags) return console.log(dryRunText({ config, stage: "probe", sections: TASK.sections, inputs, folder }));
-  if (options.rewriter !== "" && !world) requireKey();
-  const backend = await ensureEngine(config.model.backend);
-  const adapterAt = options.adapter === "" ? undefined : await adapterFolder(options.adapter, invocation);
-  const digests = { ...inputs, adapter: adapterAt === undefined ? "none" : adapterDigest(adapterAt) };
-  const sections = ["seed", "data", "model", "probe"] as const;
-  const run = openRun({ task: TASK.name, stage: "probe", config, sections, inputs: digests, backend, flags });
-  if (run.finished) return console.log(`${Deno.readTextFileSync(`${folder}/table.md`)}\n${finishedText(folder)}`);
+  // 1. Trajectories, and the adapter
+  const bench = benchTrajectories(config);
+  if (options.rewriter !== "" && bench.truths.size === 0 && !("dry-run" in flags)) requireKey();
+  const stage = await openStage(invocation, TASK, { bench, adapters: { adapter: options.adapter } });
+  if (!stage) return;
+  const { folder, adapters: { adapter } } = stage;
 
   // 2. The model, trajectories in its tokens, and actions that contradict theirs
-  const model = loadModel(path, precision);
-  const vocabulary = loadVocabulary(path, checkpoint.config.vq.codes);
-  const adapter = adapterAt === undefined ? undefined : loadAdapter(adapterAt, checkpoint.config);
-  const { encoded, problems } = await encodeTrajectories(usableTrajectories(list, true).trajectories, model.vqgan, cacheFolder());
-  if (encoded.length === 0) usableTrajectories({ trajectories: [], problems }, false);
-  const counterfactuals = await contradict(config, encoded.map(({ trajectory }) => trajectory), world);
-  writeSkipped(folder, [...list.problems, ...problems, ...counterfactuals.problems]);
-  const { chameleon } = model;
-  const text = { model: chameleon, adapter, head: chameleon.head, firstId: 0, pad: vocabulary.pad };
-  const image = { ...text, head: freezeHead(chameleon, vocabulary), firstId: vocabulary.firstImage };
+  const models = loadModels(config, { text: adapter, image: adapter });
+  const { items, problems } = await encodeBench(bench.list, models.vqgan);
+  const counterfactuals = await contradict(config, items.map(({ trajectory }) => trajectory), bench);
+  writeSkipped(folder, [...problems, ...counterfactuals.problems]);
 
   // 3. Likelihoods
-  const progress = showProgress("probe", encoded.length);
-  const points = probe({ text, image, vocabulary }, encoded, counterfactuals.actions, seed, (done) => progress.update(done));
+  const progress = showProgress("probe", items.length);
+  const points = probe(models, items, counterfactuals.actions, seed, (done) => progress.update(done));
   progress.stop();
 
   // 4. Tables and plots
@@ -68,7 +64,7 @@ export async function main(invocation: Invocation): Promise<void> {
   const rows = preferences.map(({ subset, task, negative, prefersReference, interval, pearson, n }) => ({
     ...{ subset, task, negative, "prefers reference": prefersReference, from: interval[0], to: interval[1], pearson, n },
   }));
-  const table = writeTable(`${folder}/table`, rows);
+  const table = writeTable(`${folder}/table`, rows, stage.note);
   await plotScatter(
     `${folder}/likelihoods`,
     points.map(({ reference, manipulated, task, negative, subset }) => ({
@@ -80,7 +76,7 @@ export async function main(invocation: Invocation): Promise<void> {
     })),
     { x: "negative log-likelihood, true", y: "manipulated" },
   );
-  run.finish(asResult(preferences));
+  stage.finish({ kind: "probe", preferences: byName(preferences) });
   console.log(`${table}\n\n  ${folder}/likelihoods.png   a panel for each task and manipulation; above the line the truth is likelier`);
 }
 
@@ -88,14 +84,15 @@ export async function main(invocation: Invocation): Promise<void> {
 async function contradict(
   { data, seed, probe: { counterfactuals, rewriter } }: Config,
   trajectories: readonly Trajectory[],
-  world: readonly WorldTrajectory[] | undefined,
+  { truths }: Bench,
 ): Promise<Counterfactuals> {
-  const known = world
-    ? { actions: counterfactualActions(world, data.difficulty, seed), problems: [] }
+  const isWorld = truths.size > 0;
+  const known = isWorld
+    ? { actions: counterfactualActions([...truths.values()], data.difficulty, seed), problems: [] }
     : readCounterfactuals(trajectories, pathsOf(counterfactuals));
-  if (rewriter === "" || world) return known;
+  if (rewriter === "" || isWorld) return known;
   const open = trajectories.filter(({ id }) => !known.actions.has(id));
-  const prompt = Deno.readTextFileSync("data/prompts/counterfactual.md");
+  const prompt = readText("data/prompts/counterfactual.md");
   const progress = showProgress("contradict", open.length);
   const options = { model: rewriter, cache: cacheFolder(), onAnswer: (done: number) => progress.update(done) };
   const written = await contradictActions(open, prompt, options);
@@ -103,9 +100,11 @@ async function contradict(
   return { actions: new Map([...known.actions, ...written.actions]), problems: written.problems };
 }
 
-/** `{subset: {task: {negative: {prefers_reference, interval, pearson, n}}}}` */
-function asResult(preferences: readonly NamedPreference[]): Record<string, Record<string, Record<string, unknown>>> {
-  const result: Record<string, Record<string, Record<string, unknown>>> = {};
+type Preferences = Extract<Result, { kind: "probe" }>["preferences"];
+
+/** By subset, task and manipulation. */
+function byName(preferences: readonly NamedPreference[]): Preferences {
+  const result: Preferences = {};
   for (const { subset, task, negative, prefersReference, interval, pearson, n } of preferences) {
     ((result[subset] ??= {})[task] ??= {})[negative] = { prefers_reference: prefersReference, interval, pearson, n };
   }

@@ -4,15 +4,18 @@
  *
  * @module
  */
+import { randomStream } from "../lib/engine/mod.ts";
 import { UserError } from "../lib/errors.ts";
-import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
-import type { Config } from "../lib/experiment/config.ts";
-import { writeFile } from "../lib/files.ts";
+import { runTask } from "../lib/experiment/cli.ts";
+import { loadModels, requireDecoder } from "../lib/experiment/models.ts";
+import { digestOf } from "../lib/experiment/run.ts";
+import type { Config } from "../lib/experiment/schema.ts";
+import { openStage } from "../lib/experiment/stage.ts";
+import { type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { LARGEST, readBytes, writeFile } from "../lib/files.ts";
 import { mean } from "../lib/metrics/mod.ts";
 import { drawSheet, plotLines } from "../lib/report/mod.ts";
-import { digestOf, dryRunText, finishedText, openRun, runFolder } from "../lib/experiment/run.ts";
 import { drawObservations, rollOut } from "../lib/sample/mod.ts";
-import { randomStream } from "../lib/engine/mod.ts";
 import { decodeImage, type RgbImage, squareCrop } from "../lib/tokens/mod.ts";
 import { decodedImages, encodePictures } from "../lib/trajectories/mod.ts";
 import { writeMp4 } from "../lib/video/mod.ts";
@@ -28,16 +31,13 @@ import {
   type Scene,
   worldTrajectories,
 } from "../lib/world/mod.ts";
-import { checkpointDigest, planCheckpoint } from "../lib/model/mod.ts";
-import { ensureEngine } from "./setup.ts";
-import { adapterFolder } from "./stages.ts";
-import { digestFor, loadModels } from "./world_model.ts";
 
 const TASK: TaskInfo = {
   name: "rollout",
   about: "Does one action after the other from an observation, and several from one, and shows where that leads.",
   sections: ["data", "model", "rollout"],
-  flags: DEPENDENCY_FLAGS,
+  needs: ({ config }) => [config.rollout.adapter],
+  switches: STAGE_SWITCHES,
 };
 
 /** A start: a picture and actions; in the tiny world the true scenes, the first before any action. */
@@ -49,36 +49,22 @@ interface Start {
 }
 
 /** Runs the task. */
-export async function main(invocation: Invocation): Promise<void> {
-  const { config, flags } = invocation;
+async function main(invocation: Invocation): Promise<void> {
+  const { config } = invocation;
   const { rollout: options, seed } = config;
-  const folder = runFolder(config, "rollout", flags);
-  const base = checkpointDigest(planCheckpoint(config.model.path, config.model.precision));
   if (options.image !== "" && options.actions.length === 0) {
     throw new UserError(`Cannot roll out from ${options.image} without actions: give --rollout.actions="[do this, then that]"`);
   }
-  if ("dry-run" in flags) return console.log(dryRunText({ config, stage: "rollout", sections: TASK.sections, inputs: { base }, folder }));
   const starts = options.image === "" ? await worldStarts(config) : [await pictureStart(options.image, options.actions)];
-  const backend = await ensureEngine(config.model.backend);
-  const adapter = await adapterFolder(options.adapter, invocation);
-  const inputs = {
-    base,
-    adapter: digestFor(adapter, base),
-    starts: digestOf(starts.map(({ picture, actions }) => [[...picture.data], actions])),
-  };
-  const run = openRun({
-    task: TASK.name,
-    stage: "rollout",
-    config,
-    sections: ["seed", "data", "model", "rollout"],
-    inputs,
-    backend,
-    flags,
-  });
-  if (run.finished) return console.log(finishedText(folder));
+  const inputs = { starts: digestOf(starts.map(({ picture, actions }) => [[...picture.data], actions])) };
+  const stage = await openStage(invocation, TASK, { inputs, adapters: { adapter: options.adapter } });
+  if (!stage) return;
+  const { folder } = stage;
 
   // 1. Rollouts, in token space
-  const { image, vqgan, vocabulary } = loadModels(config, adapter);
+  const models = loadModels(config, { image: stage.adapters["adapter"] });
+  requireDecoder(models, config);
+  const { image, vqgan, vocabulary } = models;
   const side = vqgan.config.resolution;
   const pictures = starts.map(({ picture }) => squareCrop(picture, side));
   const sources = encodePictures(vqgan, pictures);
@@ -116,7 +102,12 @@ export async function main(invocation: Invocation): Promise<void> {
   const branches = decodedImages(vqgan, drawObservations(image, vocabulary, queries, 1, { ...options, seed }).map(([one]) => one!));
   const tree = branches.map((branch, i) => ({ caption: others[i]!, images: [pictures[0]!, branch] }));
   writeFile(`${folder}/tree.png`, await drawSheet(["source", "after", ""], tree));
-  run.finish({ rollouts: starts.map(({ id, actions }) => ({ id, actions })), drift: steps, alternatives: others });
+  stage.finish({
+    kind: "rollout",
+    rollouts: starts.map(({ id, actions }) => ({ id, actions: [...actions] })),
+    drift: steps,
+    alternatives: others,
+  });
   const told = steps.map(({ step, score, tokens }) =>
     `  after ${step}: score ${score.toFixed(2)}, ${(100 * tokens).toFixed(0)} % of the tokens`
   );
@@ -124,7 +115,7 @@ export async function main(invocation: Invocation): Promise<void> {
 }
 
 async function pictureStart(path: string, actions: readonly string[]): Promise<Start> {
-  return { id: path, picture: await decodeImage(await Deno.readFile(path), path), actions };
+  return { id: path, picture: await decodeImage(readBytes(path, LARGEST.picture), path), actions };
 }
 
 /** Scenes of the bench, with actions that are possible one after the other. */

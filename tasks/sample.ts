@@ -1,28 +1,31 @@
 /**
  * Predictions of the next observation for a whole bench (paper §4): a PNG and a line of JSON each, in the layout that
- * `evaluate` and `judge` read. A run that was stopped goes on with the next trajectory.
+ * the evaluating tasks and `judge` read. A run that was stopped resumes with the next trajectory.
  *
  * @module
  */
-import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
-import { appendLine, resumeLog, writeFile } from "../lib/files.ts";
+import { runTask } from "../lib/experiment/cli.ts";
+import { benchTrajectories } from "../lib/experiment/datasets.ts";
+import { encodeBench, loadModels, requireDecoder } from "../lib/experiment/models.ts";
+import { showProgress } from "../lib/experiment/progress.ts";
+import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
+import { BENCH_FLAG, type Invocation, SHARD_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { appendLine, fileNameOf, readBytes, resumeLog, writeFile } from "../lib/files.ts";
 import { scoreName, scorePicture } from "../lib/judge/mod.ts";
 import { mean } from "../lib/metrics/mod.ts";
 import { drawSheet } from "../lib/report/mod.ts";
-import { dryRunText, finishedText, openRun, runFolder, showProgress, writeSkipped } from "../lib/experiment/run.ts";
 import { drawObservations, logLikelihoods } from "../lib/sample/mod.ts";
 import { shardOf } from "../lib/synthesis/mod.ts";
 import { decodeImage, encodePng, squareCrop, worldSequence } from "../lib/tokens/mod.ts";
 import { decodedImages } from "../lib/trajectories/mod.ts";
-import { ensureEngine } from "./setup.ts";
-import { adapterFolder } from "./stages.ts";
-import { digestFor, encodeBench, fileNameOf, loadModels, planBench } from "./world_model.ts";
 
 const TASK: TaskInfo = {
   name: "sample",
   about: "Predicts the next observation of every trajectory of a bench.",
-  sections: ["data", "model", "sample"],
-  flags: { ...DEPENDENCY_FLAGS, shard: "i/n: take every n-th trajectory, for n workers with a run each" },
+  sections: ["data", "bench", "model", "sample"],
+  needs: ({ config }) => [config.sample.adapter],
+  switches: STAGE_SWITCHES,
+  flags: { ...BENCH_FLAG, ...SHARD_FLAG },
 };
 
 /** A line of `predictions.jsonl`. */
@@ -32,31 +35,27 @@ interface Prediction {
   readonly action: string;
   readonly image: string; // a file in the folder
   readonly seed: number;
-  readonly logLikelihood: number; // mean of a token, at temperature 1 over all image tokens
+  readonly logLikelihood: number; // mean per token, at temperature 1 over all image tokens
   readonly score: number;
   readonly right: boolean | null;
 }
 
 /** Runs the task. */
-export async function main(invocation: Invocation): Promise<void> {
+async function main(invocation: Invocation): Promise<void> {
   const { config, flags } = invocation;
   const { sample: options, seed } = config;
-  const bench = planBench(config, options.bench);
-  const shard = flags["shard"] || "0/1";
-  const stage = flags["shard"] ? `sample-${shard.replace("/", "-of-")}` : "sample";
-  const folder = runFolder(config, stage, flags);
-  if ("dry-run" in flags) return console.log(dryRunText({ config, stage, sections: TASK.sections, inputs: bench.inputs, folder }));
-  const backend = await ensureEngine(config.model.backend);
-  const adapter = options.adapter === "base" ? undefined : await adapterFolder(options.adapter, invocation);
-  const inputs = { ...bench.inputs, shard, adapter: adapter === undefined ? "none" : digestFor(adapter, bench.inputs["base"]!) };
-  const run = openRun({ task: TASK.name, stage, config, sections: ["seed", "data", "model", "sample"], inputs, backend, flags });
-  if (run.finished) return console.log(finishedText(folder));
+  const bench = benchTrajectories(config);
+  const stage = await openStage(invocation, TASK, { bench, adapters: { adapter: options.adapter } });
+  if (!stage) return;
+  const { folder } = stage;
 
   // 1. The model and the bench, less what is done already
-  const { image, vqgan, vocabulary } = loadModels(config, adapter);
-  const { items, problems } = await encodeBench(bench, vqgan);
+  const models = loadModels(config, { image: stage.adapters["adapter"] });
+  requireDecoder(models, config);
+  const { image, vqgan, vocabulary } = models;
+  const { items, problems } = await encodeBench(bench.list, vqgan);
   writeSkipped(folder, problems);
-  const own = shardOf(items, shard);
+  const own = shardOf(items, flags["shard"] ?? "0/1");
   const done = resumeLog<Prediction>(`${folder}/predictions.jsonl`);
   const open = own.slice(done.length);
 
@@ -92,16 +91,17 @@ export async function main(invocation: Invocation): Promise<void> {
       images: [
         squareCrop(await source.load(), vqgan.config.resolution),
         squareCrop(await target.load(), vqgan.config.resolution),
-        await decodeImage(Deno.readFileSync(`${folder}/${done[i]!.image}`), done[i]!.image),
+        await decodeImage(readBytes(`${folder}/${done[i]!.image}`), done[i]!.image),
       ],
     })),
   );
   writeFile(`${folder}/predictions.png`, await drawSheet(["source", "target", "prediction", ""], rows));
-  run.finish({ predictions: done.length, skipped: problems.length, score, right, scored: scoreName(bench.truths.size > 0) });
+  const scored = scoreName(bench.truths.size > 0);
+  stage.finish({ kind: "samples", predictions: done.length, skipped: problems.length, score, right, scored });
+  const share = right === null ? "" : `, right ${(100 * right).toFixed(0)} %`;
   console.log(
-    `${done.length} predictions, score ${score.toFixed(2)} (${scoreName(bench.truths.size > 0)})${
-      right === null ? "" : `, right ${(100 * right).toFixed(0)} %`
-    }\n  ${folder}/predictions.jsonl, images/\n  ${folder}/predictions.png   source, target, prediction`,
+    `${done.length} predictions, score ${score.toFixed(2)} (${scored})${share}\n${stage.note && `${stage.note}\n`}` +
+      `  ${folder}/predictions.jsonl, images/\n  ${folder}/predictions.png   source, target, prediction`,
   );
 }
 

@@ -4,20 +4,20 @@
  * @module
  */
 import { UserError } from "../lib/errors.ts";
-import { type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
-import { type Backend, checkGpuLayout, installLibtensorflow, openBackend, planInstallation } from "../lib/engine/mod.ts";
+import { runTask } from "../lib/experiment/cli.ts";
+import type { Invocation, TaskInfo } from "../lib/experiment/task.ts";
+import { checkGpuLayout, installLibtensorflow, openBackend, planInstallation } from "../lib/engine/mod.ts";
 import { mebibytes } from "../lib/model/memory.ts";
-import type { Config } from "../lib/experiment/config.ts";
 
 const TASK: TaskInfo = {
   name: "setup",
   about: "Installs libtensorflow into a cache folder outside the repository; LIBTENSORFLOW_DIR overrides the folder.",
   sections: [],
-  flags: { gpu: "the CUDA build and NVIDIA's libraries (Linux)" },
+  switches: { gpu: "the CUDA build and NVIDIA's libraries (Linux)" },
 };
 
 /** Runs the task. */
-export async function main({ flags }: Invocation): Promise<void> {
+async function main({ flags }: Invocation): Promise<void> {
   const gpu = "gpu" in flags;
   const plan = await planInstallation(gpu);
   console.log(plan.text);
@@ -35,29 +35,6 @@ async function showGpuLayout(): Promise<void> {
     `${mebibytes(bytes)} to fetch; ${missing.length === 0 ? "all that the engine needs is there" : `missing: ${missing.join(", ")}`}`,
   );
   if (missing.length > 0) throw new UserError("Cannot use these CUDA wheels: their layout is another one than this version expects");
-}
-
-/**
- * Opens the engine, after installing libtensorflow when it is wanted and not there. Where it cannot be had, wasm does.
- *
- * @param want the configured backend
- */
-export async function ensureEngine(want: Config["model"]["backend"]): Promise<Backend> {
-  if (want !== "wasm") {
-    const plan = await planInstallation(false);
-    if (!plan.installed) {
-      console.log(plan.text);
-      try {
-        await installLibtensorflow(false);
-      } catch (error) {
-        if (want === "tensorflow") throw error;
-        console.log(`libtensorflow could not be installed (${(error as Error).message}): going on with wasm, slower`);
-      }
-    }
-  }
-  const backend = await openBackend(want);
-  if (backend.name === "wasm") console.log(`Backend wasm ${backend.version}: ${backend.reason}`);
-  return backend;
 }
 
 if (import.meta.main) await runTask(TASK, main);

@@ -3,53 +3,75 @@
  *
  * @module
  */
-import { type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
-import { configFor, fineTune, type FineTuning } from "../lib/experiment/fine_tune.ts";
-import { writeFile } from "../lib/files.ts";
-import { drawSheet } from "../lib/report/mod.ts";
-import { predictActions, textRule } from "../lib/sample/mod.ts";
-import { squareCrop } from "../lib/tokens/mod.ts";
-import { dynamicsBatch, dynamicsSequenceOf, longestSequence } from "../lib/trajectories/mod.ts";
-import { ensureEngine } from "./setup.ts";
+import { seedTensor } from "../lib/engine/mod.ts";
+import { runTask } from "../lib/experiment/cli.ts";
+import { showProgress } from "../lib/experiment/progress.ts";
+import { type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { costText, openTraining } from "../lib/experiment/training.ts";
+import { adapterTensors, createAdapter, saveAdapter, withAdapterTensors } from "../lib/model/mod.ts";
+import { drawActions, reportTraining } from "../lib/report/mod.ts";
+import { predictActions, textSampler } from "../lib/sample/mod.ts";
+import { completionGradients } from "../lib/train/completion_loss.ts";
+import { train } from "../lib/train/loop.ts";
+import { batchItems, dynamicsBatch, dynamicsSequenceOf, longestSequence } from "../lib/trajectories/mod.ts";
 
 const TASK: TaskInfo = {
   name: "train-cdm",
   about: "Trains the dynamics model: a LoRA adapter that says which action leads from one observation to the next.",
-  sections: ["data", "model", "cdm"],
-};
-
-const DYNAMICS_MODEL: FineTuning = {
-  task: TASK.name,
-  stage: "train-cdm",
-  section: "cdm",
-  head: ({ model }) => model.chameleon.head,
-  batches: ({ model, vocabulary, items }) => {
-    const shape = {
-      limit: model.chameleon.config.maxPositions,
-      multiple: longestSequence(items.map((item) => dynamicsSequenceOf(item, vocabulary))),
-    };
-    return (chosen) => dynamicsBatch(chosen, vocabulary, shape);
-  },
-  show: async (path, { config: { cdm }, model, vocabulary, items }, head, adapter) => {
-    const shown = items.slice(0, cdm.samples);
-    const rule = textRule(vocabulary);
-    const actions = predictActions({ model: model.chameleon, adapter, head, firstId: 0, pad: vocabulary.pad, rule }, vocabulary, shown);
-    rule.dispose();
-    const rows = await Promise.all(shown.map(async ({ trajectory: { source, action, target } }, i) => ({
-      caption: `${action} → ${actions[i]}`,
-      images: [await source.load(), await target.load()].map((image) => squareCrop(image, model.vqgan.config.resolution)),
-    })));
-    writeFile(`${path}.png`, await drawSheet(["source", "target"], rows));
-    return `${path}.png   source, target, action → predicted action`;
-  },
+  sections: ["data", "bench", "model", "cdm"],
+  switches: STAGE_SWITCHES,
 };
 
 /** Runs the task. */
-export async function main(invocation: Invocation): Promise<void> {
-  const { config, flags } = invocation;
-  if ("dry-run" in flags) return await fineTune(invocation, DYNAMICS_MODEL, undefined);
-  const backend = await ensureEngine(config.model.backend);
-  await fineTune({ config: configFor(invocation, backend), flags }, DYNAMICS_MODEL, backend);
+async function main(invocation: Invocation): Promise<void> {
+  // 1. Trajectories in tokens, and the frozen base
+  const training = await openTraining(invocation, TASK, { stage: TASK.name, section: "cdm" });
+  if (!training) return;
+  const { stage: { folder, digest }, stage, config, model: { chameleon, vqgan }, vocabulary, items, steps } = training;
+  const { cdm: options, seed } = config;
+
+  // 2. What is trained, and the loss: cross-entropy of the action's tokens
+  const adapter = createAdapter(chameleon.config, options.lora, seed);
+  const sampler = textSampler(chameleon, vocabulary, adapter);
+  const gradients = completionGradients({ model: chameleon, head: sampler.head, adapter, checkpointing: options.checkpointing });
+  const longest = longestSequence(items.map((item) => dynamicsSequenceOf(item, vocabulary)));
+  const shape = { limit: chameleon.config.maxPositions, multiple: longest };
+
+  // 3. The loop over steps
+  let trained = adapter;
+  const shown = items.slice(0, options.samples);
+  const draw = (path: string) =>
+    drawActions(path, shown, [predictActions({ ...sampler, adapter: trained }, vocabulary, shown)], vqgan.config.resolution);
+  const progress = showProgress(TASK.name, steps);
+  const loop = train({
+    ...{ folder, digest, adamw: options, accumulate: options.accumulate, saveEvery: options.saveEvery },
+    initial: () => [...adapterTensors(adapter).values()],
+    schedule: { lr: options.lr, warmup: options.warmup, steps },
+    batch: (micro) => {
+      const chosen = batchItems(items, seed, options.batch, micro);
+      return { ...dynamicsBatch(chosen, vocabulary, shape), samples: chosen.map(({ trajectory }) => trajectory.id) };
+    },
+    gradients: (params, batch, micro) => gradients(params, batch, options.lora.dropout > 0 ? seedTensor(seed, "dropout", micro) : null),
+  });
+  for await (const { step, loss, speed, params } of loop) {
+    trained = withAdapterTensors(adapter, params);
+    progress.update(step, `loss ${loss.toFixed(3)}, ${speed} tokens/s`);
+    if (step < steps && options.sampleEvery > 0 && step % options.sampleEvery === 0) {
+      await draw(`${folder}/samples/${String(step).padStart(6, "0")}.png`);
+    }
+  }
+  progress.stop();
+
+  // 4. The adapter, what it says, the loss
+  saveAdapter(`${folder}/adapter`, trained, config.model.path);
+  await draw(`${folder}/predictions.png`);
+  const result = await reportTraining(folder, TASK.name, items.length);
+  stage.finish(result);
+  console.log(
+    `Loss ${result.loss.first.toFixed(3)} → ${result.loss.last.toFixed(3)} in ${steps} steps, ${result.tokensPerSecond} tokens/s, ${
+      costText(stage)
+    }\n  ${folder}/predictions.png   source, target, action → predicted action\n  ${folder}/loss.png          the loss\n  ${folder}/adapter/          the adapter, in PEFT's layout`,
+  );
 }
 
 if (import.meta.main) await runTask(TASK, main);

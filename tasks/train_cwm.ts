@@ -4,51 +4,83 @@
  *
  * @module
  */
-import { DEPENDENCY_FLAGS, type Invocation, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
-import { configFor, fineTune, type FineTuning } from "../lib/experiment/fine_tune.ts";
+import { seedTensor } from "../lib/engine/mod.ts";
+import { runTask } from "../lib/experiment/cli.ts";
 import { pathsOf } from "../lib/experiment/datasets.ts";
-import { freezeHead } from "../lib/model/mod.ts";
-import { drawPredictions } from "../lib/report/mod.ts";
-import { longestSequence, worldBatch, worldSequenceOf } from "../lib/trajectories/mod.ts";
-import { ensureEngine } from "./setup.ts";
-import { trajectoriesFile } from "./stages.ts";
+import { outputsOf } from "../lib/experiment/pipeline.ts";
+import { showProgress } from "../lib/experiment/progress.ts";
+import { type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { costText, openTraining } from "../lib/experiment/training.ts";
+import { adapterTensors, createAdapter, saveAdapter, withAdapterTensors } from "../lib/model/mod.ts";
+import { drawPredictions, reportTraining } from "../lib/report/mod.ts";
+import { imageSampler } from "../lib/sample/mod.ts";
+import { completionGradients } from "../lib/train/completion_loss.ts";
+import { train } from "../lib/train/loop.ts";
+import { batchItems, longestSequence, worldBatch, worldSequenceOf } from "../lib/trajectories/mod.ts";
 
 const TASK: TaskInfo = {
   name: "train-cwm",
   about: "Trains the world model: a LoRA adapter that predicts the next observation from an observation and an action.",
-  sections: ["data", "model", "cwm"],
-  flags: { ...DEPENDENCY_FLAGS, cft: "the baseline C-FT: no recognition weights, no synthetic trajectories" },
-};
-
-/** What sets the training of the world model apart; see docs/swap.md for how to change a part of it. */
-export const WORLD_MODEL: Omit<FineTuning, "stage" | "synthetic"> = {
-  task: TASK.name,
-  section: "cwm",
-  head: ({ model, vocabulary }) => freezeHead(model.chameleon, vocabulary), // image tokens alone
-  batches: ({ config, model, vocabulary, items }) => {
-    const shape = {
-      limit: model.chameleon.config.maxPositions,
-      multiple: longestSequence(items.map((item) => worldSequenceOf(item, vocabulary))),
-    };
-    return (chosen) => worldBatch(chosen, vocabulary, config.cwm, shape);
-  },
-  show: async (path, { config: { cwm, seed }, model, vocabulary, items }, head, adapter) => {
-    const sampler = { model: model.chameleon, adapter, head, firstId: vocabulary.firstImage, pad: vocabulary.pad };
-    await drawPredictions(`${path}.png`, sampler, model.vqgan, vocabulary, items.slice(0, cwm.samples), { ...cwm, seed });
-    return `${path}.png   source, target, prediction, weights`;
-  },
+  sections: ["data", "bench", "model", "cwm"],
+  needs: ({ config, flags }) => "cft" in flags ? [] : pathsOf(config.cwm.synthetic),
+  switches: { ...STAGE_SWITCHES, cft: "the baseline C-FT: no recognition weights, no synthetic trajectories" },
 };
 
 /** Runs the task. */
-export async function main(invocation: Invocation): Promise<void> {
+async function main(invocation: Invocation): Promise<void> {
   const { flags } = invocation;
-  const backend = "dry-run" in flags ? undefined : await ensureEngine(invocation.config.model.backend);
-  const given = backend ? configFor(invocation, backend) : invocation.config;
-  const config = "cft" in flags ? { ...given, cwm: { ...given.cwm, weights: "none" as const } } : given;
-  const stage = "cft" in flags ? "train-cft" : "train-cwm";
-  const synthetic: string[] = [];
-  for (const name of "cft" in flags ? [] : pathsOf(config.cwm.synthetic)) synthetic.push(await trajectoriesFile(name, invocation));
-  await fineTune({ config, flags }, { ...WORLD_MODEL, stage, synthetic }, backend);
+  const stageName = "cft" in flags ? "train-cft" : "train-cwm";
+
+  // 1. Trajectories in tokens, and the frozen base
+  const cwm = "cft" in flags ? { ...invocation.config.cwm, weights: "none" as const, synthetic: "" } : invocation.config.cwm;
+  const own = { ...invocation, config: { ...invocation.config, cwm } };
+  const synthetic = pathsOf(cwm.synthetic).flatMap((name) => outputsOf(name, own.config));
+  const training = await openTraining(own, TASK, { stage: stageName, section: "cwm", synthetic });
+  if (!training) return;
+  const { stage: { folder, digest }, stage, config, model: { chameleon, vqgan }, vocabulary, items, steps } = training;
+  const { cwm: options, seed } = config;
+
+  // 2. What is trained, and the loss: cross-entropy of the target's image tokens, weighted by what changed
+  const adapter = createAdapter(chameleon.config, options.lora, seed);
+  const sampler = imageSampler(chameleon, vocabulary, adapter); // its head has the rows of image tokens alone
+  const gradients = completionGradients({ model: chameleon, head: sampler.head, adapter, checkpointing: options.checkpointing });
+  const longest = longestSequence(items.map((item) => worldSequenceOf(item, vocabulary)));
+  const shape = { limit: chameleon.config.maxPositions, multiple: longest };
+
+  // 3. The loop over steps
+  let trained = adapter;
+  const draw = (path: string) =>
+    drawPredictions(path, { ...sampler, adapter: trained }, vqgan, vocabulary, items.slice(0, options.samples), { ...options, seed });
+  const progress = showProgress(stageName, steps);
+  const loop = train({
+    ...{ folder, digest, adamw: options, accumulate: options.accumulate, saveEvery: options.saveEvery },
+    initial: () => [...adapterTensors(adapter).values()],
+    schedule: { lr: options.lr, warmup: options.warmup, steps },
+    batch: (micro) => {
+      const chosen = batchItems(items, seed, options.batch, micro);
+      return { ...worldBatch(chosen, vocabulary, options, shape), samples: chosen.map(({ trajectory }) => trajectory.id) };
+    },
+    gradients: (params, batch, micro) => gradients(params, batch, options.lora.dropout > 0 ? seedTensor(seed, "dropout", micro) : null),
+  });
+  for await (const { step, loss, speed, params } of loop) {
+    trained = withAdapterTensors(adapter, params);
+    progress.update(step, `loss ${loss.toFixed(3)}, ${speed} tokens/s`);
+    if (step < steps && options.sampleEvery > 0 && step % options.sampleEvery === 0) {
+      await draw(`${folder}/samples/${String(step).padStart(6, "0")}.png`);
+    }
+  }
+  progress.stop();
+
+  // 4. The adapter, what it predicts, the loss
+  saveAdapter(`${folder}/adapter`, trained, config.model.path);
+  await draw(`${folder}/predictions.png`);
+  const result = await reportTraining(folder, stageName, items.length);
+  stage.finish(result);
+  console.log(
+    `Loss ${result.loss.first.toFixed(3)} → ${result.loss.last.toFixed(3)} in ${steps} steps, ${result.tokensPerSecond} tokens/s, ${
+      costText(stage)
+    }\n  ${folder}/predictions.png   source, target, prediction, weights\n  ${folder}/loss.png          the loss\n  ${folder}/adapter/          the adapter, in PEFT's layout`,
+  );
 }
 
 if (import.meta.main) await runTask(TASK, main);

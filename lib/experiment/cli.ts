@@ -1,52 +1,29 @@
 /**
- * Command lines of tasks: flags, overrides, help, and errors as one sentence.
+ * Command lines of tasks: flags, overrides of the configuration, help, and errors as one sentence.
  *
  * @module
  */
+// @ts-types="./cli.d.ts"
+import { parseArgs } from "@std/cli";
 import { printable, UserError } from "../errors.ts";
-import { type Config, describeConfig, type Override, resolveConfig } from "./config.ts";
+import { describeConfig, type Override, resolveConfig } from "./config.ts";
+import { runMissing } from "./pipeline.ts";
+import type { Invocation, TaskInfo } from "./task.ts";
 
-/** A task as the command line sees it. */
-export interface TaskInfo {
-  /** Its name, as in `deno task NAME`. */
-  readonly name: string;
-  /** What it does, in a sentence or two. */
-  readonly about: string;
-  /** Sections of the configuration that it reads. */
-  readonly sections: readonly string[];
-  /** What may stand before the flags, with what it does. */
-  readonly verbs?: Readonly<Record<string, string>>;
-  /** Its own flags with what they do. */
-  readonly flags?: Readonly<Record<string, string>>;
-}
-
-/** A parsed command line. */
-export interface Invocation {
-  /** The resolved configuration. */
-  readonly config: Config;
-  /** Flags that were given, with their values ("" for a bare one). */
-  readonly flags: Readonly<Record<string, string>>;
-  /** What stands before the flags. */
-  readonly verb?: string;
-  /** What the command line sets of the configuration. */
-  readonly overrides: readonly Override[];
-}
+const COMMON_SWITCHES: Readonly<Record<string, string>> = {
+  help: "show this",
+  "dry-run": "check everything that can be checked, say what would happen, write nothing",
+  restart: "start over instead of resuming",
+  "allow-missing": "leave out files that are missing or broken, and count them",
+};
 
 const COMMON_FLAGS: Readonly<Record<string, string>> = {
-  help: "show this",
   config: "a YAML file (default data/configs/tiny.yaml)",
   run: "the run's folder (default runs/EXPERIMENT/STAGE)",
-  "dry-run": "check all that can be checked, say what would happen, write nothing",
-  restart: "begin anew instead of going on",
-  "allow-missing": "leave out files that are missing or broken, with a count",
 };
 
-/** The flag of tasks that run earlier stages. */
-export const DEPENDENCY_FLAGS: Readonly<Record<string, string>> = {
-  "no-deps": "refuse instead of running an earlier stage that is missing",
-};
-
-const DEFAULT_CONFIG = "data/configs/tiny.yaml";
+/** The configuration that tasks take when none is given. */
+export const DEFAULT_CONFIG = "data/configs/tiny.yaml";
 
 /**
  * Parses a command line.
@@ -57,24 +34,44 @@ const DEFAULT_CONFIG = "data/configs/tiny.yaml";
  * @throws UserError when an argument is not known
  */
 export function parseArguments(args: readonly string[], task: TaskInfo): Invocation | undefined {
-  const known = { ...COMMON_FLAGS, ...task.flags };
+  const switches = Object.keys({ ...COMMON_SWITCHES, ...task.switches });
+  const named = Object.keys({ ...COMMON_FLAGS, ...task.flags });
   const verb = Object.keys(task.verbs ?? {}).find((name) => name === args[0]);
-  const flags: Record<string, string> = {};
   const overrides: Override[] = [];
-  for (const arg of verb ? args.slice(1) : args) {
-    const match = /^--([\w.-]+)(?:=([\s\S]*))?$/.exec(arg);
-    if (!match) throw new UserError(`Cannot use the argument "${arg}": give --key=value, or --help to see the keys`);
-    const [, name, value] = match as unknown as [string, string, string | undefined];
-    if (Object.hasOwn(known, name)) flags[name] = value ?? "";
-    else if (value === undefined) throw new UserError(`Cannot use "${arg}" without a value: give ${arg}=VALUE, or --help to see the flags`);
-    else overrides.push({ key: name, value });
+  const parsed = parseArgs(verb ? args.slice(1) : args, {
+    string: named,
+    boolean: switches,
+    unknown: (arg, key, value) => {
+      overrides.push(overrideOf(arg, key, value));
+      return false;
+    },
+  });
+  const flags = Object.fromEntries([
+    ...switches.filter((name) => parsed[name] === true).map((name) => [name, ""]),
+    ...named.filter((name) => parsed[name] !== undefined).map((name) => [name, valueOf(name, parsed[name])]),
+  ]);
+  if (flags["bench"] !== undefined) overrides.push({ key: "bench.aurora", value: flags["bench"] });
+  const file = flags["config"] ?? DEFAULT_CONFIG;
+  if ("help" in flags) return void console.log(helpText(task, file, overrides));
+  return { config: resolveConfig(file, overrides), flags, overrides, ...(verb && { verb }) };
+}
+
+function overrideOf(arg: string, key: string | undefined, value: unknown): Override {
+  if (key === undefined || !arg.startsWith("--")) {
+    throw new UserError(`Cannot use the argument "${arg}": give --key=value, or --help to see the keys`);
   }
-  if ("help" in flags) return void console.log(helpText(task));
-  return { config: resolveConfig(flags["config"] || DEFAULT_CONFIG, overrides), flags, overrides, ...(verb && { verb }) };
+  if (typeof value !== "string") throw new UserError(`Cannot use "${arg}" without a value: give ${arg}=VALUE, or --help to see the flags`);
+  return { key, value };
+}
+
+function valueOf(name: string, value: unknown): string {
+  const text = String([value].flat().at(-1));
+  if (text === "") throw new UserError(`Cannot use "--${name}" without a value: give --${name}=VALUE, or --help to see what it takes`);
+  return text;
 }
 
 /**
- * Runs a task's main function: a user's error is one sentence on the terminal and exit code 1.
+ * Runs a task, after the stages that it needs and that are missing. What a user can mend is one sentence on the terminal and exit code 1; a bug keeps its stack.
  *
  * @param task the task
  * @param main what it does
@@ -82,7 +79,9 @@ export function parseArguments(args: readonly string[], task: TaskInfo): Invocat
 export async function runTask(task: TaskInfo, main: (invocation: Invocation) => Promise<void>): Promise<void> {
   try {
     const invocation = parseArguments(Deno.args, task);
-    if (invocation) await main(invocation);
+    if (!invocation) return;
+    if (!("dry-run" in invocation.flags)) await runMissing(task.needs?.(invocation) ?? [], invocation);
+    await main(invocation);
   } catch (error) {
     console.error(`\n${task.name}: ${errorText(error)}`);
     Deno.exit(1);
@@ -90,7 +89,7 @@ export async function runTask(task: TaskInfo, main: (invocation: Invocation) => 
 }
 
 /**
- * What is printed of an error: one sentence of what a user can mend; of anything else, which is a bug, the stack too.
+ * What is printed of an error: one sentence if the user can mend it; for anything else, which is a bug, the stack too.
  *
  * @param error what was thrown
  * @returns text for the terminal, control characters escaped
@@ -101,14 +100,22 @@ export function errorText(error: unknown): string {
   return printable(`this is a bug in Worldstrap; please report it with these lines\n${stack}`);
 }
 
-/** The names in a flag that takes several, with commas between. */
+/** The names in a flag that takes several, separated by commas. */
 export function listOf(flag: string | undefined): string[] {
   return (flag ?? "").split(",").filter((name) => name !== "");
 }
 
-function helpText({ name, about, sections, verbs = {}, flags = {} }: TaskInfo): string {
-  const list = Object.entries({ ...flags, ...COMMON_FLAGS }).map(([flag, text]) => `  --${flag}`.padEnd(20) + text);
-  const first = Object.entries(verbs).map(([verb, text]) => `  ${verb}`.padEnd(20) + text);
+function helpText(
+  { name, about, sections, verbs = {}, switches = {}, flags = {} }: TaskInfo,
+  file: string,
+  overrides: readonly Override[],
+): string {
+  const line = (left: string, text: string) => `  ${left}`.padEnd(20) + text;
+  const list = [
+    ...Object.entries({ ...flags, ...COMMON_FLAGS }).map(([flag, text]) => line(`--${flag}=…`, text)),
+    ...Object.entries({ ...switches, ...COMMON_SWITCHES }).map(([flag, text]) => line(`--${flag}`, text)),
+  ];
+  const first = Object.entries(verbs).map(([verb, text]) => line(verb, text));
   return [
     `deno task ${name} ${first.length > 0 ? `[${Object.keys(verbs).join("|")}] ` : ""}[--key=value …]`,
     "",
@@ -118,7 +125,7 @@ function helpText({ name, about, sections, verbs = {}, flags = {} }: TaskInfo): 
     "Flags:",
     ...list,
     "",
-    "Configuration, with its defaults:",
-    describeConfig(["experiment", "seed", ...sections]),
+    "Configuration in force, with where each value comes from:",
+    describeConfig(["experiment", "seed", ...sections], file, overrides),
   ].join("\n");
 }

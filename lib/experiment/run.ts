@@ -1,33 +1,36 @@
 /**
- * A task's run: its folder, its manifest, and what is seen while it works.
+ * A run: its folder, its manifest, and who may write into it.
  *
  * @module
  */
-import { UserError } from "../errors.ts";
 import { createHash } from "node:crypto";
-import { statfsSync } from "node:fs";
-import cliProgress from "cli-progress";
-import type { Config } from "./config.ts";
-import { type Disk, exists, readJson, realDisk, writeFile } from "../files.ts";
-import type { Backend } from "../engine/backend.ts";
-import type { Problem } from "../trajectories/aurora.ts";
+import { z } from "zod";
+import project from "../../deno.json" with { type: "json" };
+import type { Backend } from "../engine/mod.ts";
+import { quoted, UserError } from "../errors.ts";
+import { type Disk, exists, readJson, readText, realDisk, writeFile } from "../files.ts";
+import { peakMemory } from "./memory.ts";
+import type { Result } from "./results.ts";
+import type { Config } from "./schema.ts";
 
 /** What a run is told at its start. */
 export interface RunOptions {
   /** The task. */
   readonly task: string;
-  /** The folder's last part. */
-  readonly stage: string;
+  /** The run's folder. */
+  readonly folder: string;
   /** The configuration. */
   readonly config: Config;
   /** Sections of it that the result depends on. */
   readonly sections: readonly (keyof Config)[];
-  /** Hashes of inputs, by name. */
+  /** Digests of inputs, by name. */
   readonly inputs: Readonly<Record<string, string>>;
+  /** Pictures that bench and training lists share, where that was allowed. */
+  readonly overlap?: number;
   /** What the engine runs on; absent when the stage needs no engine. */
-  readonly backend?: Backend;
-  /** Flags of the command line. */
-  readonly flags: Readonly<Record<string, string>>;
+  readonly backend?: Backend | undefined;
+  /** Whether to start over. */
+  readonly restart?: boolean;
   /** The disk. */
   readonly disk?: Disk;
 }
@@ -41,38 +44,77 @@ export interface Run {
   /** Whether it was finished before. */
   readonly finished: boolean;
   /** Writes `result.json` and the manifest's end. */
-  finish(result: Readonly<Record<string, unknown>>): void;
+  finish(result: Result): void;
 }
 
 /** The workbench's version. */
-export const VERSION = "0.1.0";
+export const VERSION: string = project.version;
 
-/** The folder of a run. */
+const MANIFEST = z.looseObject({
+  task: z.string(),
+  digest: z.string().regex(/^[0-9a-f]{16}$/),
+  config: z.record(z.string(), z.unknown()),
+  seed: z.number(),
+  inputs: z.record(z.string(), z.string()),
+  overlap: z.number().default(0),
+  versions: z.looseObject({ worldstrap: z.string() }),
+  backend: z.looseObject({}).nullable(),
+  started: z.string(),
+  finished: z.string().nullable(),
+  seconds: z.number(),
+  peakMemoryMiB: z.number(),
+});
+
+/** What `manifest.json` says of a run. */
+export type Manifest = z.infer<typeof MANIFEST>;
+
+/**
+ * Reads a run's manifest.
+ *
+ * @param folder the run's folder
+ * @returns the manifest, or undefined when there is none
+ * @throws UserError when `manifest.json` was not written by Worldstrap
+ */
+export function readManifest(folder: string): Manifest | undefined {
+  const path = `${folder}/manifest.json`;
+  if (!exists(path)) return;
+  const parsed = MANIFEST.safeParse(readJson(path));
+  if (parsed.success) return parsed.data;
+  throw new UserError(
+    `Cannot use ${folder} as a run's folder: its manifest.json is not Worldstrap's; choose another folder with --run=DIR`,
+  );
+}
+
+/**
+ * The folder of a run.
+ *
+ * @param config names the experiment
+ * @param stage the folder's last part
+ * @param flags of the command line; `--run` names another folder
+ */
 export function runFolder(config: Config, stage: string, flags: Readonly<Record<string, string>>): string {
   return flags["run"] || `runs/${config.experiment}/${stage}`;
 }
 
 /**
- * Opens a run's folder: a new one, or one to go on with.
+ * Opens a run's folder: a new one, or one to resume.
  *
- * @param options task, config, inputs
- * @throws UserError when the folder cannot be written, another process works in it, or it belongs to another config
+ * @param options task, folder, config, inputs
+ * @returns the run
+ * @throws UserError when the folder cannot be written, holds files of others, another process works in it, or it was begun
+ *   with another config
  */
 export function openRun(options: RunOptions): Run {
-  const { task, stage, config, sections, inputs, backend, flags, disk = realDisk } = options;
-  const folder = runFolder(config, stage, flags);
+  const { task, folder, config, sections, inputs, overlap = 0, backend, restart = false, disk = realDisk } = options;
   const resolved = Object.fromEntries(sections.map((section) => [section, config[section]]));
   const digest = digestOf({ task, resolved, inputs });
-  if ("restart" in flags && exists(`${folder}/manifest.json`)) disk.remove(folder);
+  refuseForeign(folder);
+  if (restart) emptyRun(folder, disk);
   const path = `${folder}/manifest.json`;
-  const before = exists(path) ? readJson(path) as Partial<Manifest> : undefined;
+  const before = readManifest(folder);
   if (before && before.digest !== digest) refuseOther(folder, before, resolved, inputs);
   const manifest: Manifest = {
-    task,
-    digest,
-    config: resolved,
-    seed: config.seed,
-    inputs,
+    ...{ task, digest, config: resolved, seed: config.seed, inputs, overlap },
     versions: { worldstrap: VERSION, deno: Deno.version.deno, ...(backend && { [backend.name]: backend.version }) },
     backend: backend ? { name: backend.name, reason: backend.reason, threads: backend.threads, gpu: backend.gpu } : null,
     started: before?.started ?? new Date().toISOString(),
@@ -86,9 +128,7 @@ export function openRun(options: RunOptions): Run {
   }
   const clock = performance.now();
   return {
-    folder,
-    digest,
-    finished: manifest.finished !== null,
+    ...{ folder, digest, finished: manifest.finished !== null },
     finish(result) {
       writeFile(`${folder}/result.json`, JSON.stringify(result, null, 2) + "\n", disk);
       const end = {
@@ -102,138 +142,71 @@ export function openRun(options: RunOptions): Run {
   };
 }
 
-/** What is said of a run that needs nothing more. */
-export function finishedText(folder: string): string {
-  return `${folder} is finished already; --restart begins anew.`;
-}
-
-/** Writes what was left out and why to `skipped.jsonl`, and says how many; nothing when nothing was. */
-export function writeSkipped(folder: string, problems: readonly Problem[]): void {
-  if (problems.length === 0) return;
-  writeFile(`${folder}/skipped.jsonl`, problems.map((problem) => JSON.stringify(problem) + "\n").join(""));
-  const reasons = Map.groupBy(problems, ({ reason }) => reason).entries().map(([reason, own]) => `${own.length} × ${reason}`);
-  console.warn(`Left out ${problems.length} (${folder}/skipped.jsonl): ${[...reasons.take(4)].join("; ")}`);
-}
-
-/** What a dry run shows of a stage. */
-export interface DryRun {
-  /** The configuration. */
-  readonly config: Config;
-  /** The stage that would run. */
-  readonly stage: string;
-  /** Sections that it reads. */
-  readonly sections: readonly string[];
-  /** Digests of its inputs. */
-  readonly inputs: Readonly<Record<string, string>>;
-  /** Where it would go. */
-  readonly folder: string;
-}
-
-/** Config, digests of inputs, free disk, and the stage that would run. */
-export function dryRunText({ config, stage, sections, inputs, folder }: DryRun): string {
-  const shown = Object.fromEntries(["experiment", "seed", ...sections].map((section) => [section, config[section as keyof Config]]));
-  const { bavail, bsize } = statfsSync(".");
-  return [
-    JSON.stringify(shown, null, 2),
-    `Inputs: ${Object.entries(inputs).map(([name, digest]) => `${name} ${digest}`).join(", ")}`,
-    `Free disk: ${(bavail * bsize / 2 ** 30).toFixed(1)} GiB`,
-    `Stages: ${stage}`,
-    `Nothing was written; the run would go to ${folder}.`,
-  ].join("\n");
-}
-
-/** A digest of anything that JSON can hold. */
+/** A digest of anything that JSON can hold: 16 hexadecimal digits. */
 export function digestOf(value: unknown): string {
   return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 16);
 }
 
-/** The most memory this process has held, in bytes. */
-export function peakMemory(): number {
-  try {
-    const match = /VmHWM:\s+(\d+) kB/.exec(Deno.readTextFileSync("/proc/self/status"));
-    if (match) return Number(match[1]) * 1024;
-  } catch { /* not Linux */ }
-  return Deno.memoryUsage().rss;
+/** What tasks write into a run's folder: nothing else is ever removed from it. */
+const OURS: readonly RegExp[] = [
+  /^(manifest|result|lock)\.json$/,
+  /^(log|skipped|predictions|candidates|scores|trajectories)\.jsonl$/,
+  /^(table|tests|classes|votes|claims)\.(md|csv|json)$/,
+  /^(loss|curves|likelihoods|drift|scores|classes)\.(png|svg)$/,
+  /^(predictions|actions|pairs|tree)\.png$/,
+  /^(gallery\.html|pictures\.sha256)$/,
+  /^((vqgan|vqgan-local|transformer|transformer-near)\/)?(log\.jsonl|checkpoints\/\d+\.safetensors)$/,
+  /^model\/((config|tokenizer|tokenizer_config|model\.safetensors\.index)\.json|model(-\d+-of-\d+)?\.safetensors)$/,
+  /^adapter\/adapter_(config\.json|model\.safetensors)$/,
+  /^samples\/\d+\.png$/,
+  /^tensorboard\/events\.out\.tfevents\.0\.worldstrap$/,
+  /^(images|frames|sheets|pools|strips)\/(\d+\/)?[\w.-]+\.png$/,
+  /^videos\/([^/]+\/)?[\w.-]+\.mp4$/,
+  /^actions\/[\w.-]+\.jsonl$/,
+  /\.\d+\.tmp$/,
+];
+
+/** Removes what tasks wrote into a run's folder, in runs inside it too, and names what stays. */
+function emptyRun(folder: string, disk: Disk): void {
+  if (!exists(`${folder}/manifest.json`)) return;
+  const files = filesBelow(folder, "");
+  const inner = files.filter((file) => file.endsWith("/manifest.json")).map((file) => file.slice(0, -"manifest.json".length));
+  const own = (file: string) => file.slice(inner.findLast((prefix) => file.startsWith(prefix))?.length ?? 0);
+  const [ours, others] = [files.filter((file) => isOurs(own(file))), files.filter((file) => !isOurs(own(file)))];
+  for (const file of ours) disk.remove(`${folder}/${file}`);
+  removeEmpty(folder);
+  if (others.length > 0) {
+    console.warn(`Left in ${folder}, as no task wrote them: ${others.slice(0, 8).map((file) => quoted(file)).join(", ")}`);
+  }
 }
 
-/** Memory that this machine has free for us, in bytes. */
-export function freeMemory(): number {
-  return Deno.systemMemoryInfo().available;
+function isOurs(file: string): boolean {
+  return OURS.some((pattern) => pattern.test(file));
 }
 
-/** A bar that shows how far a long work is, with the time left. */
-export interface Progress {
-  /** Shows that `done` of the total is done. */
-  update(done: number, note?: string): void;
-  /** Takes the bar away. */
-  stop(): void;
+/** Paths of all files below a folder; links are not followed. */
+function filesBelow(folder: string, prefix: string): string[] {
+  return [...Deno.readDirSync(`${folder}/${prefix}`)].flatMap(({ name, isDirectory }) =>
+    isDirectory ? filesBelow(folder, `${prefix}${name}/`) : [`${prefix}${name}`]
+  );
 }
 
-/**
- * Starts a progress bar; without a terminal it prints a line now and then. The time left is reckoned from this
- * process's own last steps, the first (which compiles) left out.
- */
-export function showProgress(name: string, total: number, done = 0): Progress {
-  if (!Deno.stderr.isTerminal()) return progressLines(name, total);
-  const bar = new cliProgress.SingleBar({
-    format: `${name} {bar} {value}/{total} {note} {left}`,
-    hideCursor: true,
-    clearOnComplete: false,
-    stream: undefined,
-  } as never, cliProgress.Presets.shades_classic);
-  bar.start(total, done, { note: "", left: "" });
-  const left = timeLeft(total);
-  return {
-    update: (value, note = "") => bar.update(value, { note, left: left(value) }),
-    stop: () => bar.stop(),
-  };
+function removeEmpty(folder: string): void {
+  for (const { name, isDirectory } of Deno.readDirSync(folder)) if (isDirectory) removeEmpty(`${folder}/${name}`);
+  if ([...Deno.readDirSync(folder)].length === 0) Deno.removeSync(folder);
 }
 
-function progressLines(name: string, total: number): Progress {
-  const left = timeLeft(total);
-  let last = 0;
-  return {
-    update(value, note = "") {
-      const remaining = left(value);
-      if (performance.now() - last < 5000 && value < total) return;
-      last = performance.now();
-      console.error(`${name} ${value}/${total} ${note} ${remaining}`);
-    },
-    stop() {},
-  };
-}
-
-function timeLeft(total: number): (done: number) => string {
-  const recent: { readonly done: number; readonly at: number }[] = [];
-  return (done) => {
-    recent.push({ done, at: performance.now() });
-    if (recent.length > 21) recent.shift();
-    if (recent.length < 3) return "";
-    const [first, last] = [recent[1]!, recent.at(-1)!];
-    const seconds = (last.at - first.at) / 1000 / Math.max(1, last.done - first.done) * (total - done);
-    return seconds < 1 ? "" : `${duration(seconds)} left`;
-  };
-}
-
-/** Seconds as people say them: "4 min 10 s". */
-export function duration(seconds: number): string {
-  if (seconds < 60) return `${Math.round(seconds)} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
-  return `${Math.floor(seconds / 3600)} h ${Math.round(seconds % 3600 / 60)} min`;
-}
-
-interface Manifest {
-  readonly task: string;
-  readonly digest: string;
-  readonly config: Readonly<Record<string, unknown>>;
-  readonly seed: number;
-  readonly inputs: Readonly<Record<string, string>>;
-  readonly versions: Readonly<Record<string, string>>;
-  readonly backend: Readonly<Record<string, unknown>> | null;
-  readonly started: string;
-  readonly finished: string | null;
-  readonly seconds: number;
-  readonly peakMemoryMiB: number;
+/** A folder of somebody else's is no place for a run: its files could be overwritten. */
+function refuseForeign(folder: string): void {
+  if (!exists(folder) || !Deno.statSync(folder).isDirectory || readManifest(folder)) return;
+  const foreign = [...Deno.readDirSync(folder)].filter(({ name, isDirectory }) => !isDirectory && !isOurs(name)).map(({ name }) => name);
+  if (foreign.length === 0) return;
+  throw new UserError(
+    `Cannot use ${folder} as a run's folder: it holds files of another kind (${
+      foreign.slice(0, 4).map((name) => quoted(name)).join(", ")
+    }); ` +
+      "choose a new folder with --run=DIR",
+  );
 }
 
 function lock(folder: string, disk: Disk): void {
@@ -241,7 +214,7 @@ function lock(folder: string, disk: Disk): void {
   if (exists(path)) {
     let pid: unknown;
     try {
-      pid = JSON.parse(Deno.readTextFileSync(path)).pid;
+      pid = JSON.parse(readText(path)).pid;
     } catch { /* cut off by a kill: nobody holds it */ }
     if (typeof pid === "number" && pid !== Deno.pid && exists(`/proc/${pid}`)) {
       throw new UserError(`Cannot use ${folder} as process ${pid} works in it: wait for it, or choose another folder with --run=DIR`);
@@ -250,13 +223,11 @@ function lock(folder: string, disk: Disk): void {
   writeFile(path, JSON.stringify({ pid: Deno.pid }) + "\n", disk);
 }
 
-function refuseOther(folder: string, before: Partial<Manifest>, config: Record<string, unknown>, inputs: Record<string, string>): never {
+function refuseOther(folder: string, before: Manifest, config: Record<string, unknown>, inputs: Readonly<Record<string, string>>): never {
   const found = firstDifference({ config: before.config, inputs: before.inputs }, { config, inputs }, "");
-  const what = found
-    ? `"${found.path.replace(/^config\./, "")}" was ${JSON.stringify(found.a)} and is now ${JSON.stringify(found.b)}`
-    : "its task differs";
+  const what = found ? `"${found.path.replace(/^config\./, "")}" was ${quoted(found.a)} and is now ${quoted(found.b)}` : "its task differs";
   throw new UserError(
-    `Cannot go on in ${folder} as it was begun with another config: ${what}. Begin anew with --restart, or elsewhere with --run=DIR`,
+    `Cannot go on in ${folder} as it was begun with another config: ${what}. Start over with --restart, or elsewhere with --run=DIR`,
   );
 }
 

@@ -3,10 +3,11 @@
  *
  * @module
  */
-import type { Config } from "../experiment/config.ts";
+import type { Config } from "../experiment/schema.ts";
 import type { ChameleonConfig, Vqgan } from "../model/mod.ts";
-import { type Run, showProgress } from "../experiment/run.ts";
-import { dispose, permutation, pick, type Random, randomStream, seedTensor, type Tensor, tidy, toPrecision } from "../engine/mod.ts";
+import { showProgress } from "../experiment/progress.ts";
+import type { Run } from "../experiment/run.ts";
+import { permutation, pick, type Random, randomStream, seedTensor, type Tensor, tidy, toPrecision } from "../engine/mod.ts";
 import { imagesToTensor, type RgbImage, type Vocabulary } from "../tokens/mod.ts";
 import type { Schedule } from "../train/adamw.ts";
 import { train, type Training } from "../train/loop.ts";
@@ -161,17 +162,14 @@ async function trainStage<T>(
   stage: Pick<Training<T>, "initial" | "batch" | "gradients">,
 ): Promise<readonly Tensor[]> {
   const progress = showProgress(name, schedule.steps);
-  const { state } = await train({
-    ...stage,
-    folder: `${run.folder}/${name}`,
-    digest: run.digest,
-    schedule,
-    adamw: pretrain,
-    saveEvery: pretrain.saveEvery,
-    onStep: ({ step, loss, speed }) => progress.update(step, `loss ${loss.toFixed(digits)}, ${speed.toFixed(0)} ${unit}/s`),
-    warn: console.warn,
-  });
+  const place = { folder: `${run.folder}/${name}`, digest: run.digest };
+  let trained: readonly Tensor[] = [];
+  for await (
+    const { step, loss, speed, params } of train({ ...stage, ...place, schedule, adamw: pretrain, saveEvery: pretrain.saveEvery })
+  ) {
+    trained = params;
+    progress.update(step, `loss ${loss.toFixed(digits)}, ${speed.toFixed(0)} ${unit}/s`);
+  }
   progress.stop();
-  dispose([state.mean, state.square]);
-  return state.params;
+  return trained;
 }

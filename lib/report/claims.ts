@@ -3,9 +3,12 @@
  *
  * @module
  */
-import { readJson, resumeLog } from "../files.ts";
+import { FILTER_RESULT, IMAGES_RESULT, PROBE_RESULT, readResult, VERIFICATION_RESULT } from "../experiment/results.ts";
+import { UserError } from "../errors.ts";
+import { resumeLog } from "../files.ts";
 import { readScores, scoresBySystem } from "../judge/mod.ts";
-import { estimate, mean, pairedTest, pairedValues } from "../metrics/mod.ts";
+import { type Estimate, estimate, mean, pairedTest, pairedValues } from "../metrics/mod.ts";
+import type { Pool } from "./curves.ts";
 import type { TableRow } from "./table.ts";
 
 /**
@@ -14,10 +17,9 @@ import type { TableRow } from "./table.ts";
  * @param at gives a stage's folder, as task `reproduce` names them
  */
 export function paperClaims(at: (folder: string) => string): TableRow[] {
-  const read = (folder: string) => readJson(`${at(folder)}/result.json`);
-  const [base, cdm] = ["probe-base", "probe-cdm"].map((folder) => (read(folder) as ProbeResult).all.action) as [ProbeActions, ProbeActions];
+  const [base, cdm] = [probedActions(at("probe-base")), probedActions(at("probe-cdm"))];
   const kinds = ["random", "counterfactual", "inverse"] as const;
-  const filtered = (read("filter") as { right: { annotated: number; filtered: number } }).right;
+  const { annotated, filtered } = readResult(at("filter"), FILTER_RESULT).right;
   const scores = scoresBySystem(readScores(at("judge")));
   const against = (a: string, b: string, claim: string) => {
     const [x, y] = pairedValues(scores.get(a)!, scores.get(b)!);
@@ -27,8 +29,8 @@ export function paperClaims(at: (folder: string) => string): TableRow[] {
     }`;
     return { claim, found, holds: difference.interval[0] > 0 ? "yes" : difference.interval[1] < 0 ? "no, the other way" : "not shown" };
   };
-  const l1 = read("pictures") as Record<string, { all: { l1_paper: { mean: number } } }>;
-  const copy = [l1["copy"]!.all.l1_paper.mean, l1["C-FT"]!.all.l1_paper.mean] as const;
+  const { systems } = readResult(at("pictures"), IMAGES_RESULT);
+  const copy = [meanL1(systems["copy"]), meanL1(systems["C-FT"])] as const;
   return [
     claim(
       "§2: the base hardly prefers true transitions",
@@ -42,8 +44,8 @@ export function paperClaims(at: (folder: string) => string): TableRow[] {
     ),
     claim(
       "§3.2: the filter raises the annotations' quality",
-      `right ${percent(filtered.annotated)} before, ${percent(filtered.filtered)} after`,
-      filtered.filtered > filtered.annotated,
+      `right ${percent(annotated!)} before, ${percent(filtered!)} after`,
+      filtered! > annotated!,
     ),
     ...["C-FT", "CWM"].flatMap((name) => verificationClaims(at, name)),
     against("CWM", "C-FT", "§4.3: CWM is better than C-FT"),
@@ -57,16 +59,23 @@ export function paperClaims(at: (folder: string) => string): TableRow[] {
   ];
 }
 
-type ProbeActions = Record<"random" | "counterfactual" | "inverse", { prefers_reference: number; interval: [number, number] }>;
-type ProbeResult = { all: { action: ProbeActions } };
+/** How the action task of a probe fared on all trajectories, by manipulation. */
+function probedActions(folder: string): Record<"random" | "counterfactual" | "inverse", ProbedAction> {
+  const { random, counterfactual, inverse } = readResult(folder, PROBE_RESULT).preferences["all"]?.["action"] ?? {};
+  if (!random || !counterfactual || !inverse) throw new UserError(`Cannot judge the claims: ${folder} lacks a manipulation of the action`);
+  return { random, counterfactual, inverse };
+}
+
+type ProbedAction = { readonly prefers_reference: number; readonly interval: readonly [number, number] };
+
+function meanL1(system: Readonly<Record<string, Readonly<Record<string, Estimate>>>> | undefined): number {
+  return system?.["all"]?.["l1_paper"]?.mean ?? NaN;
+}
 
 function verificationClaims(at: (folder: string) => string, name: string): TableRow[] {
-  const { curves } = readJson(`${at(`verify-${name.toLowerCase()}`)}/result.json`) as {
-    curves: { N: number; chooser: string; score: number }[];
-  };
-  const pools = resumeLog<{ rewards: number[]; scores: number[]; chosen: number }>(
-    `${at(`verify-${name.toLowerCase()}`)}/candidates.jsonl`,
-  );
+  const folder = at(`verify-${name.toLowerCase()}`);
+  const { curves } = readResult(folder, VERIFICATION_RESULT);
+  const pools = resumeLog<Pool>(`${folder}/candidates.jsonl`);
   const gain = estimate(pools.map(({ scores, chosen }) => scores[chosen]! - mean(scores)));
   const of = (chooser: string) => curves.filter((row) => row.chooser === chooser).at(-1)!.score;
   const [one, best] = [curves[0]!.score, of("dynamics model")];
@@ -85,7 +94,7 @@ function claim(text: string, found: string, holds: boolean): TableRow {
   return { claim: text, found, holds: holds ? "yes" : "no" };
 }
 
-function interval({ mean, interval: [from, to] }: { mean: number; interval: readonly [number, number] }): string {
+function interval({ mean, interval: [from, to] }: Estimate): string {
   return `${mean.toFixed(2)} (${from.toFixed(2)} … ${to.toFixed(2)})`;
 }
 

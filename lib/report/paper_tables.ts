@@ -3,12 +3,16 @@
  *
  * @module
  */
-import { UserError } from "../errors.ts";
-import { exists, readJson } from "../files.ts";
-import { readScores, type Score, scoreRows, scoresBySystem } from "../judge/mod.ts";
+import { shardFolders } from "../experiment/pipeline.ts";
+import { overlapNote } from "../experiment/overlap.ts";
+import { readResult, RESULT, type Result } from "../experiment/results.ts";
+import { readManifest } from "../experiment/run.ts";
+import { exists, readJson, resumeLog } from "../files.ts";
 import { comparePairs } from "../metrics/mod.ts";
+import { readScores, type Score, scoreRows, scoresBySystem } from "../judge/mod.ts";
 import type { PageSection } from "./page.ts";
 import { plotDistributions } from "./plot.ts";
+import { type Pool, verificationCurves } from "./curves.ts";
 import type { TableRow } from "./table.ts";
 
 /** The paper's rows, by table: `data/published.json`. */
@@ -40,47 +44,76 @@ export interface PaperTable extends PageSection {
 }
 
 /**
- * The tables of a finished run, by the task that made it.
+ * The tables of a finished run; the shards of a stage are joined. A table whose bench was trained on says so.
  *
- * @param folder the run
+ * @param folder the run, or the folder that its shards are named after
  * @param name names its files
  * @param published the paper's rows
  * @param plots where plots go that the run does not have
+ * @returns tables with titles, text and pictures
  * @throws UserError when the folder holds no finished run
  */
 export async function paperTables(folder: string, name: string, published: Published, plots: string): Promise<PaperTable[]> {
-  if (!exists(`${folder}/result.json`)) throw new UserError(`Cannot report ${folder}: it holds no finished run (no result.json)`);
-  const { task } = readJson(`${folder}/manifest.json`) as { readonly task: string };
-  const rows = readTable(`${folder}/table.json`);
+  const folders = shardFolders(folder);
+  const result = readResult(folders[0]!, RESULT);
+  const note = overlapNote(Math.max(...folders.map((one) => readManifest(one)?.overlap ?? 0)));
+  const tables = result.kind === "judgement"
+    ? await judgeTables(folders, name, published, result, `${plots}/${name}`)
+    : runTables(folders, name, published, result);
+  return note === "" ? tables : tables.map((table) => ({ ...table, text: [table.text, note].filter(Boolean).join(" ") }));
+}
+
+function runTables(folders: readonly string[], name: string, published: Published, result: Result): PaperTable[] {
+  const folder = folders[0]!;
   const pictures = (...names: string[]) => names.map((name) => `${folder}/${name}`);
-  if (task === "judge") return await judgeTables(folder, name, published, `${plots}/${name}`);
-  if (task === "evaluate" && rows[0] && "rouge1" in rows[0]) {
-    const title = "Predicted actions (Table 1)";
-    return [{ name, title, rows: beside(rows, published.actions), pictures: pictures("actions.png") }];
+  switch (result.kind) {
+    case "actions":
+      return [
+        {
+          name,
+          title: "Predicted actions (Table 1)",
+          rows: beside(readTable(folder), published.actions),
+          pictures: pictures("actions.png"),
+        },
+      ];
+    case "images": {
+      const tests = result.tests.length === 0 ? [] : [{ name: `${name}-tests`, title: "Paired tests of the metrics", rows: result.tests }];
+      return [{ name, title: "Automatic metrics (Table 3)", rows: beside(readTable(folder), published.metrics) }, ...tests];
+    }
+    case "filter": {
+      const title = "Annotated videos (Table 4, Figure 11)";
+      return [{ name, title, rows: beside(readTable(folder), videoRows(published)), pictures: pictures("scores.png", "classes.png") }];
+    }
+    case "people":
+      return [{ name, title: "People (Table 7)", rows: beside(readTable(folder), published.people) }];
+    case "probe":
+      return [{ name, title: `The probe (Figures 2 and 4): ${name}`, rows: readTable(folder), pictures: pictures("likelihoods.png") }];
+    case "verification": {
+      const curves = verificationCurves(folders.flatMap((shard) => resumeLog<Pool>(`${shard}/candidates.jsonl`)));
+      return [{ name, title: `Verification (Figure 8): ${name}`, rows: curves, pictures: pictures("curves.png") }];
+    }
+    default:
+      return exists(`${folder}/table.json`) ? [{ name, title: `${result.kind}: ${name}`, rows: readTable(folder) }] : [];
   }
-  if (task === "evaluate") {
-    const tests = exists(`${folder}/tests.json`)
-      ? [{ name: `${name}-tests`, title: "Paired tests of the metrics", rows: readTable(`${folder}/tests.json`) }]
-      : [];
-    return [{ name, title: "Automatic metrics (Table 3)", rows: beside(rows, published.metrics) }, ...tests];
-  }
-  if (task === "filter") {
-    const title = "Annotated videos (Table 4, Figure 11)";
-    const videos = published.videos.map(({ opv = null, apv = null, wpa = null, dataset = "", samples = null }) => ({
-      ...{ "": dataset, samples, "observations a video": opv, "actions a video": apv, "words an action": wpa },
-    }));
-    return [{ name, title, rows: beside(rows, videos), pictures: pictures("scores.png", "classes.png") }];
-  }
-  if (task === "human-eval") return [{ name, title: "People (Table 7)", rows: beside(rows, published.people) }];
-  const title = { probe: "The probe (Figures 2 and 4)", verify: "Verification (Figure 8)" }[task] ?? task;
-  return [{ name, title: `${title}: ${name}`, rows, pictures: pictures("likelihoods.png", "curves.png") }];
+}
+
+/** The paper's rows of Table 4 under our columns. */
+function videoRows({ videos }: Published): TableRow[] {
+  return videos.map(({ opv = null, apv = null, wpa = null, dataset = "", samples = null }) => ({
+    ...{ "": dataset, samples, "observations a video": opv, "actions a video": apv, "words an action": wpa },
+  }));
 }
 
 /** Tables 2 and 5, the differences between systems, and Figure 12. */
-async function judgeTables(folder: string, name: string, published: Published, plot: string): Promise<PaperTable[]> {
-  const scores = readScores(folder);
+async function judgeTables(
+  folders: readonly string[],
+  name: string,
+  published: Published,
+  { judge, date, prompt }: Extract<Result, { kind: "judgement" }>,
+  plot: string,
+): Promise<PaperTable[]> {
+  const scores = folders.flatMap(readScores);
   const rows = scoreRows(scores);
-  const { judge, date, prompt } = readJson(`${folder}/result.json`) as { judge: string; date: string; prompt: string };
   const corrected = scores.filter(({ correctedBy }) => correctedBy).length;
   const by = `Judge ${judge}, ${date}, prompt ${prompt}${corrected > 0 ? `, ${corrected} scores changed by hand` : ""}. `;
   await plotDistributions(`${plot}-distributions`, distributions(scores), { x: "score", y: "" });
@@ -130,6 +163,6 @@ function beside(ours: readonly TableRow[], theirs: readonly TableRow[]): TableRo
   return [...ours.map((row) => filled(row, "measured")), ...theirs.map((row) => filled(row, "published"))];
 }
 
-function readTable(path: string): TableRow[] {
-  return readJson(path) as TableRow[];
+function readTable(folder: string): TableRow[] {
+  return readJson(`${folder}/table.json`) as TableRow[];
 }

@@ -13,10 +13,11 @@ export type TableRow = Readonly<Record<string, string | number | null>>;
  *
  * @param path the files' path without an ending
  * @param rows rows with the same columns
+ * @param note what must be said below it, such as that the bench was trained on; "" for nothing
  * @returns the table in Markdown
  */
-export function writeTable(path: string, rows: readonly TableRow[]): string {
-  const markdown = markdownTable(rows);
+export function writeTable(path: string, rows: readonly TableRow[], note = ""): string {
+  const markdown = markdownTable(rows) + (note === "" ? "" : `\n\n${note}`);
   const columns = Object.keys(rows[0] ?? {});
   const csv = [columns, ...rows.map((row) => columns.map((column) => row[column] ?? ""))].map((cells) => cells.map(csvCell).join(",")).join(
     "\n",

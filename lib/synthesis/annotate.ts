@@ -103,10 +103,8 @@ export async function framesAt(path: string, indices: ReadonlySet<number>): Prom
 
 /** A dynamics model that annotates. */
 export interface Annotator {
-  /** Draws text by the rule for text. */
+  /** Draws text, and scores it over the whole vocabulary. */
   readonly sampler: Sampler;
-  /** Scores over the whole vocabulary, without a rule. */
-  readonly scorer: Sampler;
   /** Encodes frames. */
   readonly vqgan: Vqgan;
   /** The vocabulary. */
@@ -125,7 +123,7 @@ export interface AnnotatedPair {
 
 /** What a dynamics model sees done between pairs of pictures, all pairs in one batch. */
 export function annotatePairs(
-  { sampler, scorer, vqgan, vocabulary }: Annotator,
+  { sampler, vqgan, vocabulary }: Annotator,
   images: readonly (readonly [RgbImage, RgbImage])[],
   options: SamplingOptions,
 ): AnnotatedPair[] {
@@ -133,7 +131,7 @@ export function annotatePairs(
   const pairs = images.map((_, i) => ({ source: codes[2 * i]!, target: codes[2 * i + 1]! }));
   const actions = predictActions(sampler, vocabulary, pairs, options);
   const families = pairs.map(({ source, target }, i) => [dynamicsSequence(vocabulary, source, target, actions[i]!)]);
-  return logLikelihoods(scorer, families).map(([likelihood], i) => ({ action: actions[i]!, score: likelihood!.mean }));
+  return logLikelihoods(sampler, families).map(([likelihood], i) => ({ action: actions[i]!, score: likelihood!.mean }));
 }
 
 /** Writes a video's frames into `FOLDER/frames` and gives its trajectories; pairs without an action are left out. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { appendLine, type Disk, exists, realDisk, writeFile } from "../files.ts";
+import { appendLine, type Disk, exists, readText, realDisk, resumeLog, writeFile } from "../files.ts";
 import { dispose, takeNumber, type Tensor, tf, tidy } from "../engine/mod.ts";
 import { type AdamWConfig, adamwStep, freshState, learningRate, type Schedule, type TrainingState } from "./adamw.ts";
 import { loadPoint, savePoint, type TrainingPoint } from "./checkpoints.ts";
@@ -51,48 +51,62 @@ export interface Training<T> {
   /** Steps between checkpoints. */
   readonly saveEvery: number;
   /** The batch of a micro-step, counted from 0 over the whole training. */
-  readonly batch: (micro: number) => Promise<TrainingBatch<T>>;
+  readonly batch: (micro: number) => Promise<TrainingBatch<T>> | TrainingBatch<T>;
   /** Loss and gradients. */
   readonly gradients: (params: readonly Tensor[], tensors: T, micro: number) => { value: Tensor; grads: Tensor[] };
-  /** Told of every step. */
-  readonly onStep?: (log: StepLog, state: TrainingState) => Promise<void> | void;
   /** Told of what is worth a line. */
-  readonly warn: (message: string) => void;
+  readonly warn?: (message: string) => void;
   /** The disk. */
   readonly disk?: Disk;
 }
 
+/** A step that was done. */
+export interface TrainingStep extends StepLog {
+  /** The trained parameters after it; those of the last step are the caller's, earlier ones live until the next step. */
+  readonly params: readonly Tensor[];
+}
+
 /**
- * Trains, from the newest checkpoint if there is one.
+ * Trains step by step, from the newest checkpoint if there is one: what a step does depends on the seed and its number alone,
+ * so a training that was killed ends with the same bits. A training that resumes gives the step of its checkpoint first.
  *
  * @param training what to train
- * @returns the last point; its tensors are the caller's
+ * @returns a step after the other, the last one with the final parameters
  * @throws UserError when a loss or gradient is not finite; the checkpoint before stays
  */
-export async function train<T>(training: Training<T>): Promise<TrainingPoint> {
-  const { folder, digest, schedule, disk = realDisk, warn } = training;
+export async function* train<T>(training: Training<T>): AsyncGenerator<TrainingStep, void, void> {
+  const { folder, digest, schedule, disk = realDisk, warn = console.warn } = training;
   const checkpoints = `${folder}/checkpoints`;
   const initial = training.initial();
   const found = loadPoint(checkpoints, digest, initial.map(({ shape }) => shape), warn);
   if (found) dispose(initial);
   let point = found ?? { step: 0, state: freshState(initial) };
-  trimLog(`${folder}/log.jsonl`, point.step, disk);
-  while (point.step < schedule.steps) {
-    const started = performance.now();
-    const { state, loss, norm, size } = await trainingStep(training, point);
-    point = { step: point.step + 1, state };
-    const seconds = (performance.now() - started) / 1000;
-    const log = { step: point.step, loss, norm, lr: learningRate(point.step, schedule), speed: size / seconds };
-    appendLine(`${folder}/log.jsonl`, JSON.stringify({ ...log, speed: Math.round(log.speed) }), disk, false);
-    if (point.step % training.saveEvery === 0 || point.step === schedule.steps) savePoint(checkpoints, point, digest, disk);
-    await training.onStep?.(log, state);
+  try {
+    trimLog(`${folder}/log.jsonl`, point.step, disk);
+    if (found) yield { ...loggedStep(folder, point.step), params: point.state.params };
+    while (point.step < schedule.steps) {
+      const started = performance.now();
+      const { state, loss, norm, size } = await trainingStep(training, point);
+      point = { step: point.step + 1, state };
+      const speed = Math.round(size / ((performance.now() - started) / 1000));
+      const log = { step: point.step, loss, norm, lr: learningRate(point.step, schedule), speed };
+      appendLine(`${folder}/log.jsonl`, JSON.stringify(log), disk, false);
+      if (point.step % training.saveEvery === 0 || point.step === schedule.steps) savePoint(checkpoints, point, digest, disk);
+      yield { ...log, params: state.params };
+    }
+  } finally {
+    dispose([point.state.mean, point.state.square]);
   }
-  return point;
 }
 
 /** The log of a run's folder, a line a step. */
 export function readLog(folder: string): StepLog[] {
-  return Deno.readTextFileSync(`${folder}/log.jsonl`).trim().split("\n").map((line) => JSON.parse(line));
+  return resumeLog(`${folder}/log.jsonl`);
+}
+
+/** The log's line of a step; a log that was lost leaves its numbers unknown. */
+function loggedStep(folder: string, step: number): StepLog {
+  return readLog(folder).find((line) => line.step === step) ?? { step, loss: NaN, norm: NaN, lr: NaN, speed: NaN };
 }
 
 async function trainingStep<T>(
@@ -141,7 +155,7 @@ function added(a: Tensor[], b: Tensor[]): Tensor[] {
 /** Drops what the log says of steps after the checkpoint, and a line that was cut off. */
 function trimLog(path: string, step: number, disk: Disk): void {
   if (!exists(path)) return;
-  const kept = Deno.readTextFileSync(path).split("\n").filter((line) => {
+  const kept = readText(path).split("\n").filter((line) => {
     try {
       return JSON.parse(line).step <= step;
     } catch {

@@ -1,10 +1,10 @@
 import { UserError } from "../../lib/errors.ts";
 import { configKeys, resolveConfig } from "../../lib/experiment/config.ts";
-import { parseArguments } from "../../lib/experiment/cli.ts";
+import { errorText, parseArguments } from "../../lib/experiment/cli.ts";
 import { assert, assertEquals, assertThrows, withFolder } from "../support.ts";
 
 const CONFIGS = new URL("../../data/configs", import.meta.url).pathname;
-const TASK = { name: "train-cwm", about: "", sections: ["cwm"] };
+const TASK = { name: "train-cwm", about: "", sections: ["cwm"] } as const;
 
 Deno.test("resolveConfig() reads every shipped file", () => {
   for (const { name } of Deno.readDirSync(CONFIGS)) resolveConfig(`${CONFIGS}/${name}`, []);
@@ -64,5 +64,31 @@ Deno.test("resolveConfig() is not fooled by keys of Object.prototype", () => {
 Deno.test("parseArguments() refuses what it does not know", () => {
   assertThrows(() => parseArguments(["fast"], TASK), UserError, 'Cannot use the argument "fast"');
   assertThrows(() => parseArguments(["--fast"], TASK), UserError, "without a value");
+  assertThrows(() => parseArguments(["--run="], TASK), UserError, "without a value");
   assertEquals(parseArguments(["--run=x", "--cwm.batch=2"], TASK)?.config.cwm.batch, 2);
+});
+
+Deno.test("resolveConfig() refuses alias bombs, binary values, devices and large files in our own words", () =>
+  withFolder((folder) => {
+    const bomb = [
+      "a: &a [x, x, x, x, x, x, x, x, x]",
+      ..."bcdefgh".split("").map((name, i) => `${name}: &${name} [${Array(9).fill("*" + "abcdefgh"[i]).join(", ")}]`),
+    ];
+    Deno.writeTextFileSync(`${folder}/bomb.yaml`, bomb.join("\n"));
+    assertThrows(() => resolveConfig(`${folder}/bomb.yaml`, []), UserError, `${folder}/bomb.yaml:1: the YAML expands to too many aliases`);
+    Deno.writeTextFileSync(`${folder}/binary.yaml`, "seed: !!binary aGVsbG8=\n");
+    const { message } = assertThrows(() => resolveConfig(`${folder}/binary.yaml`, []), UserError);
+    assert(!/Buffer|Uint8Array/.test(message), message);
+    assertThrows(() => resolveConfig(folder, []), UserError, "as it is a folder");
+    assertThrows(() => resolveConfig("/dev/zero", []), UserError, "a device or a pipe");
+    Deno.writeTextFileSync(`${folder}/mark.yaml`, "\ufeffseed: 3\n");
+    assertEquals(resolveConfig(`${folder}/mark.yaml`, []).seed, 3);
+    Deno.writeTextFileSync(`${folder}/large.yaml`, " ".repeat(2 ** 20 + 1));
+    assertThrows(() => resolveConfig(`${folder}/large.yaml`, []), UserError, "at most 1048576 are read");
+  }));
+
+Deno.test("errorText() gives one sentence of what a user can mend, and the stack of a bug", () => {
+  assertEquals(errorText(new UserError("Cannot read \u001b[2Jx")), "Cannot read \\u001b[2Jx");
+  const bug = errorText(new TypeError("x is not a function"));
+  assert(bug.includes("this is a bug in Worldstrap") && bug.includes("    at "), bug);
 });

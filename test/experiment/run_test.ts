@@ -1,24 +1,27 @@
 import { UserError } from "../../lib/errors.ts";
 import { resolveConfig } from "../../lib/experiment/config.ts";
 import { exists, writeFile } from "../../lib/files.ts";
-import { duration, openRun, type RunOptions } from "../../lib/experiment/run.ts";
+import { duration } from "../../lib/experiment/progress.ts";
+import { openRun, type RunOptions } from "../../lib/experiment/run.ts";
 import { assert, assertEquals, assertThrows, withFolder } from "../support.ts";
 
 const BACKEND = { name: "wasm", version: "0", reason: "a test", threads: 1, gpu: false } as const;
 
+const RESULT = { kind: "training", steps: 1, loss: { first: 1, last: 1 }, tokensPerSecond: 1, trajectories: 1 } as const;
+
 function options(folder: string, lr = "0.1"): RunOptions {
   const config = resolveConfig(undefined, [{ key: "cwm.lr", value: lr }]);
-  return { task: "t", stage: "s", config, sections: ["cwm"], inputs: { list: "abc" }, backend: BACKEND, flags: { run: folder } };
+  return { task: "t", folder, config, sections: ["cwm"], inputs: { list: "abc" }, backend: BACKEND };
 }
 
 Deno.test("openRun() goes on with the same config, and refuses another with the key that differs", () =>
   withFolder((folder) => {
     const run = openRun(options(folder));
     assertEquals(openRun(options(folder)).digest, run.digest);
-    assertThrows(() => openRun(options(folder, "0.2")), UserError, '"cwm.lr" was 0.1 and is now 0.2. Begin anew with --restart');
-    run.finish({ loss: 1 });
+    assertThrows(() => openRun(options(folder, "0.2")), UserError, '"cwm.lr" was 0.1 and is now 0.2. Start over with --restart');
+    run.finish(RESULT);
     assert(openRun(options(folder)).finished);
-    const anew = openRun({ ...options(folder, "0.2"), flags: { run: folder, restart: "" } });
+    const anew = openRun({ ...options(folder, "0.2"), restart: true });
     assertEquals([anew.finished, exists(`${folder}/result.json`)], [false, false]);
   }));
 
@@ -46,3 +49,26 @@ Deno.test("openRun() says so when the folder cannot be made", () =>
 Deno.test("duration() says seconds as people do", () => {
   assertEquals([duration(5), duration(130), duration(7300)], ["5 s", "2 min 10 s", "2 h 2 min"]);
 });
+
+Deno.test("openRun() starts over in our folders alone, removes what tasks wrote, and leaves the rest", () =>
+  withFolder((folder) => {
+    const own = `${folder}/own`;
+    openRun(options(own)).finish(RESULT);
+    for (const file of ["images/a.png", "adapter/adapter_config.json", "precious.txt", "images/notes.md", "corrections.jsonl"]) {
+      writeFile(`${own}/${file}`, "x");
+    }
+    openRun({ ...options(own), restart: true });
+    const left = ["images/a.png", "adapter", "precious.txt", "images/notes.md", "corrections.jsonl"].map((file) =>
+      exists(`${own}/${file}`)
+    );
+    assertEquals(left, [false, false, true, true, true]);
+    const foreign = `${folder}/foreign`;
+    writeFile(`${foreign}/manifest.json`, JSON.stringify({ name: "an app" }));
+    writeFile(`${foreign}/precious.txt`, "x");
+    for (const restart of [true, false]) {
+      assertThrows(() => openRun({ ...options(foreign), restart }), UserError, "its manifest.json is not Worldstrap's");
+    }
+    assertEquals([...Deno.readDirSync(foreign)].map(({ name }) => name).sort(), ["manifest.json", "precious.txt"]);
+    writeFile(`${folder}/home/letter.txt`, "x");
+    assertThrows(() => openRun(options(`${folder}/home`)), UserError, 'it holds files of another kind ("letter.txt")');
+  }));

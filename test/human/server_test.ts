@@ -8,7 +8,7 @@ const PARTICIPANTS = 200;
 async function serve(folder: string, port: number): Promise<{ child: Deno.ChildProcess; port: number; secrets: string[] }> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
-      ...["run", "-A", `${ROOT}tasks/human_eval.ts`, "serve", "--systems=copy,again=copy-folder", "--humanEval.bench=50"],
+      ...["run", "-A", `${ROOT}tasks/human_eval.ts`, "serve", "--systems=copy,again=copy-folder", "--bench.world=50"],
       ...[`--humanEval.participants=${PARTICIPANTS}`, `--humanEval.port=${port}`, `--run=${folder}`],
     ].map((arg) => arg.replace("copy-folder", `${folder}/pictures`)),
     cwd: ROOT,

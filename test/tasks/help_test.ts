@@ -1,3 +1,6 @@
+// @ts-types="../../lib/yaml.d.ts"
+import { parse } from "@std/yaml";
+import { resolveConfig } from "../../lib/experiment/config.ts";
 import { exists } from "../../lib/files.ts";
 import { decodeImage } from "../../lib/tokens/mod.ts";
 import { readAurora } from "../../lib/trajectories/mod.ts";
@@ -8,6 +11,7 @@ const ROOT = new URL("../..", import.meta.url).pathname;
 const { tasks } = JSON.parse(Deno.readTextFileSync(`${ROOT}deno.json`)) as {
   tasks: Record<string, { description: string; command: string }>;
 };
+const tiny = `${ROOT}data/configs/tiny.yaml`;
 const scripts = Object.entries(tasks).map(([name, { command }]) => [name, /tasks\/(?!test|bench)\w+\.ts/.exec(command)?.[0]] as const)
   .filter(([, path]) => path !== undefined);
 
@@ -20,6 +24,11 @@ async function run(path: string, ...args: string[]): Promise<{ code: number; tex
   return { code, text: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
 }
 
+/** A value by its dotted key. */
+function valueIn(values: unknown, key: string): unknown {
+  return key.split(".").reduce((at, part) => (at as Record<string, unknown> | undefined)?.[part], values);
+}
+
 Deno.test("every task has a description and states its permissions", () => {
   for (const [name, { description, command }] of Object.entries(tasks)) {
     assert(description.length > 5, name);
@@ -28,10 +37,20 @@ Deno.test("every task has a description and states its permissions", () => {
 });
 
 for (const [name, path] of scripts) {
-  Deno.test(`${name} --help lists flags and keys, ${name} --typo=1 is refused in a sentence`, async () => {
+  Deno.test(`${name} --help shows the values in force, ${name} --sead=1 is refused in a sentence`, async () => {
     const help = await run(path!, "--help");
     assertEquals(help.code, 0, help.text);
     assert(help.text.includes(`deno task ${name}`) && help.text.includes("--dry-run") && help.text.includes("--seed=1"), help.text);
+    const shown = [...help.text.matchAll(/^ {2}--([\w.]+)=(\S.*?) {2}\((default|tiny\.yaml|command line)\)/gm)];
+    assert(shown.length > 1, help.text);
+    for (const [, key, value, origin] of shown) {
+      assertEquals(JSON.parse(value!), valueIn(resolveConfig(tiny, []), key!), `${name}: ${key}`);
+      assertEquals(
+        origin === "tiny.yaml",
+        valueIn(parse(Deno.readTextFileSync(tiny)), key!) !== undefined,
+        `${name}: the origin of ${key}`,
+      );
+    }
     const typo = await run(path!, "--sead=1");
     assertEquals(typo.code, 1);
     assert(typo.text.includes('there is no key "sead"; the nearest is "seed"'), typo.text);
@@ -61,13 +80,13 @@ Deno.test("pretrain-tiny runs from nothing to a checkpoint, and gates train on i
 
 Deno.test("probe leaves a table in three formats, a result by subset, and a plot", () =>
   withFolder(async (folder) => {
-    const args = [`--config=${ROOT}data/configs/micro.yaml`, "--probe.bench=10", `--run=${folder}/probe`];
+    const args = [`--config=${ROOT}data/configs/micro.yaml`, `--run=${folder}/probe`];
     const { code, text } = await run("tasks/probe.ts", ...args);
     assertEquals(code, 0, text);
     const result = JSON.parse(Deno.readTextFileSync(`${folder}/probe/result.json`));
-    assertEquals(Object.keys(result), ["all", "edit", "people", "manipulate", "spatial", "physics"]);
-    const { n, prefers_reference: share, interval } = result.all.observation.inverse;
-    assert(n === 10 && share >= interval[0] && share <= interval[1], JSON.stringify(result.all));
+    assertEquals(Object.keys(result.preferences), ["all", "edit", "people", "manipulate", "spatial", "physics"]);
+    const { n, prefers_reference: share, interval } = result.preferences.all.observation.inverse;
+    assert(n === 10 && share >= interval[0] && share <= interval[1], JSON.stringify(result.preferences.all));
     for (const name of ["table.md", "table.csv", "table.json", "likelihoods.svg"]) assert(exists(`${folder}/probe/${name}`), name);
     await decodeImage(Deno.readFileSync(`${folder}/probe/likelihoods.png`), "likelihoods.png");
     const again = await run("tasks/probe.ts", ...args);
@@ -76,13 +95,13 @@ Deno.test("probe leaves a table in three formats, a result by subset, and a plot
 
 Deno.test("evaluate trains the dynamics model that is missing, or refuses, and leaves tables, actions and a picture", () =>
   withFolder(async (folder) => {
-    const args = [`--config=${ROOT}data/configs/micro.yaml`, "--evaluate.bench=10", `--model.path=${ROOT}data/tiny`];
-    const here = async (...more: string[]) => await run("tasks/evaluate.ts", ...args, ...more, `--experiment=test-${Deno.pid}`);
+    const args = [`--config=${ROOT}data/configs/micro.yaml`, `--model.path=${ROOT}data/tiny`];
+    const here = async (...more: string[]) => await run("tasks/evaluate_actions.ts", ...args, ...more, `--experiment=test-${Deno.pid}`);
     const refused = await here("--no-deps", `--run=${folder}/evaluate`);
     assert(refused.code === 1 && refused.text.includes('run "deno task train-cdm" first'), refused.text);
     const bench = `${folder}/bench.json`; // one entry has no target, one no action
     Deno.writeTextFileSync(bench, JSON.stringify([{ input: "a.png" }, { input: "a.png", output: "a.png", instruction: " " }]));
-    const nothing = await here(`--data.aurora=${bench}`, "--evaluate.dynamics=[base]", `--run=${folder}/nothing`);
+    const nothing = await here(`--bench=${bench}`, "--evaluate.dynamics=[base]", `--run=${folder}/nothing`);
     assert(nothing.code === 1 && nothing.text.includes("the data set is empty"), nothing.text);
     try {
       const { code, text } = await here(`--run=${folder}/evaluate`);
@@ -151,7 +170,6 @@ Deno.test("sample, verify and rollout leave what they promise, go on where they 
       await run(
         "tasks/sample.ts",
         ...micro,
-        "--sample.bench=10",
         "--sample.batch=4",
         `--sample.adapter=${adapter}`,
         `--run=${folder}/${name}`,
@@ -178,7 +196,6 @@ Deno.test("sample, verify and rollout leave what they promise, go on where they 
       "tasks/verify.ts",
       ...micro,
       ...models,
-      "--verify.bench=5",
       "--verify.candidates=3",
       "--verify.repeats=2",
       `--run=${folder}/verify`,
@@ -188,7 +205,7 @@ Deno.test("sample, verify and rollout leave what they promise, go on where they 
     assertEquals(curves.map(({ N }: { N: number }) => N), [1, 2, 3, 1, 2, 3]);
     assertEquals(curves[0].score, curves[3].score); // one candidate leaves no choice
     assert(curves[5].score >= curves[2].score, "the oracle is the best verifier");
-    assertEquals(Deno.readTextFileSync(`${folder}/verify/candidates.jsonl`).trim().split("\n").length, 10);
+    assertEquals(Deno.readTextFileSync(`${folder}/verify/candidates.jsonl`).trim().split("\n").length, 20);
     for (const file of ["curves.png", "pools/1.png", "images/1"]) assert(exists(`${folder}/verify/${file}`), file);
     const trained = JSON.parse(Deno.readTextFileSync(`${folder}/cdm/manifest.json`));
     Deno.writeTextFileSync(`${folder}/cdm/manifest.json`, JSON.stringify({ ...trained, inputs: { base: "another" } }));

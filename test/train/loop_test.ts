@@ -1,6 +1,6 @@
 import { adamwStep, freshState, learningRate } from "../../lib/train/adamw.ts";
 import { loadPoint, pointSteps, savePoint } from "../../lib/train/checkpoints.ts";
-import { train } from "../../lib/train/loop.ts";
+import { train, type TrainingStep } from "../../lib/train/loop.ts";
 import { type Disk, exists, realDisk } from "../../lib/files.ts";
 import { dispose, randomStream, type Tensor, tf, valueAndGradients } from "../../lib/engine/mod.ts";
 import { assert, assertClose, assertEquals, assertRejects, engine, take, UserError, withFolder, withoutLeaks } from "../support.ts";
@@ -8,13 +8,13 @@ import { assert, assertClose, assertEquals, assertRejects, engine, take, UserErr
 await engine();
 const ADAMW = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, clip: 1 };
 
-/** A small regression, trained to `steps`. */
-function regression(
+/** A small regression, trained to `steps`; gives its last step, or throws where it is told to be killed. */
+async function regression(
   folder: string,
   steps: number,
   options: { disk?: Disk; poison?: number; accumulate?: number; saveEvery?: number } = {},
-) {
-  return train({
+): Promise<TrainingStep> {
+  const training = train({
     folder,
     digest: "regression",
     initial: () => [tf.ones([3, 2])],
@@ -26,16 +26,19 @@ function regression(
       const random = randomStream("batch", micro);
       const value = micro === options.poison ? NaN : 1;
       const x = tf.tensor2d(Array.from({ length: 12 }, () => random() * value), [4, 3]);
-      return Promise.resolve({ tensors: { x }, size: 4, samples: [`sample-${micro}`] });
+      return { tensors: { x }, size: 4, samples: [`sample-${micro}`] };
     },
     gradients: (params, { x }) =>
       valueAndGradients(([w]) => tf.mean(tf.square(tf.sub(tf.matMul(x as never, w as never), 0.3))) as Tensor, params),
-    onStep: ({ step }) => {
-      if (step === steps && steps < 12) throw new Error("killed");
-    },
     warn: () => {},
     ...(options.disk ? { disk: options.disk } : {}),
   });
+  let last: TrainingStep | undefined;
+  for await (const step of training) {
+    last = step;
+    if (step.step === steps && steps < 12) throw new Error("killed");
+  }
+  return last!;
 }
 
 Deno.test("adamwStep() is AdamW with clipping, written out", () =>
@@ -69,13 +72,13 @@ Deno.test("train() goes on after a kill and ends with the same bits, log and acc
           await assertRejects(() => regression(cut, at, { accumulate }), Error, "killed");
         }
         const resumed = await regression(cut, 12, { accumulate });
-        assertEquals(resumed.state.params[0]!.dataSync(), undisturbed.state.params[0]!.dataSync());
+        assertEquals(resumed.params[0]!.dataSync(), undisturbed.params[0]!.dataSync());
         const log = (path: string) =>
           Deno.readTextFileSync(`${path}/log.jsonl`).trim().split("\n").map((line) => JSON.parse(line)).map((
             { step, loss },
           ) => [step, loss]);
         assertEquals(log(cut), log(whole));
-        dispose([undisturbed.state, resumed.state]);
+        dispose([undisturbed.params, resumed.params]);
       }
     })()
   ));
@@ -91,7 +94,7 @@ Deno.test("train() stops before a step whose loss is not finite, and names step 
 
 Deno.test("loadPoint() passes over a damaged checkpoint with a warning and takes the one before", () =>
   withFolder(async (folder) => {
-    dispose((await regression(folder, 12)).state);
+    dispose((await regression(folder, 12)).params);
     const checkpoints = `${folder}/checkpoints`;
     assertEquals(pointSteps(checkpoints), [12, 9]);
     const path = `${checkpoints}/000012.safetensors`;
@@ -162,19 +165,19 @@ function failingDisk(n: number): { disk: Disk; calls: () => number } {
 Deno.test("train() ends alike when the n-th call of the disk fails and it is started again, for every n", () =>
   withFolder(async (folder) => {
     const whole = await regression(`${folder}/whole`, 12, { saveEvery: 6 });
-    const expected = [...whole.state.params[0]!.dataSync()];
-    dispose(whole.state);
+    const expected = [...whole.params[0]!.dataSync()];
+    dispose(whole.params);
     for (let n = 1;; n += 1) {
       const { disk, calls } = failingDisk(n);
       const path = `${folder}/n${n}`;
       try {
-        dispose((await regression(path, 12, { disk, saveEvery: 6 })).state);
+        dispose((await regression(path, 12, { disk, saveEvery: 6 })).params);
       } catch (error) {
         assert((error as Error).message.includes("disk is full"), (error as Error).message);
       }
       const again = await regression(path, 12, { saveEvery: 6 });
-      assertEquals([...again.state.params[0]!.dataSync()], expected, `call ${n}`);
-      dispose(again.state);
+      assertEquals([...again.params[0]!.dataSync()], expected, `call ${n}`);
+      dispose(again.params);
       if (calls() < n) break;
     }
   }));

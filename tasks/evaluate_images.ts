@@ -1,14 +1,19 @@
 /**
- * Measures predictions. Without systems: the dynamics model's actions (paper Table 1). With `--systems=copy,DIR,NAME=DIR`:
- * predicted pictures against their targets (paper Table 3), each metric with its interval.
+ * Measures predicted images of systems against their targets (paper Table 3), each metric with its interval.
  *
  * @module
  */
-import { DEPENDENCY_FLAGS, type Invocation, listOf, runTask, type TaskInfo } from "../lib/experiment/cli.ts";
-import type { Config } from "../lib/experiment/config.ts";
-import { benchTrajectories, withBench } from "../lib/experiment/datasets.ts";
+import { runTask } from "../lib/experiment/cli.ts";
+import { benchTrajectories } from "../lib/experiment/datasets.ts";
+import { showProgress } from "../lib/experiment/progress.ts";
+import { digestOf } from "../lib/experiment/run.ts";
+import type { Config } from "../lib/experiment/schema.ts";
+import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
+import { openSystems, systemsOverlap } from "../lib/experiment/systems.ts";
+import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { listOf } from "../lib/experiment/cli.ts";
+import { UserError } from "../lib/errors.ts";
 import { readJson } from "../lib/files.ts";
-import { openSystem } from "../lib/judge/mod.ts";
 import {
   cosine,
   type Estimate,
@@ -22,20 +27,15 @@ import {
   PROTOCOLS,
 } from "../lib/metrics/mod.ts";
 import { type TableRow, writeTable } from "../lib/report/mod.ts";
-import { digestOf, dryRunText, finishedText, openRun, runFolder, showProgress, writeSkipped } from "../lib/experiment/run.ts";
 import type { RgbImage } from "../lib/tokens/mod.ts";
 import { type Problem, usableTrajectories } from "../lib/trajectories/mod.ts";
-import { evaluateActions } from "./evaluate_actions.ts";
 
 const TASK: TaskInfo = {
-  name: "evaluate",
-  about: "Measures predicted actions against what was done, or the pictures of systems against their targets.",
-  sections: ["data", "model", "evaluate"],
-  flags: {
-    ...DEPENDENCY_FLAGS,
-    systems: "pictures of these: copy, DIR, NAME=DIR, with commas between; without: actions",
-    bench: "an AURORA list, as --data.aurora",
-  },
+  name: "evaluate-images",
+  about: "Measures predicted images of systems against their targets.",
+  sections: ["bench", "evaluate"],
+  switches: STAGE_SWITCHES,
+  flags: { ...BENCH_FLAG, systems: "whose images: copy, DIR, NAME=DIR, separated by commas" },
 };
 
 /** A metric of pictures; undefined where a trajectory has none. */
@@ -43,13 +43,6 @@ interface Metric {
   readonly name: string;
   readonly signature: string;
   readonly measure: (picture: RgbImage, target: RgbImage, id: string) => Promise<number | undefined>;
-}
-
-/** Runs the task. */
-export async function main(invocation: Invocation): Promise<void> {
-  const own = { ...invocation, config: withBench(invocation.config, invocation.flags) };
-  const names = listOf(invocation.flags["systems"]);
-  return names.length > 0 ? await evaluatePictures(own, names) : await evaluateActions(own);
 }
 
 /** L1, and what there are models for. */
@@ -94,16 +87,20 @@ async function openMetrics(
 /** Values of each metric by trajectory. */
 type Values = Map<string, Readonly<Record<string, number>>>;
 
-async function evaluatePictures({ config, flags }: Invocation, names: readonly string[]): Promise<void> {
-  const { list } = benchTrajectories(config, config.evaluate.bench);
+/** Runs the task. */
+async function main(invocation: Invocation): Promise<void> {
+  const { config, flags } = invocation;
+  const { list, digest } = benchTrajectories(config);
   const { trajectories } = usableTrajectories(list, true);
-  const folder = runFolder(config, "evaluate", flags);
-  const inputs = { trajectories: digestOf(trajectories.map(({ id, action }) => [id, action])), systems: digestOf(names) };
-  if ("dry-run" in flags) return console.log(dryRunText({ config, stage: "evaluate", sections: ["data"], inputs, folder }));
-  const systems = names.map(openSystem);
+  const names = listOf(flags["systems"]);
+  if (names.length === 0) throw new UserError("Cannot evaluate without systems: give --systems=copy,DIR,NAME=DIR");
+  const systems = openSystems(names);
+  const inputs = { bench: digest, systems: digestOf(names) };
+  const sections = ["seed", "data", "bench", "evaluate"] as const;
+  const stage = await openStage(invocation, TASK, { sections, inputs, overlap: systemsOverlap(names) });
+  if (!stage) return;
+  const { folder } = stage;
   const { metrics, left, close } = await openMetrics(config.evaluate);
-  const run = openRun({ task: TASK.name, stage: "evaluate", config, sections: ["data", "evaluate"], inputs, flags });
-  if (run.finished) return console.log(`${Deno.readTextFileSync(`${folder}/table.md`)}\n${finishedText(folder)}`);
 
   // 1. Every system's pictures; what is missing or broken is left out by name
   const problems: Problem[] = [...list.problems];
@@ -145,10 +142,11 @@ async function evaluatePictures({ config, flags }: Invocation, names: readonly s
       ...Object.fromEntries(metrics.map(({ name }) => [name, estimates[name] ? Number(estimates[name].mean.toFixed(4)) : null])),
     }))
   );
-  const table = writeTable(`${folder}/table`, rows);
+  const table = writeTable(`${folder}/table`, rows, stage.note);
   const tests = pairedTests(values, metrics.map(({ name }) => name), systems.map(({ name }) => name));
-  if (tests.length > 0) writeTable(`${folder}/tests`, tests);
-  run.finish({ ...result, signatures: Object.fromEntries(metrics.map(({ name, signature }) => [name, signature])), tests });
+  if (tests.length > 0) writeTable(`${folder}/tests`, tests, stage.note);
+  const signed = Object.fromEntries(metrics.map(({ name, signature }) => [name, signature]));
+  stage.finish({ kind: "images", systems: result, signatures: signed, tests });
   const signatures = metrics.map(({ name, signature }) => `${name}: ${signature}`);
   console.log(
     [table, "", ...signatures, ...(left.length > 0 ? [`Left out, as there is no model or caption: ${left.join(", ")}`] : [])].join("\n"),

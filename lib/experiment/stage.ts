@@ -1,0 +1,146 @@
+/**
+ * Opening a stage: the plan, the dry run, the engine, adapters checked against their base, the run's folder.
+ *
+ * @module
+ */
+import { statfsSync } from "node:fs";
+import { type Backend, installLibtensorflow, openBackend, planInstallation } from "../engine/mod.ts";
+import { printable, UserError } from "../errors.ts";
+import { exists, parent, readText, writeFile } from "../files.ts";
+import { adapterDigest, checkpointDigest, type CheckpointPlan, planCheckpoint } from "../model/mod.ts";
+import type { Problem } from "../trajectories/mod.ts";
+import type { Invocation, TaskInfo } from "./task.ts";
+import type { Bench } from "./datasets.ts";
+import { overlapNote, requireNoOverlap, seenPictures } from "./overlap.ts";
+import { adapterFolder, shardName } from "./pipeline.ts";
+import { openRun, readManifest, type Run, runFolder } from "./run.ts";
+import type { Config } from "./schema.ts";
+
+/** What a stage depends on. */
+export interface StagePlan {
+  /** The folder's last part, when it is not the task's name. */
+  readonly stage?: string;
+  /** Sections of the configuration that the result depends on, when they are not the task's and the seed. */
+  readonly sections?: readonly (keyof Config)[];
+  /** Digests of inputs by name; base, bench and adapters come of themselves. */
+  readonly inputs?: Readonly<Record<string, string>>;
+  /** What is measured on. */
+  readonly bench?: Bench;
+  /** Adapters by what they are for: names of stages, paths, or "base" for none. */
+  readonly adapters?: Readonly<Record<string, string>>;
+  /** Pictures shared with the bench, when the stage has counted them itself. */
+  readonly overlap?: number;
+}
+
+/** An open stage. */
+export interface Stage extends Run {
+  /** What the engine runs on; undefined for stages without a model. */
+  readonly backend: Backend | undefined;
+  /** The folders of the adapters; undefined for the base alone. */
+  readonly adapters: Readonly<Record<string, string | undefined>>;
+  /** Digests of the inputs, by name. */
+  readonly inputs: Readonly<Record<string, string>>;
+  /** What every table must say of this measurement, or "". */
+  readonly note: string;
+}
+
+/**
+ * Opens a stage; a dry run and a finished run are told and give undefined.
+ *
+ * @param invocation of the task
+ * @param task the task; it uses the engine when it reads section `model`
+ * @param plan what the stage depends on
+ * @returns the stage, or undefined when there is nothing to do
+ * @throws UserError when an adapter was trained on another base or on the bench, or the folder is another run's
+ */
+export async function openStage(invocation: Invocation, task: TaskInfo, plan: StagePlan): Promise<Stage | undefined> {
+  const { config, flags } = invocation;
+  const { bench, adapters: names = {}, sections = ["seed", ...task.sections] } = plan;
+  const stage = plan.stage ?? shardName(task.name, flags["shard"]);
+  const folder = runFolder(config, stage, flags);
+  const checkpoint = task.sections.includes("model") ? planCheckpoint(config.model.path, config.model.precision) : undefined;
+  const known = {
+    ...(checkpoint && { base: checkpointDigest(checkpoint) }),
+    ...(bench && { bench: bench.digest }),
+    ...(flags["shard"] && { shard: flags["shard"] }),
+    ...plan.inputs,
+  };
+  if ("dry-run" in flags) return void console.log(dryRunText(config, task, stage, known, folder));
+  const backend = checkpoint && await ensureEngine(config.model.backend);
+  const adapters = Object.fromEntries(
+    Object.entries(names).map(([use, name]) => [use, name === "base" || name === "" ? undefined : adapterFolder(name, config)]),
+  );
+  const folders = Object.values(adapters).filter((adapter) => adapter !== undefined);
+  const digests = Object.fromEntries(Object.entries(adapters).map(([use, adapter]) => [use, digestFor(adapter, checkpoint)]));
+  const overlap = plan.overlap ?? (bench ? await seenPictures(bench, folders) : 0);
+  requireNoOverlap(overlap, flags);
+  const inputs = { ...known, ...digests };
+  const run = openRun({ task: task.name, folder, config, sections, inputs, overlap, backend, restart: "restart" in flags });
+  if (run.finished) return void console.log(finishedText(folder));
+  return { ...run, backend, adapters, inputs, note: overlapNote(overlap) };
+}
+
+/** The digest of an adapter, once it is known to be one of this base: its run says of which it is. */
+function digestFor(adapter: string | undefined, checkpoint: CheckpointPlan | undefined): string {
+  if (adapter === undefined) return "none";
+  const made = readManifest(parent(adapter))?.inputs["base"];
+  const base = checkpoint && checkpointDigest(checkpoint);
+  if (made !== undefined && base !== undefined && made !== base) {
+    throw new UserError(
+      `Cannot use ${adapter}: it was trained on another base (${made}) than model.path is (${base}); set model.path to that base`,
+    );
+  }
+  return adapterDigest(adapter);
+}
+
+/**
+ * Opens the engine, after installing libtensorflow when it is wanted and not there. Where it cannot be had, wasm does.
+ *
+ * @param want the configured backend
+ * @returns what was opened
+ * @throws UserError when libtensorflow was asked for and cannot be had
+ */
+export async function ensureEngine(want: Config["model"]["backend"]): Promise<Backend> {
+  if (want !== "wasm") await installMissing(want === "tensorflow");
+  const backend = await openBackend(want);
+  if (backend.name === "wasm") console.log(`Backend wasm ${backend.version}: ${backend.reason}`);
+  return backend;
+}
+
+async function installMissing(required: boolean): Promise<void> {
+  const plan = await planInstallation(false); // an installed CUDA build counts as well
+  if (plan.installed) return;
+  console.log(plan.text);
+  try {
+    await installLibtensorflow(false);
+  } catch (error) {
+    if (required || !(error instanceof UserError)) throw error;
+    console.log(`libtensorflow could not be installed (${error.message}): going on with wasm, which is slower`);
+  }
+}
+
+/** What is said of a run that needs nothing more, with its table. */
+function finishedText(folder: string): string {
+  const table = exists(`${folder}/table.md`) ? `${readText(`${folder}/table.md`)}\n` : "";
+  return `${table}${folder} is finished already; --restart starts over.`;
+}
+
+function dryRunText(config: Config, task: TaskInfo, stage: string, inputs: Readonly<Record<string, string>>, folder: string): string {
+  const shown = Object.fromEntries((["experiment", "seed", ...task.sections] as const).map((section) => [section, config[section]]));
+  const { bavail, bsize } = statfsSync(".");
+  return [
+    JSON.stringify(shown, null, 2),
+    `Inputs: ${Object.entries(inputs).map(([name, digest]) => `${name} ${digest}`).join(", ")}`,
+    `Free disk: ${(bavail * bsize / 2 ** 30).toFixed(1)} GiB`,
+    `Stage: ${stage}`,
+    `Nothing was written; the run would go to ${folder}.`,
+  ].join("\n");
+}
+
+/** Writes what was left out and why to `skipped.jsonl`, and says how many; nothing when nothing was. */
+export function writeSkipped(folder: string, problems: readonly Problem[]): void {
+  if (problems.length === 0) return;
+  writeFile(`${folder}/skipped.jsonl`, problems.map((problem) => JSON.stringify(problem) + "\n").join(""));
+  const reasons = Map.groupBy(problems, ({ reason }) => reason).entries().map(([reason, own]) => `${own.length} × ${reason}`);
+  console.warn(printable(`Left out ${problems.length} (${folder}/skipped.jsonl): ${[...reasons.take(4)].join("; ")}`));
+}

@@ -1,0 +1,51 @@
+/**
+ * What a task tells of itself, and what it is told.
+ *
+ * @module
+ */
+import type { Override } from "./config.ts";
+import type { Config } from "./schema.ts";
+
+/** A task as the command line sees it. */
+export interface TaskInfo {
+  /** Its name, as in `deno task NAME`. */
+  readonly name: string;
+  /** What it does, in a sentence or two. */
+  readonly about: string;
+  /** Sections of the configuration that it reads. */
+  readonly sections: readonly (keyof Config)[];
+  /** Stages that it builds on: their names, or paths that stand for them. What is missing is run first. */
+  readonly needs?: (invocation: Invocation) => readonly string[];
+  /** What may stand before the flags, with what it does. */
+  readonly verbs?: Readonly<Record<string, string>>;
+  /** Its own flags that stand alone, with what they do. */
+  readonly switches?: Readonly<Record<string, string>>;
+  /** Its own flags that take a value, with what they do. */
+  readonly flags?: Readonly<Record<string, string>>;
+}
+
+/** A parsed command line. */
+export interface Invocation {
+  /** The resolved configuration. */
+  readonly config: Config;
+  /** Flags that were given, with their values ("" for one that stands alone). */
+  readonly flags: Readonly<Record<string, string>>;
+  /** What stands before the flags. */
+  readonly verb?: string;
+  /** What the command line sets of the configuration. */
+  readonly overrides: readonly Override[];
+}
+
+/** The switches of tasks that build on earlier stages. */
+export const STAGE_SWITCHES: Readonly<Record<string, string>> = {
+  "no-deps": "refuse instead of running an earlier stage that is missing",
+  "allow-overlap": "go on although the bench shares pictures with the training lists; every table then says so",
+};
+
+/** The flag of tasks that measure on a bench. */
+export const BENCH_FLAG: Readonly<Record<string, string>> = { bench: "AURORA lists to measure on; short for --bench.aurora" };
+
+/** The flag of tasks whose work can be split. */
+export const SHARD_FLAG: Readonly<Record<string, string>> = {
+  shard: "i/n: do every n-th item from the i-th on, as one of n workers; the next stage joins the shards",
+};

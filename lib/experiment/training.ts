@@ -1,0 +1,131 @@
+/**
+ * Opening a training: its trajectories and memory, the check that the bench is not among them, the base, images as tokens.
+ *
+ * @module
+ */
+import { type Backend, cacheFolder } from "../engine/mod.ts";
+import { UserError } from "../errors.ts";
+import {
+  type CheckpointPlan,
+  imageTokens,
+  loadModel,
+  mebibytes,
+  type MemoryPlan,
+  memoryText,
+  type Model,
+  planCheckpoint,
+  planMemory,
+  tooLargeText,
+} from "../model/mod.ts";
+import { loadVocabulary, type Vocabulary } from "../tokens/mod.ts";
+import { type EncodedTrajectory, encodeTrajectories, type TrajectoryList, usableTrajectories } from "../trajectories/mod.ts";
+import type { Invocation, TaskInfo } from "./task.ts";
+import { resolveConfig } from "./config.ts";
+import { describeTraining, trainingTrajectories, withSynthetic } from "./datasets.ts";
+import { freeMemory, peakMemory } from "./memory.ts";
+import { benchPictures, picturesOf, shared, writeTrainedPictures } from "./overlap.ts";
+import { duration, showProgress } from "./progress.ts";
+import { digestOf } from "./run.ts";
+import type { Config } from "./schema.ts";
+import { ensureEngine, openStage, type Stage } from "./stage.ts";
+
+/** What sets a training apart. */
+export interface TrainingPlan {
+  /** The run folder's last part. */
+  readonly stage: string;
+  /** The section of the configuration that is its own. */
+  readonly section: "cdm" | "cwm";
+  /** Files of synthetic trajectories to train on too. */
+  readonly synthetic?: readonly string[];
+}
+
+/** A training that can begin. */
+export interface OpenTraining {
+  /** The stage: folder, digest, backend. */
+  readonly stage: Stage;
+  /** The configuration in force. */
+  readonly config: Config;
+  /** The base, frozen. */
+  readonly model: Model;
+  /** Its vocabulary. */
+  readonly vocabulary: Vocabulary;
+  /** Trajectories in tokens. */
+  readonly items: readonly EncodedTrajectory[];
+  /** Steps of the optimiser. */
+  readonly steps: number;
+}
+
+/**
+ * Opens a training, or says what it would do.
+ *
+ * @param invocation of the task
+ * @param task the task
+ * @param plan what sets it apart
+ * @returns what is needed for the loop over steps, or undefined when there is nothing to do
+ * @throws UserError when the memory does not suffice, trajectories cannot be used, or the bench is among them
+ */
+export async function openTraining(invocation: Invocation, task: TaskInfo, plan: TrainingPlan): Promise<OpenTraining | undefined> {
+  const { flags } = invocation;
+  const backend = "dry-run" in flags ? undefined : await ensureEngine(invocation.config.model.backend);
+  const config = backend ? configFor(invocation, backend) : invocation.config;
+  const { model: { path, precision }, [plan.section]: options } = config;
+  const checkpoint = planCheckpoint(path, precision);
+  const list = usableTrajectories(
+    withSynthetic(trainingTrajectories(config), plan.synthetic ?? [], config.cwm.syntheticLimit),
+    "allow-missing" in flags,
+  );
+  console.log(`Training on ${list.trajectories.length} trajectories of ${describeTraining(config, plan.synthetic ?? [])}`);
+  checkMemory(checkpoint, config, plan.section);
+  const pictures = await picturesOf(list);
+  const stage = await openStage({ ...invocation, config }, task, {
+    stage: plan.stage,
+    sections: ["seed", "data", "model", plan.section],
+    inputs: { trajectories: digestOf(list.trajectories.map(({ id, action }) => [id, action])), pictures: digestOf(pictures) },
+    overlap: shared(await benchPictures(config), pictures),
+  });
+  if (!stage) return;
+  writeTrainedPictures(stage.folder, pictures);
+  const model = loadModel(path, precision);
+  const vocabulary = loadVocabulary(path, checkpoint.config.vq.codes);
+  const items = await encode(list, model, "allow-missing" in flags);
+  const steps = options.steps || Math.ceil(options.epochs * items.length / (options.batch * options.accumulate));
+  return { stage, config, model, vocabulary, items, steps };
+}
+
+/** The configuration; on wasm, when none is given, a smaller one, so that it ends in minutes too. */
+function configFor({ config, flags, overrides }: Invocation, backend: Backend): Config {
+  if (backend.name !== "wasm" || flags["config"]) return config;
+  console.log(`Taking ${WASM_CONFIG}, which is smaller: --config=FILE takes another`);
+  return resolveConfig(WASM_CONFIG, overrides);
+}
+
+const WASM_CONFIG = "data/configs/tiny-wasm.yaml";
+
+function checkMemory(checkpoint: CheckpointPlan, config: Config, section: "cdm" | "cwm"): void {
+  const plan = memoryPlan(checkpoint, config, section);
+  const free = freeMemory();
+  console.log(`Batch ${config[section].batch}; ${config.model.path}: ${memoryText(checkpoint, plan, free)}`);
+  if (plan.total > free) throw new UserError(tooLargeText(plan, free));
+}
+
+function memoryPlan(checkpoint: CheckpointPlan, config: Config, section: "cdm" | "cwm"): MemoryPlan {
+  const { lora, batch, checkpointing } = config[section];
+  const positions = 2 * imageTokens(checkpoint.config) + 48; // two images and an action
+  const bytes = config.model.precision === "bfloat16" ? 2 : 4;
+  return planMemory(checkpoint, { ...lora, batch, positions, bytes, checkpointing });
+}
+
+async function encode(list: TrajectoryList, model: Model, allowMissing: boolean): Promise<readonly EncodedTrajectory[]> {
+  const { trajectories } = list;
+  const progress = showProgress("encode", trajectories.length);
+  const { encoded, problems } = await encodeTrajectories(trajectories, model.vqgan, cacheFolder(), (done) => progress.update(done));
+  progress.stop();
+  usableTrajectories({ trajectories: encoded.map(({ trajectory }) => trajectory), problems }, allowMissing);
+  return encoded;
+}
+
+/** What a training took, in a line: engine, threads, time since this process began, peak memory. */
+export function costText({ backend }: Stage): string {
+  const { name, version, threads } = backend!;
+  return `on ${name} ${version}, ${threads} threads, in ${duration(performance.now() / 1000)}, peak ${mebibytes(peakMemory())}`;
+}

@@ -1,0 +1,82 @@
+/**
+ * The report: the paper's tables from finished runs, and one page with a gallery that opens from disk.
+ *
+ * @module
+ */
+import { benchTrajectories } from "../experiment/datasets.ts";
+import { shardFolders } from "../experiment/pipeline.ts";
+import { JUDGEMENT_RESULT, readResult } from "../experiment/results.ts";
+import { readManifest } from "../experiment/run.ts";
+import { CONFIG, type Config } from "../experiment/schema.ts";
+import { openSystems } from "../experiment/systems.ts";
+import { exists, readJson, writeFile } from "../files.ts";
+import { readScores, type Score } from "../judge/mod.ts";
+import { encodePng, resize, type RgbImage } from "../tokens/mod.ts";
+import { type GalleryItem, type PageSection, reportHtml } from "./page.ts";
+import { type PaperTable, paperTables, type Published } from "./paper_tables.ts";
+import { writeTable } from "./table.ts";
+
+/**
+ * Writes tables and the page.
+ *
+ * @param config for what a run's manifest does not say
+ * @param folders finished runs
+ * @param to the report's folder
+ * @param first sections before the tables
+ */
+export async function writeReport(
+  config: Config,
+  folders: readonly string[],
+  to: string,
+  first: readonly PageSection[] = [],
+): Promise<PaperTable[]> {
+  const published = readJson("data/published.json") as Published;
+  Deno.mkdirSync(to, { recursive: true });
+  const tables: PaperTable[] = [];
+  for (const folder of folders) tables.push(...await paperTables(folder, shortName(folder, folders), published, to));
+  for (const { name, rows, text } of tables) writeTable(`${to}/${name}`, rows, text);
+  const gallery = await Promise.all(
+    folders.flatMap(shardFolders).filter((folder) => exists(`${folder}/scores.jsonl`)).map((folder) => galleryOf(config, folder)),
+  );
+  writeFile(`${to}/report.html`, reportHtml(config.experiment, [...first, ...tables], gallery.flat()));
+  return tables;
+}
+
+/** A folder's last part, or more of it where two end alike. */
+function shortName(folder: string, all: readonly string[]): string {
+  const parts = folder.split("/").filter((part) => part !== "" && part !== ".");
+  const ending = (count: number) => parts.slice(-count).join("/");
+  let count = 1;
+  while (count < parts.length && all.filter((other) => `/${other}`.replace(/\/+$/, "").endsWith(`/${ending(count)}`)).length > 1) count++;
+  return ending(count).replaceAll("/", "-");
+}
+
+/** What a run of task `judge` looked at: source, target, every system with its scores and the judge's reason. */
+async function galleryOf(config: Config, folder: string): Promise<GalleryItem[]> {
+  const { list } = benchTrajectories(CONFIG.parse({ ...config, ...readManifest(folder)!.config }));
+  const { systems } = readResult(folder, JUDGEMENT_RESULT);
+  const notes = new Map(readScores(folder).map((score) => [`${score.system} ${score.id}`, noteOf(score)]));
+  const opened = openSystems(systems);
+  return await Promise.all(list.trajectories.map(async (trajectory) => {
+    const { id, action, subset } = trajectory;
+    const predicted = await Promise.all(opened.map(async (system) => {
+      const picture = await system.predict(trajectory).catch(() => undefined);
+      return picture ? [{ title: system.name, note: notes.get(`${system.name} ${id}`) ?? "", png: await thumbnail(picture) }] : [];
+    }));
+    const given = ["source", "target"] as const;
+    const seen = await Promise.all(given.map(async (title) => ({ title, png: await thumbnail(await trajectory[title].load()) })));
+    return { action, subset, pictures: [...seen, ...predicted.flat()] };
+  }));
+}
+
+function noteOf({ score, success, minimal, reason, unscored, correctedBy }: Score): string {
+  if (score === undefined) return `unscored: ${unscored}`;
+  const by = correctedBy ? ` (changed by ${correctedBy})` : "";
+  return `${score.toFixed(1)}${by}: success ${success!.toFixed(1)}, minimal ${minimal!.toFixed(1)}. ${reason ?? ""}`;
+}
+
+/** At most 256 pixels wide: a page with hundreds of pictures stays light. */
+async function thumbnail(image: RgbImage): Promise<Uint8Array> {
+  const scale = Math.min(1, 256 / image.width);
+  return await encodePng(scale === 1 ? image : resize(image, 256, Math.max(1, Math.round(image.height * scale))));
+}

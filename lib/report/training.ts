@@ -1,0 +1,33 @@
+/**
+ * What a training leaves to look at: the loss as a plot and for TensorBoard, its first and last values.
+ *
+ * @module
+ */
+import type { TrainingResult } from "../experiment/results.ts";
+import { mean } from "../metrics/statistics.ts";
+import { readLog } from "../train/mod.ts";
+import { plotLines } from "./plot.ts";
+import { writeTensorBoard } from "./tensorboard.ts";
+
+/**
+ * Draws the loss of a finished training.
+ *
+ * @param folder the run's folder, with `log.jsonl`
+ * @param line the line's name in the plot
+ * @param trajectories how many it was trained on
+ * @returns the result of the training
+ */
+export async function reportTraining(folder: string, line: string, trajectories: number): Promise<TrainingResult> {
+  const log = readLog(folder);
+  await plotLines(`${folder}/loss`, log.map(({ step, loss }) => ({ x: step, y: loss, line })), { x: "step", y: "loss" });
+  writeTensorBoard(
+    `${folder}/tensorboard`,
+    log.flatMap(({ step, loss, lr }) => [{ step, tag: "loss", value: loss }, { step, tag: "lr", value: lr }]),
+  );
+  const lossOf = (steps: typeof log) => mean(steps.map(({ loss }) => loss));
+  const speeds = log.map(({ speed }) => speed).sort((a, b) => a - b);
+  return {
+    ...{ kind: "training", steps: log.length, loss: { first: lossOf(log.slice(0, 10)), last: lossOf(log.slice(-10)) } },
+    ...{ tokensPerSecond: speeds[speeds.length >> 1]!, trajectories },
+  };
+}

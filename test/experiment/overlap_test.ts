@@ -1,0 +1,43 @@
+import { resolveConfig } from "../../lib/experiment/config.ts";
+import { benchTrajectories } from "../../lib/experiment/datasets.ts";
+import {
+  benchPictures,
+  overlapNote,
+  picturesOf,
+  requireNoOverlap,
+  seenPictures,
+  shared,
+  writeTrainedPictures,
+} from "../../lib/experiment/overlap.ts";
+import { writeFile } from "../../lib/files.ts";
+import { encodePng } from "../../lib/tokens/mod.ts";
+import { readAurora } from "../../lib/trajectories/mod.ts";
+import { assert, assertEquals, assertThrows, UserError, withFolder } from "../support.ts";
+
+const TINY = new URL("../../data/tiny", import.meta.url).pathname;
+
+Deno.test("a picture of the bench is found among those trained on, whatever it is called", () =>
+  withFolder(async (folder) => {
+    const png = async (level: number) => await encodePng({ width: 4, height: 4, data: new Uint8Array(48).fill(level) });
+    for (const [name, level] of [["train/a", 1], ["train/b", 2], ["bench/c", 3], ["bench/same-as-b", 2]] as const) {
+      writeFile(`${folder}/${name}.png`, await png(level));
+    }
+    const list = (path: string, input: string, output: string) => {
+      writeFile(`${folder}/${path}`, JSON.stringify([{ input, output, instruction: "go" }]));
+      return `${folder}/${path}`;
+    };
+    const train = readAurora(list("train/list.json", "a.png", "b.png"));
+    const bench = list("bench/list.json", "c.png", "same-as-b.png");
+    const config = resolveConfig(undefined, [{ key: "bench.aurora", value: bench }, { key: "model.path", value: TINY }]);
+    const trained = await picturesOf(train);
+    assertEquals([trained.length, shared(await benchPictures(config), trained)], [2, 1]);
+    writeTrainedPictures(`${folder}/run`, trained);
+    assertEquals(await seenPictures(benchTrajectories(config), [`${folder}/run/adapter`, `${folder}/elsewhere/adapter`]), 1);
+  }));
+
+Deno.test("an overlap is refused, or said in every table", () => {
+  requireNoOverlap(0, {});
+  assertThrows(() => requireNoOverlap(3, {}), UserError, "3 pictures of the bench are among those trained on");
+  requireNoOverlap(3, { "allow-overlap": "" });
+  assert(overlapNote(3).includes("3 pictures of the bench were trained on") && overlapNote(0) === "");
+});
