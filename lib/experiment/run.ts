@@ -50,23 +50,40 @@ export interface Run {
 /** The workbench's version. */
 export const VERSION: string = project.version;
 
-const MANIFEST = z.looseObject({
-  task: z.string(),
-  digest: z.string().regex(/^[0-9a-f]{16}$/),
-  config: z.record(z.string(), z.unknown()),
-  seed: z.number(),
-  inputs: z.record(z.string(), z.string()),
-  overlap: z.number().default(0),
-  versions: z.looseObject({ worldstrap: z.string() }),
-  backend: z.looseObject({}).nullable(),
-  started: z.string(),
-  finished: z.string().nullable(),
-  seconds: z.number(),
-  peakMemoryMiB: z.number(),
-});
-
 /** What `manifest.json` says of a run. */
-export type Manifest = z.infer<typeof MANIFEST>;
+export interface Manifest {
+  /** The task. */
+  readonly task: string;
+  /** Digest of task, config and inputs, 16 hexadecimal digits. */
+  readonly digest: string;
+  /** The sections of the configuration that the result depends on. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** The seed. */
+  readonly seed: number;
+  /** Digests of inputs, by name. */
+  readonly inputs: Readonly<Record<string, string>>;
+  /** Pictures that bench and training lists share. */
+  readonly overlap: number;
+  /** Versions of Worldstrap, Deno and the backend. */
+  readonly versions: Readonly<Record<string, string>>;
+  /** What the engine ran on; null without an engine. */
+  readonly backend: Readonly<Record<string, unknown>> | null;
+  /** When it began, ISO 8601. */
+  readonly started: string;
+  /** When it was finished; null while it is not. */
+  readonly finished: string | null;
+  /** Seconds that its last process took. */
+  readonly seconds: number;
+  /** The most memory it held, MiB. */
+  readonly peakMemoryMiB: number;
+}
+
+const MANIFEST: z.ZodType<Manifest> = z.looseObject({
+  ...{ task: z.string(), digest: z.string().regex(/^[0-9a-f]{16}$/), config: z.record(z.string(), z.unknown()), seed: z.number() },
+  ...{ inputs: z.record(z.string(), z.string()), overlap: z.number(), versions: z.record(z.string(), z.string()) },
+  ...{ backend: z.record(z.string(), z.unknown()).nullable(), started: z.string(), finished: z.string().nullable() },
+  ...{ seconds: z.number(), peakMemoryMiB: z.number() },
+});
 
 /**
  * Reads a run's manifest.

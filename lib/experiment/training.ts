@@ -10,12 +10,12 @@ import {
   imageTokens,
   loadModel,
   mebibytes,
-  type MemoryPlan,
   memoryText,
   type Model,
   planCheckpoint,
   planMemory,
   tooLargeText,
+  type TrainingSize,
 } from "../model/mod.ts";
 import { loadVocabulary, type Vocabulary } from "../tokens/mod.ts";
 import { type EncodedTrajectory, encodeTrajectories, type TrajectoryList, usableTrajectories } from "../trajectories/mod.ts";
@@ -102,17 +102,18 @@ function configFor({ config, flags, overrides }: Invocation, backend: Backend): 
 const WASM_CONFIG = "data/configs/tiny-wasm.yaml";
 
 function checkMemory(checkpoint: CheckpointPlan, config: Config, section: "cdm" | "cwm"): void {
-  const plan = memoryPlan(checkpoint, config, section);
+  const size = trainingSize(checkpoint, config, section);
+  const plan = planMemory(checkpoint, size);
   const free = freeMemory();
   console.log(`Batch ${config[section].batch}; ${config.model.path}: ${memoryText(checkpoint, plan, free)}`);
-  if (plan.total > free) throw new UserError(tooLargeText(plan, free));
+  if (plan.total > free) throw new UserError(tooLargeText(plan, free, size, section));
 }
 
-function memoryPlan(checkpoint: CheckpointPlan, config: Config, section: "cdm" | "cwm"): MemoryPlan {
+function trainingSize(checkpoint: CheckpointPlan, config: Config, section: "cdm" | "cwm"): TrainingSize {
   const { lora, batch, checkpointing } = config[section];
   const positions = 2 * imageTokens(checkpoint.config) + 48; // two images and an action
   const bytes = config.model.precision === "bfloat16" ? 2 : 4;
-  return planMemory(checkpoint, { ...lora, batch, positions, bytes, checkpointing });
+  return { ...lora, batch, positions, bytes, checkpointing };
 }
 
 async function encode(list: TrajectoryList, model: Model, allowMissing: boolean): Promise<readonly EncodedTrajectory[]> {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { UserError } from "../errors.ts";
+import { printable, quoted, UserError } from "../errors.ts";
 import { z } from "zod";
 
 /** The seven matrices of a block that an adapter may change. */
@@ -87,20 +87,53 @@ const HF = z.looseObject({
   vq_config: HF_VQ.prefault({}),
 });
 
+/** Fields that change the arithmetic in ways this model does not have, with the values that it computes; absent ones are fine. */
+const FIXED: readonly (readonly [field: string, allowed: readonly unknown[], means: string])[] = [
+  ["hidden_act", ["silu"], "silu"],
+  ["attention_bias", [false], "false"],
+  ["mlp_bias", [false], "false"],
+  ["tie_word_embeddings", [false], "false"],
+  ["attention_dropout", [0], "0"],
+  ["rope_scaling", [null], "null"],
+  ["rope_parameters.rope_type", ["default"], "default"],
+  ["rope_parameters.partial_rotary_factor", [1], "1"],
+  ["quantization_config", [null], "null"],
+  ["vq_config.double_latent", [false], "false"],
+  ["vq_config.in_channels", [3], "3"],
+  ["vq_config.out_channels", [3], "3"],
+  ["vq_config.dropout", [0], "0"],
+  ["vq_config.attn_resolutions", [null], "null"],
+  ["vq_config.attn_type", ["vanilla", "none", null], "vanilla or none"],
+];
+
+/** Refuses a config whose model would compute something else than ours: better no number than a wrong one. */
+function refuseOtherArithmetic(json: unknown, path: string): void {
+  const valueOf = (field: string) =>
+    field.split(".").reduce<unknown>((at, key) => (at as Record<string, unknown> | null | undefined)?.[key], json);
+  for (const [field, allowed, means] of FIXED) {
+    const found = valueOf(field);
+    if (found === undefined || allowed.includes(found) || Array.isArray(found) && found.length === 0) continue;
+    throw new UserError(
+      `Cannot use ${path}: "${field}" is ${quoted(found)}, which this version does not compute; only ${means} is supported`,
+    );
+  }
+}
+
 /**
  * Reads a Hugging Face `config.json`.
  *
  * @param json the parsed file
  * @param path its name, for errors
  * @returns the model's shape
- * @throws UserError when a field is missing or not what it should be
+ * @throws UserError when a field is missing, not what it should be, or asks for arithmetic that is not implemented
  */
 export function parseConfig(json: unknown, path: string): ChameleonConfig {
   const parsed = HF.safeParse(json);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    throw new UserError(`Cannot use ${path} as a Chameleon config: "${issue?.path.join(".")}": ${issue?.message}`);
+    throw new UserError(`Cannot use ${path} as a Chameleon config: ${quoted(issue?.path.join("."))}: ${printable(issue?.message ?? "")}`);
   }
+  refuseOtherArithmetic(json, path);
   const hf = parsed.data;
   const config: ChameleonConfig = {
     vocabSize: hf.vocab_size,

@@ -67,11 +67,25 @@ export function memoryText({ parameters }: CheckpointPlan, plan: MemoryPlan, fre
   } free`;
 }
 
-/** Why a plan does not fit, and what makes it smaller. */
-export function tooLargeText(plan: MemoryPlan, free: number): string {
-  return `Cannot train as it takes ${mebibytes(plan.total)} and ${mebibytes(free)} are free: ` +
-    "try --cwm.checkpointing=true, a smaller --cwm.batch with more --cwm.accumulate, or --model.precision=bfloat16";
+/**
+ * Why a plan does not fit, and what makes it smaller; of a plan beyond any machine, which key is absurd.
+ *
+ * @param plan the memory
+ * @param free bytes that are free
+ * @param size what the plan was made for
+ * @param section of the configuration that holds the keys, "cdm" or "cwm"
+ * @returns one sentence
+ */
+export function tooLargeText(plan: MemoryPlan, free: number, { batch, rank }: TrainingSize, section: string): string {
+  const taken = `Cannot train as it takes ${mebibytes(plan.total)} and ${mebibytes(free)} are free`;
+  if (plan.total > ABSURD * free) {
+    const [key, value] = plan.adapter > plan.activations ? ["lora.rank", rank] : ["batch", batch];
+    return `${taken}: --${section}.${key}=${value} is far too large`;
+  }
+  return `${taken}: try --${section}.checkpointing=true, a smaller --${section}.batch with more --${section}.accumulate, or --model.precision=bfloat16`;
 }
+
+const ABSURD = 1000; // times the free memory: no saving helps then
 
 /** Bytes as people say them. */
 export function mebibytes(bytes: number): string {

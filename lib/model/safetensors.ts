@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { UserError } from "../errors.ts";
-import { diskError, parent, readJson, writeFile } from "../files.ts";
+import { quoted, UserError } from "../errors.ts";
+import { checkRegular, diskError, parent, readJson, writeFile } from "../files.ts";
 import type { Disk } from "../files.ts";
 
 /** One tensor's place in a file. */
@@ -48,12 +48,7 @@ const ELEMENT_BYTES: Readonly<Record<string, number>> = {
  * @throws UserError saying what is wrong with the file, when it is not a sound safetensors file
  */
 export function readHeader(path: string): Map<string, StoredTensor> {
-  let file: Deno.FsFile;
-  try {
-    file = Deno.openSync(path);
-  } catch (error) {
-    throw diskError(`read ${path}`, error);
-  }
+  const file = openRegular(path);
   try {
     return parseHeader(path, file, file.statSync().size);
   } finally {
@@ -63,7 +58,7 @@ export function readHeader(path: string): Map<string, StoredTensor> {
 
 /** Reads a file's `__metadata__`: texts by name. */
 export function readMetadata(path: string): Record<string, string> {
-  const file = Deno.openSync(path);
+  const file = openRegular(path);
   try {
     const length = new DataView(readBytes(file, 8).buffer).getBigUint64(0, true);
     if (length > BigInt(Math.min(HEADER_LIMIT, file.statSync().size))) return {};
@@ -78,7 +73,7 @@ export function readMetadata(path: string): Record<string, string> {
 /** Reads a tensor's bytes into memory that is as large as they are. */
 export function readInto({ path, begin, size }: StoredTensor, memory: Uint8Array): void {
   if (memory.length !== size) throw new UserError(`Cannot read ${size} bytes into memory of ${memory.length}`);
-  const file = Deno.openSync(path);
+  const file = openRegular(path);
   try {
     file.seekSync(begin, Deno.SeekMode.Start);
     for (let done = 0; done < size;) {
@@ -111,7 +106,7 @@ export function readModelHeaders(folder: string): Map<string, StoredTensor> {
   const all = new Map<string, StoredTensor>();
   for (const shard of shards) {
     for (const [name, tensor] of readHeader(`${folder}/${shard}`)) {
-      if (all.has(name)) throw new UserError(`Cannot use ${folder}: two shards hold "${name}"`);
+      if (all.has(name)) throw new UserError(`Cannot use ${folder}: two shards hold ${quoted(name)}`);
       all.set(name, tensor);
     }
   }
@@ -146,6 +141,16 @@ export function writeSafetensors(
   );
 }
 
+/** Opens a regular file: a pipe would block for ever. Weights may be as large as they are; the format bounds the header. */
+function openRegular(path: string): Deno.FsFile {
+  checkRegular(path, Infinity);
+  try {
+    return Deno.openSync(path);
+  } catch (error) {
+    throw diskError(`read ${path}`, error);
+  }
+}
+
 function parseHeader(path: string, file: Deno.FsFile, fileSize: number): Map<string, StoredTensor> {
   const refuse = (why: string): never => {
     throw new UserError(`Cannot read ${path} as safetensors: ${why}`);
@@ -155,14 +160,17 @@ function parseHeader(path: string, file: Deno.FsFile, fileSize: number): Map<str
   const length = new DataView(prefix.buffer).getBigUint64(0, true);
   if (length > BigInt(HEADER_LIMIT)) refuse(`its header claims ${length} bytes, ${HEADER_LIMIT} are allowed`);
   if (length > BigInt(fileSize - 8)) refuse(`its header claims ${length} bytes, the file has ${fileSize - 8} after its first 8`);
-  const header = readBytes(file, Number(length));
+  let text = "";
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(header));
+    text = new TextDecoder("utf-8", { fatal: true }).decode(readBytes(file, Number(length)));
+    json = JSON.parse(text);
   } catch {
     refuse("its header is not JSON");
   }
   if (!isRecord(json)) return refuse("its header is not a JSON object");
+  const twice = duplicateKey(text);
+  if (twice !== undefined) refuse(`its header has the key ${quoted(twice)} twice`);
   const start = 8 + Number(length);
   const tensors = new Map<string, StoredTensor>();
   for (const [name, entry] of Object.entries(json)) {
@@ -173,6 +181,41 @@ function parseHeader(path: string, file: Deno.FsFile, fileSize: number): Map<str
   return tensors;
 }
 
+/**
+ * A key that an object of a JSON text has twice. `JSON.parse` takes the last of two, other readers the first: a file could show
+ * each another model. The text is known to be JSON, so brackets and strings suffice.
+ */
+function duplicateKey(json: string): string | undefined {
+  const open: Set<string>[] = []; // keys of the objects around the place, none for lists
+  for (let i = 0; i < json.length; i++) {
+    const character = json[i];
+    if (character === "{" || character === "[") open.push(new Set());
+    else if (character === "}" || character === "]") open.pop();
+    if (character !== '"') continue;
+    const end = endOfString(json, i);
+    if (isKey(json, end)) {
+      const key = JSON.parse(json.slice(i, end)) as string;
+      if (open.at(-1)?.has(key)) return key;
+      open.at(-1)?.add(key);
+    }
+    i = end - 1;
+  }
+}
+
+/** Whether a colon follows. */
+function isKey(json: string, end: number): boolean {
+  let at = end;
+  while (" \t\n\r".includes(json[at] ?? "x")) at++;
+  return json[at] === ":";
+}
+
+/** Where a string that begins at `start` has ended. */
+function endOfString(json: string, start: number): number {
+  let at = start + 1;
+  while (json[at] !== '"') at += json[at] === "\\" ? 2 : 1;
+  return at + 1;
+}
+
 function parseEntry(
   path: string,
   name: string,
@@ -180,16 +223,16 @@ function parseEntry(
   start: number,
   refuse: (why: string) => never,
 ): StoredTensor {
-  if (!isRecord(entry)) return refuse(`"${name}" is not described by an object`);
+  if (!isRecord(entry)) return refuse(`${quoted(name)} is not described by an object`);
   const { dtype, shape, data_offsets: offsets } = entry;
   const bytes = typeof dtype === "string" && Object.hasOwn(ELEMENT_BYTES, dtype) ? ELEMENT_BYTES[dtype]! : 0;
-  if (bytes === 0) return refuse(`"${name}" has the unknown element type ${JSON.stringify(dtype)}`);
-  if (!isCounts(shape) || shape.length > 16) return refuse(`"${name}" has no valid shape`);
-  if (!isCounts(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!) return refuse(`"${name}" has no valid offsets`);
+  if (bytes === 0) return refuse(`${quoted(name)} has the unknown element type ${quoted(dtype)}`);
+  if (!isCounts(shape) || shape.length > 16) return refuse(`${quoted(name)} has no valid shape`);
+  if (!isCounts(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!) return refuse(`${quoted(name)} has no valid offsets`);
   const [begin, end] = offsets as [number, number];
   const size = shape.reduce((a, b) => a * b, bytes);
   if (!Number.isSafeInteger(size) || size !== end - begin) {
-    return refuse(`"${name}" of shape [${shape}] takes ${size} bytes, its offsets span ${end - begin}`);
+    return refuse(`${quoted(name)} of shape ${quoted(shape)} takes ${size} bytes, its offsets span ${end - begin}`);
   }
   return { dtype: dtype as string, shape, begin: start + begin, size, path };
 }
@@ -204,7 +247,7 @@ function checkCover(
   let at = start;
   const ordered = [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.size - b.size);
   for (const [name, { begin, size }] of ordered) {
-    if (begin !== at) refuse(`"${name}" begins at byte ${begin}, the tensor before it ends at ${at}`);
+    if (begin !== at) refuse(`${quoted(name)} begins at byte ${begin}, the tensor before it ends at ${at}`);
     at += size;
   }
   if (at !== fileSize) refuse(`its tensors end at byte ${at}, the file at ${fileSize}`);
@@ -216,7 +259,7 @@ function shardNames(json: unknown, path: string): string[] {
   const names = [...new Set(Object.values(map))];
   for (const name of names) {
     if (typeof name !== "string" || !/^[\w.-]+\.safetensors$/.test(name)) {
-      throw new UserError(`Cannot use ${path}: a shard must be a file beside it in ${parent(path)}, found ${JSON.stringify(name)}`);
+      throw new UserError(`Cannot use ${path}: a shard must be a file beside it in ${parent(path)}, found ${quoted(name)}`);
     }
   }
   return names as string[];

@@ -24,9 +24,9 @@ export function differences(
   for (const [name, shape] of wanted) {
     const found = stored.get(name);
     if (!found) {
-      if (!mayMiss(name)) problems.push(`"${name}" is missing`);
-    } else if (`${found.shape}` !== `${shape}`) problems.push(`"${name}" has shape [${found.shape}], wanted [${shape}]`);
-    else if (!isReadable(found.dtype)) problems.push(`"${name}" is ${found.dtype}, wanted F32, F16 or BF16`);
+      if (!mayMiss(name)) problems.push(`${quoted(name)} is missing`);
+    } else if (`${found.shape}` !== `${shape}`) problems.push(`${quoted(name)} has shape ${quoted(found.shape)}, wanted [${shape}]`);
+    else if (!isReadable(found.dtype)) problems.push(`${quoted(name)} is ${found.dtype}, wanted F32, F16 or BF16`);
   }
   for (const name of stored.keys()) if (!wanted.has(name)) problems.push(`${quoted(name)} is not known`);
   return problems;

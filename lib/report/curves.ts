@@ -5,8 +5,7 @@
  */
 import { mean } from "../metrics/statistics.ts";
 import { expectedBestOf } from "../sample/verify.ts";
-import type { z } from "zod";
-import type { CURVE_POINT } from "../experiment/results.ts";
+import type { TableRow } from "./table.ts";
 
 /** A line of `candidates.jsonl`: one trajectory's pool. */
 export interface Pool {
@@ -27,7 +26,20 @@ export interface Pool {
 }
 
 /** A point of a curve. */
-export type CurvePoint = z.infer<typeof CURVE_POINT>;
+export interface CurvePoint extends TableRow {
+  /** Candidates. */
+  readonly N: number;
+  /** What chooses among them. */
+  readonly chooser: string;
+  /** Mean score over the repeats. */
+  readonly score: number;
+  /** Its standard deviation over the repeats. */
+  readonly "deviation of repeats": number;
+  /** Half the 95 % interval over trajectories. */
+  readonly "± 95 % over trajectories": number;
+  /** Share that is right; null where that is not known. */
+  readonly right: number | null;
+}
 
 /**
  * Score and share of right ones for each number of candidates, chosen by the dynamics model and by an oracle: mean over the

@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { UserError } from "../errors.ts";
+import { printable, quoted, UserError } from "../errors.ts";
 import { Tokenizer } from "@huggingface/tokenizers";
+import { z } from "zod";
 import { readJson } from "../files.ts";
 
 /** A vocabulary. */
@@ -81,7 +82,7 @@ export function loadVocabulary(folder: string, codes: number): Vocabulary {
     ...special as Record<keyof typeof SPECIAL_TOKENS, number>,
     firstImage,
     codes,
-    size: Math.max(...ids.values()) + 1,
+    size: ids.values().reduce((most, id) => Math.max(most, id), 0) + 1,
     encode: (text) => tokenizer.encode(text, { add_special_tokens: false }).ids,
     decode: (tokens) => tokenizer.decode([...tokens], { skip_special_tokens: false }),
   };
@@ -94,12 +95,69 @@ export function vocabularyMap({ firstImage, codes, endImage, beginImage, endOfTu
   return { ...Object.fromEntries(images), ...named };
 }
 
+/** A part of a tokenizer as its file describes it: a normalizer, pre-tokenizer, post-processor or decoder. */
+const PART: z.ZodType = z.lazy(() => {
+  const parts = z.array(PART).optional();
+  return z.looseObject({ type: z.string(), normalizers: parts, pretokenizers: parts, processors: parts, decoders: parts }).nullish();
+});
+
+/** What of `tokenizer.json` the library relies on without looking: Chameleon's is byte pairs. */
+const FILE = z.looseObject({
+  ...{ normalizer: PART, pre_tokenizer: PART, post_processor: PART, decoder: PART },
+  added_tokens: z.array(z.looseObject({ id: z.number(), content: z.string() })).nullish(),
+  model: z.looseObject({
+    type: z.literal("BPE"),
+    vocab: z.record(z.string(), z.number()),
+    merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])),
+  }),
+});
+
 function buildTokenizer(json: unknown, path: string): Tokenizer {
-  try {
-    return new Tokenizer(json as object, {});
-  } catch (error) {
-    throw new UserError(`Cannot use ${path} as a tokenizer: ${(error as Error).message}`, { cause: error });
+  const parsed = FILE.safeParse(json);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new UserError(
+      `Cannot use ${path} as Chameleon's tokenizer: ${quoted(issue?.path.join("."))}: ${printable(issue?.message ?? "")}`,
+    );
   }
+  try {
+    const tokenizer = new Tokenizer(json as object, {});
+    requireQuick(tokenizer, json, path);
+    return tokenizer;
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    throw new UserError(`Cannot use ${path} as a tokenizer: one of its parts is of a kind that is not supported`, { cause: error });
+  }
+}
+
+const BUDGET = 250; // milliseconds for a text of a few thousand characters
+const PROBES = ["a", " ", "!", "1", "a ", "\n"];
+
+/**
+ * Refuses a tokenizer whose patterns take exponential or steep polynomial time on plain repetitions, before a training meets one.
+ * Texts grow until they are long or slow: a pattern that needs another text to be slow is not found.
+ */
+function requireQuick(tokenizer: Tokenizer, json: unknown, path: string): void {
+  const lengths = [8, 12, 16, 18, 20, 22, 24, 26, 28, 32, 64, 256, 1024, 4096];
+  for (const probe of PROBES) {
+    for (const length of lengths) {
+      const start = performance.now();
+      tokenizer.encode(`${probe.repeat(length)}\u0001`, { add_special_tokens: false });
+      if (performance.now() - start < BUDGET) continue;
+      throw new UserError(
+        `Cannot use ${path}: it takes more than ${BUDGET} ms for ${length} repetitions of ${quoted(probe)}; its patterns are ${
+          quoted(patternsOf(json).join(" and "))
+        }`,
+      );
+    }
+  }
+}
+
+/** The regular expressions in a tokenizer's file. */
+function patternsOf(value: unknown): string[] {
+  if (typeof value !== "object" || value === null) return [];
+  const { Regex: pattern, vocab: _, merges: __, ...rest } = value as Record<string, unknown>;
+  return [...(typeof pattern === "string" ? [pattern] : []), ...Object.values(rest).flatMap(patternsOf)];
 }
 
 function tokenIds(json: unknown, path: string): Map<string, number> {
@@ -111,7 +169,7 @@ function tokenIds(json: unknown, path: string): Map<string, number> {
   const ids = new Map<string, number>();
   const add = (name: unknown, id: unknown) => {
     if (typeof name !== "string" || !Number.isInteger(id) || (id as number) < 0 || (id as number) > 1 << 24) {
-      throw new UserError(`Cannot use ${path} as a tokenizer: token ${JSON.stringify(name)} has the id ${JSON.stringify(id)}`);
+      throw new UserError(`Cannot use ${path} as a tokenizer: token ${quoted(name)} has the id ${quoted(id)}`);
     }
     ids.set(name, id as number);
   };

@@ -1,4 +1,4 @@
-import { mebibytes, planMemory, PROJECTIONS } from "../../lib/model/mod.ts";
+import { mebibytes, planMemory, PROJECTIONS, tooLargeText } from "../../lib/model/mod.ts";
 import { assert, assertEquals } from "../support.ts";
 
 const vq = {
@@ -31,4 +31,13 @@ Deno.test("planMemory() is within a third of what bench train measured", () => {
 
 Deno.test("mebibytes() says sizes as people do", () => {
   assertEquals([mebibytes(5 * 2 ** 20), mebibytes(1.5 * 2 ** 30)], ["5 MiB", "1.5 GiB"]);
+});
+
+Deno.test("tooLargeText() advises keys of the section that is trained, and names the key that no saving helps", () => {
+  const size = { rank: 16, targets: PROJECTIONS, batch: 64, positions: 548, bytes: 2, checkpointing: false };
+  const plan = { weights: 1, adapter: 1, activations: 2e9, engine: 1, total: 2e9 };
+  assert(tooLargeText(plan, 1e9, size, "cdm").includes("try --cdm.checkpointing=true, a smaller --cdm.batch"));
+  const absurd = tooLargeText({ ...plan, total: 4e23, activations: 4e23 }, 1e9, { ...size, batch: 1e14 }, "cwm");
+  assert(absurd.endsWith("--cwm.batch=100000000000000 is far too large"), absurd);
+  assert(tooLargeText({ ...plan, total: 4e23, adapter: 4e23 }, 1e9, size, "cwm").endsWith("--cwm.lora.rank=16 is far too large"));
 });

@@ -26,7 +26,13 @@ const BAD: readonly (readonly [name: string, bytes: Uint8Array<ArrayBuffer>, mes
   ["with overlapping tensors", file({ a: tensor(0, 8), b: tensor(4, 8) }, 8), "the tensor before it ends at"],
   ["with a hole", file({ a: tensor(0, 4), b: tensor(8, 12) }, 12), "the tensor before it ends at"],
   ["with bytes at the end", file({ a: tensor(0, 4) }, 12), "the file at"],
-  ["with the same name twice", file(`{"a":${JSON.stringify(tensor(0, 4))},"a":${JSON.stringify(tensor(4, 8))}}`, 8), "begins at byte"],
+  [
+    "with the same name twice",
+    file(`{"a":${JSON.stringify(tensor(0, 4))},"a":${JSON.stringify(tensor(4, 8))}}`, 8),
+    'has the key "a" twice',
+  ],
+  ["with a field twice", file('{"a":{"dtype":"F32","shape":[1],"dtype":"F32","data_offsets":[0,4]}}', 4), 'has the key "dtype" twice'],
+  ["with an escaped name twice", file(`{"a":${JSON.stringify(tensor(0, 4))},"\\u0061" : ${JSON.stringify(tensor(4, 8))}}`, 8), "twice"],
   ["with a product that overflows", file({ a: tensor(0, 4, [2 ** 40, 2 ** 40]) }, 4), "takes"],
 ];
 
@@ -75,4 +81,15 @@ Deno.test("readHeader() reads or refuses 2,000 mutated files, and allocates for 
       }
     }
     assert(refused > 500, `only ${refused} were refused`);
+  }));
+
+Deno.test("readHeader() opens neither pipes nor devices nor folders, and cuts and escapes what it quotes", () =>
+  withFolder(async (folder) => {
+    await new Deno.Command("mkfifo", { args: [`${folder}/pipe`] }).output();
+    for (const path of [`${folder}/pipe`, "/dev/zero", folder]) {
+      assertThrows(() => readHeader(path), UserError, `Cannot read ${path} as it is`);
+    }
+    Deno.writeFileSync(`${folder}/long.safetensors`, file({ [`\u001b[2J${"x".repeat(1e6)}`]: tensor(0, 4, [9]) }, 4));
+    const { message } = assertThrows(() => readHeader(`${folder}/long.safetensors`), UserError);
+    assert(message.length < 500 && message.includes("\\u001b[2Jxxx") && !message.includes("\u001b"), message.slice(0, 300));
   }));

@@ -58,7 +58,8 @@ Deno.test("train-cwm says in one sentence what is wrong, with exit code 1 and no
       [["--data.aurora=nowhere.json"], /Cannot read nowhere.json as it is not there/],
       [[`--data.aurora=${folder}/list.json`], /1 of 1 trajectories cannot be used[\s\S]*as an image/],
       [[`--run=${folder}/file/run`], /Cannot write .*file\/run/],
-      [["--cwm.batch=100000000"], /Cannot train as it takes .* are free: try/],
+      [["--cwm.batch=5000"], /Cannot train as it takes .* are free: try --cwm.checkpointing=true/],
+      [["--cwm.batch=100000000"], /are free: --cwm.batch=100000000 is far too large/],
     ];
     for (const [args, sentence] of cases) {
       const { code, err } = await task(...MICRO, `--run=${folder}/run`, ...args);
