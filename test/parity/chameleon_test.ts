@@ -15,7 +15,6 @@ import {
   parseConfig,
 } from "../../lib/model/mod.ts";
 import { dispose, type Tensor, tf, tidy } from "../../lib/engine/mod.ts";
-import { causalAttention } from "../../lib/nn/mod.ts";
 import { type Kernel, resize } from "../../lib/tokens/mod.ts";
 import { completionGradients } from "../../lib/train/completion_loss.ts";
 import { assert, assertClose, assertEquals, assertGradients, engine, openReference, take, withoutLeaks } from "../support.ts";
@@ -141,25 +140,6 @@ Deno.test("resize() equals Pillow to the last bit", () => {
     assertEquals(resize(image, w, h, kernel).data, reference.values(name) as Uint8Array, name);
   }
 });
-
-Deno.test("causalAttention() in chunks equals attention written out, with its gradients", () =>
-  withoutLeaks(() => {
-    const [batch, heads, queries, keys, dim] = [1, 2, 330, 350, 8];
-    const q = tf.randomNormal([batch, heads, queries, dim], 0, 1, "float32", 1);
-    const [k, v] = [2, 3].map((seed) => tf.randomNormal([batch, heads, keys, dim], 0, 1, "float32", seed)) as [Tensor, Tensor];
-    const none = tf.zeros([1, 1, 1, keys]);
-    const plain = (q: Tensor, k: Tensor, v: Tensor) => {
-      const hidden = tf.linalg.bandPart(tf.ones([queries, keys]), -1, keys - queries);
-      const scores = tf.add(tf.matMul(q, k, false, true), tf.mul(tf.sub(1, hidden), -1e9));
-      return tf.matMul(tf.softmax(scores), v);
-    };
-    const run = (attend: (q: Tensor, k: Tensor, v: Tensor) => Tensor) =>
-      tidy(() => tf.valueAndGrads((q, k, v) => tf.sum(tf.square(attend(q, k, v))) as never)([q, k, v]));
-    const [fast, slow] = [run((q, k, v) => causalAttention(q, k, v, none)), run(plain)];
-    assertClose([take(fast.value)[0]! / take(slow.value)[0]!], [1], 1e-5, "values");
-    fast.grads.forEach((grad, i) => assertClose(take(grad), take(slow.grads[i]!), 1e-3, `gradient ${i}`));
-    dispose([q, k, v, none]);
-  }));
 
 Deno.test("parseConfig() reads transformers' config", () => {
   const config = parseConfig(JSON.parse(Deno.readTextFileSync(`${FOLDER}/config.json`)), "config.json");

@@ -1,36 +1,10 @@
-import { decodeStep, disposeModel, freezeHead, hiddenStates, loadModel, logitsOf, prefill } from "../../lib/model/mod.ts";
-import { generate, type Sampler } from "../../lib/sample/generate.ts";
-import { generateInPasses } from "../../lib/sample/jacobi.ts";
-import { dispose, randomInt, randomStream, type Tensor, tf, tidy } from "../../lib/engine/mod.ts";
-import { assert, assertClose, assertEquals, assertThrows, engine, openReference, take, UserError, withoutLeaks } from "../support.ts";
+import { disposeModel, freezeHead, hiddenStates, loadModel, logitsOf } from "../../lib/model/mod.ts";
+import { generate, type Sampler } from "../../lib/sample/mod.ts";
+import { dispose, tf, tidy } from "../../lib/engine/mod.ts";
+import { assert, assertEquals, assertThrows, engine, openReference, take, UserError, withoutLeaks } from "../support.ts";
 
 const FOLDER = new URL("../parity/reference", import.meta.url).pathname;
 await engine();
-
-Deno.test("decodeStep() on a cache equals the full forward pass at every position", () =>
-  withoutLeaks(() => {
-    const model = loadModel(FOLDER, "float32");
-    const random = randomStream("decode");
-    const ids = Array.from({ length: 12 }, () => randomInt(random, 95));
-    const full = tidy(() => hiddenStates(model.chameleon, tf.tensor2d([ids], [1, 12], "int32")));
-    const expected = take(full);
-    let { hidden, cache: prompt, own } = tidy(() => {
-      const start = prefill(model.chameleon, tf.tensor2d([ids.slice(0, 5)], [1, 5], "int32"));
-      const slots = () => tf.zeros([1, 2, 7, 16]) as Tensor;
-      return { ...start, own: start.cache.map(() => ({ k: slots(), v: slots() })) };
-    });
-    for (let position = 4; position < 12; position++) {
-      assertClose(take(hidden), expected.slice(position * 64, (position + 1) * 64), 1e-4, `position ${position}`);
-      if (position === 11) break;
-      const next = tidy(() =>
-        decodeStep(model.chameleon, tf.tensor1d([ids[position + 1]!], "int32"), tf.scalar(position - 4, "int32"), { prompt, own })
-      );
-      dispose(own);
-      ({ hidden, own } = next);
-    }
-    dispose([prompt, own]);
-    disposeModel(model);
-  }));
 
 Deno.test("generate() gives a prompt the same image alone and in a batch, left padding included", () =>
   withoutLeaks(() => {
@@ -69,7 +43,7 @@ Deno.test("generate() with top-k 1 draws the tokens that transformers' greedy de
     assertEquals(generate(sampler, prompts, 12, { temperature: 0, seed: 3 }), rows("greedy_images"));
   });
   await withSampler(false, (sampler) => { // transformers hides image tokens
-    const rule = tf.tensor1d(Array.from({ length: 96 }, (_, id) => id >= 4 && id < 68 ? -1e9 : 0)) as Tensor;
+    const rule = tf.tensor1d(Array.from({ length: 96 }, (_, id) => id >= 4 && id < 68 ? -1e9 : 0));
     assertEquals(generate({ ...sampler, rule }, prompts, 12, { temperature: 1, seed: 3, topK: 1 }), rows("greedy_text"));
     rule.dispose();
   });
@@ -135,26 +109,4 @@ Deno.test("generate() guided by scales of 1 is not guided; each step is told; wh
     ) {
       assertThrows(() => generate(sampler, prompts, 2, { temperature: 1, seed: 1, ...wrong }), UserError, "Cannot");
     }
-  }));
-
-Deno.test("generateInPasses() gives the tokens of generate(), whatever the draft, prompts shared and padded", () =>
-  withoutLeaks(() => {
-    const model = loadModel(FOLDER, "float32");
-    const imageHead = freezeHead(model.chameleon, { firstImage: 4, codes: 64 });
-    const sampler = { model: model.chameleon, head: imageHead, firstId: 4, pad: 1 };
-    const [long, short] = [Array.from({ length: 14 }, (_, i) => 70 + i), [80, 81, 82]];
-    const prompts = [long, short, long];
-    for (const limits of [{ temperature: 1 }, { temperature: 0 }, { temperature: 0.7, topK: 5 }]) {
-      const options = { ...limits, seed: 5, streams: ["a", "b", "c"] };
-      const expected = generate(sampler, prompts, 9, options);
-      const bad = generateInPasses(sampler, prompts, prompts.map(() => Array(9).fill(4)), options);
-      assertEquals(bad.drawn, expected);
-      const good = generateInPasses(sampler, prompts, expected, options);
-      assertEquals([good.drawn, good.passes], [expected, 2]); // the first token, and a look that nothing changes
-      assert(bad.passes <= 10);
-    }
-    const guidance = { withoutAction: prompts, withoutAll: prompts, image: 1, text: 2 };
-    assertThrows(() => generateInPasses(sampler, prompts, prompts, { temperature: 1, seed: 1, guidance }), UserError, "guidance");
-    dispose(imageHead);
-    disposeModel(model);
   }));
