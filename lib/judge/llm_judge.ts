@@ -5,7 +5,7 @@
  * @module
  */
 import { encodeBase64 } from "../files.ts";
-import type { Answer, Question } from "../llm/chat.ts";
+import type { Answer, Question } from "../llm/mod.ts";
 
 /** A judgement, or why there is none. Nothing is ever guessed. */
 export type Verdict =

@@ -7,7 +7,8 @@
 import { UserError } from "../errors.ts";
 import type OpenAI from "openai";
 import { exists, readJson, writeFile } from "../files.ts";
-import { type Answer, answerPath, type ChatOptions, keepAnswer, keptAnswer, type Question } from "./chat.ts";
+import type { Answer, ChatOptions } from "./answer.ts";
+import { answerPath, keepAnswer, keptAnswer, type Question } from "./chat.ts";
 import { answerOf, failureOf, openClient } from "./endpoint.ts";
 
 /** How a batch is sent. */
@@ -59,7 +60,7 @@ async function submit(client: OpenAI, questions: readonly Question[], paths: rea
   const { model, ledger, fileLimit = 150e6 } = options;
   const lines = [...new Set(paths)].filter((path) => !exists(path)).map((path) => {
     const body = { model, ...questions[paths.indexOf(path)] };
-    return JSON.stringify({ custom_id: nameOf(path), method: "POST", url: "/v1/chat/completions", body }) + "\n";
+    return JSON.stringify({ custom_id: questionHash(path), method: "POST", url: "/v1/chat/completions", body }) + "\n";
   });
   const ids: string[] = [];
   for (const file of filesOf(lines, fileLimit)) {
@@ -84,7 +85,7 @@ function filesOf(lines: readonly string[], limit: number): string[] {
 
 /** Keeps the answers in a file of the provider's; a line that is none is passed over. */
 function collect(text: string, paths: readonly string[], collected: Map<string, Answer>): void {
-  const byName = new Map(paths.map((path) => [nameOf(path), path]));
+  const byName = new Map(paths.map((path) => [questionHash(path), path]));
   for (const line of text.split("\n").filter((line) => line !== "")) {
     const { custom_id: name, response } = readLine(line);
     const path = byName.get(name ?? "");
@@ -110,8 +111,8 @@ function readLine(line: string): OutputLine {
   }
 }
 
-/** An answer's name: the hash of its question. */
-function nameOf(path: string): string {
+/** The hash of the question whose answer is kept at a path. */
+function questionHash(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1, -".json".length);
 }
 

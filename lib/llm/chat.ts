@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { UserError } from "../errors.ts";
 import type OpenAI from "openai";
 import { exists, readJson, sha256, writeFile } from "../files.ts";
+import type { Answer, ChatOptions, Usage } from "./answer.ts";
 import { answerOf, failureOf, openClient, REFUSED_KEY } from "./endpoint.ts";
 
 /** A part of a message: text, or an image as a data URI. */
@@ -29,35 +29,6 @@ export interface Question {
     /** Its name and schema. */
     readonly json_schema: { readonly name: string; readonly strict: boolean; readonly schema: Record<string, unknown> };
   };
-}
-
-/** Tokens that a question took. */
-export interface Usage {
-  /** In the question. */
-  readonly prompt: number;
-  /** In the answer. */
-  readonly completion: number;
-}
-
-/** An answer, or why there is none. Never a guess. */
-export type Answer =
-  | { readonly text: string; readonly usage: Usage; readonly cached: boolean }
-  | { readonly failure: string; readonly usage?: Usage };
-
-/** Where questions go. */
-export interface ChatOptions {
-  /** The model's id at the endpoint. */
-  readonly model: string;
-  /** The cache's folder. */
-  readonly cache: string;
-  /** Questions in flight at once. */
-  readonly concurrency?: number;
-  /** Seconds after which an attempt counts as failed. */
-  readonly timeout?: number;
-  /** Attempts after the first, with growing pauses, when the endpoint is busy or down. */
-  readonly retries?: number;
-  /** Told how many are answered; when it says `false` no more are asked. */
-  readonly onAnswer?: (done: number, answer: Answer) => boolean | void;
 }
 
 /** What is said of questions that were not asked because the key or the budget ended the work. */
@@ -118,14 +89,3 @@ export function keepAnswer(path: string, { text, usage }: Answer & { readonly te
 }
 
 type Body = OpenAI.Chat.ChatCompletionCreateParamsNonStreaming;
-
-/**
- * Checks that there is a key, before work begins that would need one.
- *
- * @throws UserError when there is none
- */
-export function requireKey(): void {
-  if (!Deno.env.get("OPENAI_API_KEY")) {
-    throw new UserError("Cannot ask a language model: OPENAI_API_KEY is not set (and OPENAI_BASE_URL, for another endpoint than OpenAI's)");
-  }
-}

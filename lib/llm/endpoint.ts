@@ -4,7 +4,7 @@
  * @module
  */
 import type OpenAI from "openai";
-import { type Answer, type ChatOptions, requireKey } from "./chat.ts";
+import { type Answer, type ChatOptions, requireKey } from "./answer.ts";
 
 /** A client of the endpoint. */
 export async function openClient({ timeout = 60, retries = 4 }: ChatOptions): Promise<OpenAI> {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export * from "./answer.ts";
 export * from "./batch_api.ts";
 export * from "./chat.ts";
 export * from "./price.ts";

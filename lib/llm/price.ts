@@ -4,7 +4,7 @@
  * @module
  */
 import { readJson } from "../files.ts";
-import type { Usage } from "./chat.ts";
+import type { Usage } from "./answer.ts";
 
 /** What a model costs. */
 export interface Price {
