@@ -1,45 +1,12 @@
 /**
- * Actions of the tiny world: what they mean, as data, and what they do to scenes.
+ * What actions do to scenes of the tiny world, and which of them a scene allows.
  *
  * @module
  */
 import { permutation, pick, type Random } from "../engine/mod.ts";
-import type { Difficulty, Family } from "./difficulty.ts";
-import {
-  type Colour,
-  GRID,
-  isCalled,
-  isFree,
-  type Name,
-  randomObject,
-  type Scene,
-  type Shape,
-  type Size,
-  type WorldObject,
-} from "./scene.ts";
-
-/** Directions, as steps of rows and columns. */
-export const DIRECTIONS = { up: [-1, 0], down: [1, 0], left: [0, -1], right: [0, 1] } as const;
-/** A direction's name. */
-export type Direction = keyof typeof DIRECTIONS;
-
-/** What an action means. */
-export type Action =
-  | { readonly kind: "recolour"; readonly object: Name; readonly colour: Colour }
-  | { readonly kind: "remove"; readonly object: Name }
-  | { readonly kind: "add"; readonly object: Name; readonly row: number; readonly column: number }
-  | { readonly kind: "replace"; readonly object: Name; readonly shape: Shape }
-  | { readonly kind: "resize"; readonly object: Name; readonly size: Size }
-  | { readonly kind: "walk"; readonly direction: Direction }
-  | { readonly kind: "raise" }
-  | { readonly kind: "lower" }
-  | { readonly kind: "push" | "roll"; readonly object: Name; readonly direction: Direction }
-  | { readonly kind: "turn"; readonly object: Name }
-  | { readonly kind: "swap"; readonly object: Name; readonly other: Name }
-  | { readonly kind: "beside"; readonly object: Name; readonly direction: Direction; readonly other: Name }
-  | { readonly kind: "fall"; readonly object: Name };
-/** A kind of action. */
-export type ActionKind = Action["kind"];
+import type { Difficulty } from "./difficulty.ts";
+import { isCalled, isFree, randomObject, type Scene, type WorldObject } from "./scene.ts";
+import { type Action, type ActionKind, type Direction, DIRECTIONS, type Family, GRID, type Name } from "./things.ts";
 
 /**
  * Does an action.

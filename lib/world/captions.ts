@@ -4,9 +4,9 @@
  * @module
  */
 import { permutation, pick, type Random } from "../engine/mod.ts";
-import type { Direction } from "./actions.ts";
 import { PHRASINGS, placeName, RELATIONS } from "./phrases.ts";
-import { COLOURS, nameOf, type Scene, SHAPES, SIZES, type WorldObject } from "./scene.ts";
+import type { Scene, WorldObject } from "./scene.ts";
+import { COLOURS, type Direction, objectName, SHAPES, SIZES } from "./things.ts";
 
 /** An object with its name and place: what a base must be able to say (gate 2). */
 export function describe(object: WorldObject): string {
@@ -37,7 +37,7 @@ export function shortCaption(random: Random, scene: Scene): string {
 function relation(a: WorldObject, b: WorldObject): string {
   const sideways: Direction = a.column < b.column ? "left" : "right";
   const direction = a.column !== b.column ? sideways : a.row < b.row ? "up" : "down";
-  return `the ${nameOf(a)} is ${RELATIONS[direction]} the ${nameOf(b)}`;
+  return `the ${objectName(a)} is ${RELATIONS[direction]} the ${objectName(b)}`;
 }
 
 /** What only one of two scenes has, or "nothing". */

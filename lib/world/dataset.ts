@@ -7,11 +7,12 @@ import { UserError } from "../errors.ts";
 import { type Random, randomStream } from "../engine/mod.ts";
 import { sha256 } from "../files.ts";
 import type { Observation, Trajectory } from "../trajectories/trajectory.ts";
-import { type Action, type ActionKind, applyAction, randomAction } from "./actions.ts";
-import { DIFFICULTIES, type Difficulty, type DifficultyName, FAMILIES, type Family } from "./difficulty.ts";
+import { applyAction, randomAction } from "./actions.ts";
+import { DIFFICULTIES, type Difficulty, type DifficultyName } from "./difficulty.ts";
 import { sayAction } from "./phrases.ts";
 import { RENDERER, renderScenes } from "./render.ts";
-import { type Name, randomScene, type Scene, type SceneWish } from "./scene.ts";
+import { randomScene, type Scene, type SceneWish } from "./scene.ts";
+import { type Action, type ActionKind, FAMILIES, type Family, type Name } from "./things.ts";
 
 /** A part of the tiny world's data; parts share no seed. `simulated` is more of `physics`, as AURORA has most of Kubric. */
 export type Split = "train" | "simulated" | "validation" | "bench";

@@ -3,13 +3,18 @@
  *
  * @module
  */
-import type { ActionKind } from "./actions.ts";
-import { type Colour, COLOURS, type Pattern, type Shape, type Size, SIZES, type Tone, TONES } from "./scene.ts";
-
-/** Families of transitions, after the subsets of Aurora-Bench that they mirror. */
-export const FAMILIES = ["edit", "people", "manipulate", "spatial", "physics"] as const;
-/** A family: MagicBrush, Action-Genome, Something-Something, WhatsUp, Kubric. */
-export type Family = typeof FAMILIES[number];
+import {
+  type ActionKind,
+  type Colour,
+  COLOURS,
+  type Family,
+  type Pattern,
+  type Shape,
+  type Size,
+  SIZES,
+  type Tone,
+  TONES,
+} from "./things.ts";
 
 /** A setting of the dial. */
 export interface Difficulty {

@@ -7,11 +7,12 @@
  */
 import { permutation, pick, type Random, randomInt } from "../engine/mod.ts";
 import { DYNAMICS_QUESTION, imageIds, type Vocabulary } from "../tokens/mod.ts";
-import { fullCaption, onlyIn, placesApart, shortCaption } from "./captions.ts";
-import { type Difficulty, FAMILIES } from "./difficulty.ts";
-import { sayAction } from "./phrases.ts";
-import { GRID, isCalled, isFree, randomObject, randomScene, type Scene, type WorldObject } from "./scene.ts";
 import { randomTransition } from "./dataset.ts";
+import { fullCaption, onlyIn, placesApart, shortCaption } from "./captions.ts";
+import type { Difficulty } from "./difficulty.ts";
+import { sayAction } from "./phrases.ts";
+import { isCalled, isFree, randomObject, randomScene, type Scene, type WorldObject } from "./scene.ts";
+import { FAMILIES, GRID } from "./things.ts";
 
 /** A scene and its image codes. */
 export interface EncodedScene {

@@ -13,6 +13,7 @@ export * from "./read.ts";
 export * from "./render.ts";
 export * from "./scene.ts";
 export * from "./shapes.ts";
+export * from "./things.ts";
 export * from "./tokenizer.ts";
 export * from "./dataset.ts";
 export * from "./videos.ts";

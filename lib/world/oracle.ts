@@ -6,7 +6,8 @@
  */
 import type { RgbImage } from "../tokens/mod.ts";
 import { type FoundObject, readScene } from "./read.ts";
-import { middleOf, nameOf, type Scene, type WorldObject } from "./scene.ts";
+import { middleOf, type Scene, type WorldObject } from "./scene.ts";
+import { objectName } from "./things.ts";
 
 /** A judgement of a predicted picture. */
 export interface Judgement {
@@ -62,9 +63,9 @@ export function judgePicture(before: Scene, after: Scene, picture: RgbImage): Ju
   const success = strange ? 0 : 10 * (1 - undone.length / Math.max(1, changes.length));
   const minimal = 10 - 10 * lost.length / Math.max(1, kept.length) - 3 * extra.length - (floorChanged ? 3 : 0) - Math.min(5, 50 * mess);
   const reasons = [
-    ...undone.map(({ gone, there }) => there ? `no ${nameOf(there)} where it should be` : `the ${nameOf(gone!)} is still there`),
-    ...lost.map((object) => `the ${nameOf(object)} should have stayed`),
-    ...extra.map((found) => `nobody asked for the ${nameOf(found)}`),
+    ...undone.map(({ gone, there }) => there ? `no ${objectName(there)} where it should be` : `the ${objectName(gone!)} is still there`),
+    ...lost.map((object) => `the ${objectName(object)} should have stayed`),
+    ...extra.map((found) => `nobody asked for the ${objectName(found)}`),
     ...(floorChanged ? ["the floor changed"] : []),
     ...(mess > 0.02 ? [`${percent(mess)} of the picture is mess`] : []),
   ];

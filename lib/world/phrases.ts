@@ -4,8 +4,18 @@
  * @module
  */
 import { pick, type Random } from "../engine/mod.ts";
-import type { Action, ActionKind, Direction } from "./actions.ts";
-import { type Colour, COLOURS, type Name, nameOf, type Shape, SHAPES, SIZES } from "./scene.ts";
+import {
+  type Action,
+  type ActionKind,
+  type Colour,
+  COLOURS,
+  type Direction,
+  type Name,
+  objectName,
+  type Shape,
+  SHAPES,
+  SIZES,
+} from "./things.ts";
 
 /** Names of the rows of places. */
 export const ROWS = ["top", "middle", "bottom"] as const;
@@ -75,8 +85,8 @@ export function parseAction(text: string): Action | undefined {
 
 function fillIn(phrasing: string, action: Action): string {
   const parts: Readonly<Record<string, string | undefined>> = {
-    object: "object" in action ? nameOf(action.object) : undefined,
-    other: "other" in action ? nameOf(action.other) : undefined,
+    object: "object" in action ? objectName(action.object) : undefined,
+    other: "other" in action ? objectName(action.other) : undefined,
     colour: "colour" in action ? action.colour : undefined,
     shape: "shape" in action ? action.shape : undefined,
     size: "size" in action ? action.size : undefined,

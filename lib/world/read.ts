@@ -6,8 +6,8 @@
  */
 import { resize, type RgbImage } from "../tokens/mod.ts";
 import { FLOOR } from "./render.ts";
-import { type Colour, COLOURS, PITCH, type Shape, SHAPES, SIDE, type Size, SIZES, type Tone, TONES } from "./scene.ts";
 import { covers, partsOf } from "./shapes.ts";
+import { type Colour, COLOURS, PITCH, type Shape, SHAPES, SIDE, type Size, SIZES, type Tone, TONES } from "./things.ts";
 
 /** An object that was found. */
 export interface FoundObject {

@@ -5,8 +5,9 @@
  */
 import sharp from "sharp";
 import { crop, type RgbImage } from "../tokens/mod.ts";
-import { COLOURS, middleOf, type Pattern, type Scene, SIDE, SIZES, TONES, type WorldObject } from "./scene.ts";
+import { middleOf, type Scene, type WorldObject } from "./scene.ts";
 import { partsOf, partsSvg } from "./shapes.ts";
+import { COLOURS, type Pattern, SIDE, SIZES, TONES } from "./things.ts";
 
 /** Version of the drawing: caches of drawn scenes carry it. */
 export const RENDERER = "world-2";

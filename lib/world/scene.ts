@@ -6,49 +6,7 @@
 import { UserError } from "../errors.ts";
 import { permutation, pick, type Random, randomInt } from "../engine/mod.ts";
 import type { Difficulty } from "./difficulty.ts";
-
-/** What an object can look like. */
-export const SHAPES = ["circle", "square", "triangle", "diamond", "cross", "person"] as const;
-/** Colours of objects, as they are called and drawn. */
-export const COLOURS = {
-  red: "#d82020",
-  green: "#18a030",
-  blue: "#2048e0",
-  yellow: "#f0d000",
-  purple: "#a030c8",
-  cyan: "#20c8d8",
-} as const;
-/** Sizes, as half widths in pixels of a 64-pixel image. */
-export const SIZES = { small: 6, large: 8 } as const;
-/** Tones of backgrounds, as they are called and drawn. */
-export const TONES = { white: "#f0f0f0", grey: "#b0b0b0", brown: "#8a7462", black: "#303030" } as const;
-/** Patterns of backgrounds. The floor is where physics happens; stripes and checks are for the `hard` world. */
-export const PATTERNS = ["plain", "floor", "stripes", "checks"] as const;
-/** Places along a side. */
-export const GRID = 3;
-/** Pixels of a scene's side. */
-export const SIDE = 64;
-/** Pixels from place to place: an object of 16 pixels covers 2 × 2 image tokens of 8, with a column of tokens between. */
-export const PITCH = 24;
-
-/** A shape's name. */
-export type Shape = typeof SHAPES[number];
-/** A colour's name. */
-export type Colour = keyof typeof COLOURS;
-/** A size's name. */
-export type Size = keyof typeof SIZES;
-/** A tone's name. */
-export type Tone = keyof typeof TONES;
-/** A pattern's name. */
-export type Pattern = typeof PATTERNS[number];
-
-/** What an object is called by. */
-export interface Name {
-  /** Its colour. */
-  readonly colour: Colour;
-  /** Its shape. */
-  readonly shape: Shape;
-}
+import { GRID, type Name, type Pattern, PITCH, type Shape, type Size, type Tone } from "./things.ts";
 
 /** An object. */
 export interface WorldObject extends Name {
@@ -146,9 +104,4 @@ export function isFree({ objects }: Scene, row: number, column: number): boolean
 /** Middle of an object in pixels of a 64-pixel image, the camera's shift included. */
 export function middleOf({ row, column, offset }: WorldObject, [right, down]: Scene["camera"]): [x: number, y: number] {
   return [PITCH * column + PITCH / 3 + offset[0] + right, PITCH * row + PITCH / 3 + offset[1] + down];
-}
-
-/** How an object is called. */
-export function nameOf({ colour, shape }: Name): string {
-  return shape === "person" ? "person" : `${colour} ${shape}`;
 }

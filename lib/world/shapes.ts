@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Shape } from "./scene.ts";
+import type { Shape } from "./things.ts";
 
 /** A part of an outline around (0, 0), 16 units wide: a disc or a polygon. */
 export type Part =

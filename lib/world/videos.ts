@@ -7,10 +7,11 @@
  */
 import { pick, type Random, randomInt, randomStream } from "../engine/mod.ts";
 import type { RgbImage } from "../tokens/mod.ts";
-import { DIFFICULTIES, type Difficulty, type DifficultyName, FAMILIES, type Family } from "./difficulty.ts";
-import { renderScenes } from "./render.ts";
-import { PITCH, type Scene, type WorldObject } from "./scene.ts";
 import { randomTransition, type Transition } from "./dataset.ts";
+import { DIFFICULTIES, type Difficulty, type DifficultyName } from "./difficulty.ts";
+import { renderScenes } from "./render.ts";
+import type { Scene, WorldObject } from "./scene.ts";
+import { FAMILIES, type Family, PITCH } from "./things.ts";
 
 /** What happens in a video beside, or instead of, its action. */
 export type VideoKind = "action" | "background motion" | "cut" | "no action";

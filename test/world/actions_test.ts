@@ -9,7 +9,7 @@ import {
   isCalled,
   isFree,
   isKeptForBench,
-  nameOf,
+  objectName,
   parseAction,
   phrasingsOf,
   randomScene,
@@ -133,7 +133,7 @@ Deno.test("randomScene() refuses what does not fit", () => {
   );
 });
 
-Deno.test("isFree() knows the lattice's edges, nameOf() calls a person a person", () => {
+Deno.test("isFree() knows the lattice's edges, objectName() calls a person a person", () => {
   assertEquals([isFree(scene, 1, 1), isFree(scene, 0, 1), isFree(scene, -1, 0), isFree(scene, 0, GRID)], [true, false, false, false]);
-  assertEquals([nameOf(red), nameOf({ shape: "person", colour: "red" })], ["red circle", "person"]);
+  assertEquals([objectName(red), objectName({ shape: "person", colour: "red" })], ["red circle", "person"]);
 });
