@@ -16,8 +16,7 @@ import { LARGEST, readBytes, writeFile } from "../lib/files.ts";
 import { mean } from "../lib/metrics/mod.ts";
 import { drawSheet, plotLines } from "../lib/report/mod.ts";
 import { drawObservations, rollOut } from "../lib/sample/mod.ts";
-import { decodeImage, type RgbImage, squareCrop } from "../lib/tokens/mod.ts";
-import { decodedImages, encodePictures } from "../lib/trajectories/mod.ts";
+import { decodedImages, decodeImage, encodePictures, type RgbImage, squareCrop } from "../lib/tokens/mod.ts";
 import { writeMp4 } from "../lib/video/mod.ts";
 import {
   type Action,

@@ -16,8 +16,7 @@ import { mean } from "../lib/metrics/mod.ts";
 import { drawSheet } from "../lib/report/mod.ts";
 import { drawObservations, logLikelihoods } from "../lib/sample/mod.ts";
 import { shardOf } from "../lib/synthesis/mod.ts";
-import { decodeImage, encodePng, squareCrop, worldSequence } from "../lib/tokens/mod.ts";
-import { decodedImages } from "../lib/trajectories/mod.ts";
+import { decodedImages, decodeImage, encodePng, squareCrop, worldSequence } from "../lib/tokens/mod.ts";
 
 const TASK: TaskInfo = {
   name: "sample",

@@ -15,8 +15,8 @@ import { scoreName, scorePicture } from "../lib/judge/mod.ts";
 import { drawSheet, plotLines, type Pool, verificationCurves, writeTable } from "../lib/report/mod.ts";
 import { drawObservations, rewardCandidates } from "../lib/sample/mod.ts";
 import { shardOf } from "../lib/synthesis/mod.ts";
-import { encodePng, type RgbImage, squareCrop } from "../lib/tokens/mod.ts";
-import { decodedImages, type Trajectory } from "../lib/trajectories/mod.ts";
+import { decodedImages, encodePng, type RgbImage, squareCrop } from "../lib/tokens/mod.ts";
+import type { Trajectory } from "../lib/trajectories/mod.ts";
 
 const TASK: TaskInfo = {
   name: "verify",

@@ -29,7 +29,7 @@ export const AREAS: readonly string[] = [
 ];
 
 /** Files of `lib/` that every area may import. */
-export const BASE_FILES: readonly string[] = ["errors.ts", "files.ts", "csv.d.ts", "yaml.d.ts"];
+export const BASE_FILES: readonly string[] = ["errors.ts", "files.ts", "csv.ts", "yaml.d.ts"];
 
 /** The area of a path: "" for files of `lib/` itself, undefined outside it. */
 export function areaOf(path: string): string | undefined {

@@ -38,7 +38,7 @@ export function libtensorflowFolder(): string {
 /** Says what installing would do, and whether it is needed. */
 export async function planInstallation(gpu: boolean): Promise<InstallationPlan> {
   const given = Deno.env.get("LIBTENSORFLOW_DIR");
-  const folder = given ?? installationFolder(gpu);
+  const folder = given ?? (gpu ? installationFolder(true) : libtensorflowFolder()); // a CUDA build does all that the other does
   const bytes = () => LIBRARY_FILES.reduce((sum, file) => sum + Deno.statSync(`${folder}/${file}`).size, 0);
   if (isInstalled(folder)) return { installed: true, folder, text: `libtensorflow is in ${folder}`, bytes };
   const python = await findPython();

@@ -8,8 +8,8 @@ import { exists, readJson } from "../files.ts";
 import { parseConfig } from "../model/config.ts";
 import { readSynthetic } from "../synthesis/filter.ts";
 import { downsample, joinLists, readAurora, readEpic, type TrajectoryList } from "../trajectories/mod.ts";
-import { SIDE } from "../world/scene.ts";
-import { worldTrajectories, type WorldTrajectory } from "../world/mod.ts";
+
+import { SIDE, worldTrajectories, type WorldTrajectory } from "../world/mod.ts";
 import { digestOf } from "./run.ts";
 import type { Config } from "./schema.ts";
 

@@ -6,8 +6,8 @@
 import type { Vqgan } from "../model/mod.ts";
 import { generate, predictActions, type Sampler, type SamplingOptions } from "../sample/mod.ts";
 import { randomStream } from "../engine/mod.ts";
-import { idsToCodes, imageIds, type RgbImage, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
-import { decodedImages, type EncodedTrajectory, encodePictures } from "../trajectories/mod.ts";
+import { decodedImages, encodePictures, idsToCodes, imageIds, type RgbImage, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
+import type { EncodedTrajectory } from "../trajectories/mod.ts";
 import {
   applyAction,
   describe,

@@ -4,7 +4,7 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { exists, readJson, resumeLog } from "../files.ts";
+import { exists, fileNameOf, LARGEST, readBytes, readJson, resumeLog } from "../files.ts";
 import { decodeImage, type RgbImage } from "../tokens/mod.ts";
 import type { Trajectory } from "../trajectories/mod.ts";
 
@@ -22,7 +22,7 @@ export const COPY: System = { name: "copy", predict: ({ source }) => source.load
 /**
  * Opens a system.
  *
- * @param name `copy`, or a folder: with `predictions.jsonl` (as tasks sample and verify write) or `predictions.json`, a list of
+ * @param name `copy`, or a folder: with `predictions.jsonl` (as task sample writes) or `predictions.json`, a list of
  *   objects with `id` and `image`; or with pictures by name, `ID.png` or `images/ID.png`. `NAME=FOLDER` names it.
  * @throws UserError when the folder is not there
  */
@@ -34,10 +34,10 @@ export function openSystem(name: string): System {
   return {
     name: title,
     async predict({ id }) {
-      const plain = id.replaceAll(/[^\w.-]+/g, "_");
+      const plain = fileNameOf(id);
       const found = [listed.get(id), `images/${plain}.png`, `${plain}.png`, `${plain}.jpg`]
         .filter((file) => file !== undefined && !/(^|[\\/])\.\.([\\/]|$)|^[\\/]/.test(file)).find((file) => exists(`${folder}/${file}`));
-      return found === undefined ? undefined : await decodeImage(await Deno.readFile(`${folder}/${found}`), `${folder}/${found}`);
+      return found === undefined ? undefined : await decodeImage(readBytes(`${folder}/${found}`, LARGEST.picture), `${folder}/${found}`);
     },
   };
 }

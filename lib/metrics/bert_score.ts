@@ -6,7 +6,7 @@
  */
 import { UserError } from "../errors.ts";
 import { Tokenizer } from "@huggingface/tokenizers";
-import { exists, readJson } from "../files.ts";
+import { exists, readJson, readText } from "../files.ts";
 import { openOnnx } from "./onnx.ts";
 
 /** An encoder, and the baseline that scores are rescaled with. */
@@ -106,7 +106,7 @@ function unit(data: Float32Array, width: number): Float32Array {
 /** bert_score's baseline of F at a layer; 0 where there is no file. */
 function readBaseline(path: string, layer: number): number {
   if (!exists(path)) return 0;
-  const row = Deno.readTextFileSync(path).split("\n").map((line) => line.split(/[\t,]/)).find(([name]) => name === `${layer}`);
+  const row = readText(path).split("\n").map((line) => line.split(/[\t,]/)).find(([name]) => name === `${layer}`);
   const value = Number(row?.[3]);
   if (!(value < 1)) throw new UserError(`Cannot use ${path}: it must have a row LAYER, P, R, F for layer ${layer}`);
   return value;

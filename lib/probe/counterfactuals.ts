@@ -6,7 +6,7 @@
 import { UserError } from "../errors.ts";
 import { readJson } from "../files.ts";
 import { bare } from "../metrics/mod.ts";
-import type { Problem } from "../trajectories/aurora.ts";
+import type { Problem } from "../trajectories/mod.ts";
 import type { Trajectory } from "../trajectories/trajectory.ts";
 
 /** Contradicting actions, and those that could not be had. */

@@ -6,8 +6,8 @@
 import { writeFile } from "../files.ts";
 import { hasDecoder, type Vqgan } from "../model/mod.ts";
 import { generate, type Sampler, type SamplingOptions } from "../sample/generate.ts";
-import { idsToCodes, squareCrop, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
-import { decodedImages, type EncodedTrajectory, recognitionWeights, type WeightOptions } from "../trajectories/mod.ts";
+import { decodedImages, idsToCodes, squareCrop, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
+import { type EncodedTrajectory, recognitionWeights, type WeightOptions } from "../trajectories/mod.ts";
 import { drawSheet, heatMap } from "./sheet.ts";
 
 /**

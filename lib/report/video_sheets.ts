@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { LARGEST, readBytes } from "../files.ts";
 import { type AnnotatedPair, type AnnotatedTrajectory, framesAt, type VideoFile, type VideoPairs } from "../synthesis/mod.ts";
 import { decodeImage } from "../tokens/mod.ts";
 import { drawSheet } from "./sheet.ts";
@@ -28,7 +29,7 @@ export async function contactSheet(
 
 /** Trajectories of a folder as a sheet: source, target, action, score, class. A PNG. */
 export async function pairSheet(folder: string, trajectories: readonly AnnotatedTrajectory[]): Promise<Uint8Array> {
-  const load = async (file: string) => await decodeImage(await Deno.readFile(`${folder}/${file}`), file);
+  const load = async (file: string) => await decodeImage(readBytes(`${folder}/${file}`, LARGEST.picture), file);
   const rows = await Promise.all(trajectories.map(async ({ source, target, action, score, label }) => ({
     caption: `${action} (${score.toFixed(2)}) · ${label}`,
     images: [await load(source), await load(target)],

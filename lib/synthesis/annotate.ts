@@ -7,8 +7,7 @@ import { UserError } from "../errors.ts";
 import { writeFile } from "../files.ts";
 import type { Vqgan } from "../model/mod.ts";
 import { logLikelihoods, predictActions, type Sampler, type SamplingOptions } from "../sample/mod.ts";
-import { dynamicsSequence, encodePng, type RgbImage, squareCrop, type Vocabulary } from "../tokens/mod.ts";
-import { encodePictures } from "../trajectories/mod.ts";
+import { dynamicsSequence, encodePictures, encodePng, type RgbImage, squareCrop, type Vocabulary } from "../tokens/mod.ts";
 import { type KeyFrameOptions, keyFramePairs, type MotionOptions, type MotionPool, type MotionSample, readFrames } from "../video/mod.ts";
 import type { VideoFile } from "./videos.ts";
 

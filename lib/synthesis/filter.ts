@@ -5,7 +5,8 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { exists, parent } from "../files.ts";
+import { exists, parent, readText } from "../files.ts";
+import { mean } from "../metrics/statistics.ts";
 import { fileObservation, type Observation, type Problem, type Trajectory, type TrajectoryList } from "../trajectories/mod.ts";
 import type { AnnotatedTrajectory } from "./annotate.ts";
 
@@ -64,7 +65,6 @@ export interface VideoStatistics {
 /** Statistics of trajectories as the paper's Table 4 gives them; videos without one are not counted. */
 export function videoStatistics(trajectories: readonly AnnotatedTrajectory[]): VideoStatistics {
   const videos = [...Map.groupBy(trajectories, ({ video }) => video).values()];
-  const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
   const lengths = videos.map((own) => own[0]!.duration);
   return {
     averageLength: mean(lengths),
@@ -85,7 +85,7 @@ export function videoStatistics(trajectories: readonly AnnotatedTrajectory[]): V
  */
 export function readAnnotated(path: string): AnnotatedTrajectory[] {
   if (!exists(path)) throw new UserError(`Cannot find annotated trajectories in ${path}: run "deno task annotate" first`);
-  return Deno.readTextFileSync(path).split("\n").flatMap((line, i) => {
+  return readText(path).split("\n").flatMap((line, i) => {
     if (line.trim() === "") return [];
     const entry = parseLine(line);
     if (!entry) {

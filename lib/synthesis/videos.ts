@@ -4,8 +4,7 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-// @ts-types="../csv.d.ts"
-import { parse } from "@std/csv";
+import { readCsv } from "../csv.ts";
 import { exists, parent } from "../files.ts";
 import type { Problem } from "../trajectories/mod.ts";
 
@@ -49,10 +48,11 @@ function videosInFolder(root: string): VideoList {
   const problems: Problem[] = [];
   const walk = (folder: string, parts: readonly string[]) => {
     const entries = [...Deno.readDirSync(folder)].sort((a, b) => a.name < b.name ? -1 : 1);
-    for (const { name, isDirectory, isSymlink } of entries) {
+    for (const { name, isDirectory, isFile, isSymlink } of entries) {
       const id = [...parts, name].join("/");
       if (isSymlink) problems.push({ id, reason: "it is a link" });
       else if (isDirectory) walk(`${folder}/${name}`, [...parts, name]);
+      else if (ENDINGS.test(name) && !isFile) problems.push({ id, reason: "it is no regular file" });
       else if (ENDINGS.test(name)) videos.push({ id, path: `${folder}/${name}`, label: parts.at(-1) ?? "unlabelled" });
     }
   };
@@ -61,7 +61,7 @@ function videosInFolder(root: string): VideoList {
 }
 
 function videosOfKinetics(csv: string): VideoList {
-  const rows = parse(Deno.readTextFileSync(csv), { skipFirstRow: true });
+  const rows = readCsv(csv);
   const first = rows[0] ?? {};
   for (const column of ["youtube_id", "time_start", "time_end"]) {
     if (!(column in first)) throw new UserError(`Cannot read ${csv} as Kinetics-700's list: a row and the column ${column} are needed`);

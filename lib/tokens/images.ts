@@ -4,30 +4,53 @@
  * @module
  */
 import { UserError } from "../errors.ts";
+import { decodeBmp } from "./bmp.ts";
 import sharp from "sharp";
 import { type Tensor, tf } from "../engine/mod.ts";
 import { crop, resize, type RgbImage } from "./resize.ts";
 
-/** Side limit of an image that is read: 16,384 pixels. */
-const SIDE_LIMIT = 16384;
+/** Pixels of the largest image that is read: 64 million, 192 MB of RGB. */
+export const MOST_PIXELS = 64e6;
+
+/** The formats that are read, by what their files begin with in hexadecimal. Anything else could run code of a renderer on what strangers wrote. */
+const FORMATS: readonly (readonly [name: string, magic: RegExp])[] = [
+  ["PNG", /^89504e470d0a1a0a/],
+  ["JPEG", /^ffd8ff/],
+  ["WebP", /^52494646.{8}57454250/], // RIFF, the size, WEBP
+  ["GIF", /^47494638(37|39)61/],
+  ["BMP", /^424d/],
+  ["TIFF", /^(49492a00|4d4d002a)/],
+];
 
 /**
  * Decodes an image file; transparent pixels are laid on white (`image_tokenizer.py` of Meta's Chameleon).
  *
- * @param bytes a PNG, JPEG, WebP, GIF, TIFF, AVIF or SVG file
+ * @param bytes a PNG, JPEG, WebP, GIF (its first frame), BMP or TIFF file
  * @param name its name, for errors
  * @returns RGB pixels
- * @throws UserError when the bytes are not an image
+ * @throws UserError when the bytes are another format, damaged, or too many pixels
  */
 export async function decodeImage(bytes: Uint8Array, name: string): Promise<RgbImage> {
-  if (bytes.length === 0) throw new UserError(`Cannot read ${name} as an image: it is empty`);
+  const refuse = (why: string, cause?: unknown): never => {
+    throw new UserError(`Cannot read ${name} as an image: ${why}`, { cause });
+  };
+  if (bytes.length === 0) refuse("it is empty");
+  const head = Array.from(bytes.subarray(0, 12), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const format = FORMATS.find(([, magic]) => magic.test(head))?.[0] ?? refuse(`it is none of ${FORMATS.map(([name]) => name).join(", ")}`);
+  if (format === "BMP") return decodeBmp(bytes, name, MOST_PIXELS);
   try {
     // Pillow, which the reference reads with, takes the values as they are stored, whatever the profile says
-    const image = sharp(bytes, { limitInputPixels: SIDE_LIMIT ** 2, ignoreIcc: true }).toColourspace("srgb").ensureAlpha();
+    const image = sharp(bytes, { limitInputPixels: MOST_PIXELS, ignoreIcc: true, pages: 1 }).toColourspace("srgb").ensureAlpha();
     const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
     return onWhite(data, info.width, info.height);
   } catch (error) {
-    throw new UserError(`Cannot read ${name} as an image: ${(error as Error).message.split("\n")[0]}`, { cause: error });
+    const { width = 0, height = 0 } = await sharp(bytes, { limitInputPixels: false }).metadata().catch(() => ({ width: 0, height: 0 }));
+    return refuse(
+      width * height > MOST_PIXELS
+        ? `it has ${width} × ${height} pixels, at most ${MOST_PIXELS} are read`
+        : `the ${format} file is damaged`,
+      error,
+    );
   }
 }
 

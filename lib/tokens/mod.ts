@@ -3,6 +3,7 @@
  *
  * @module
  */
+export * from "./image_codes.ts";
 export * from "./images.ts";
 export * from "./resize.ts";
 export * from "./sequences.ts";

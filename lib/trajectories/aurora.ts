@@ -3,33 +3,19 @@
  *
  * @module
  */
-import { UserError } from "../errors.ts";
+import { printable, quoted, UserError } from "../errors.ts";
 import { createHash } from "node:crypto";
-import { exists, parent, readJson } from "../files.ts";
+import { fileNameOf, LARGEST, parent, readBytes, readJson } from "../files.ts";
 import { decodeImage } from "../tokens/mod.ts";
-import type { Observation, Trajectory } from "./trajectory.ts";
-
-/** Something that keeps a trajectory from being used. */
-export interface Problem {
-  /** The trajectory. */
-  readonly id: string;
-  /** What is wrong. */
-  readonly reason: string;
-}
-
-/** What a list holds. */
-export interface TrajectoryList {
-  /** Trajectories whose files are there. */
-  readonly trajectories: readonly Trajectory[];
-  /** The others. */
-  readonly problems: readonly Problem[];
-}
+import type { Observation, Problem, Trajectory, TrajectoryList } from "./trajectory.ts";
 
 /**
  * Reads a list.
  *
- * Paths in it count from the list's folder or from one above it (`train.json` lies two levels down); steps upwards in
- * them are left out, as AURORA's own Something-Something paths need. An instruction may be a list: the first counts.
+ * Paths in it count from the list's folder or from one of the three above it (`train.json` lies two levels down), and steps
+ * upwards are left out of them, as AURORA's own Something-Something paths need. What they lead to must be a regular file below
+ * the folder that it was found from: an absolute path, or a link that leaves that folder, is a problem of its entry, and the
+ * file is never opened. An instruction may be a list: the first counts.
  *
  * @param path the JSON file
  * @returns its trajectories, and for each entry that cannot be used the reason
@@ -53,8 +39,8 @@ export function readAurora(path: string): TrajectoryList {
 export function fileObservation(path: string): Observation {
   return {
     name: path,
-    key: async () => createHash("sha256").update(await Deno.readFile(path)).digest("hex"),
-    load: async () => await decodeImage(await Deno.readFile(path), path),
+    key: () => new Promise((resolve) => resolve(createHash("sha256").update(readBytes(path, LARGEST.picture)).digest("hex"))),
+    load: async () => await decodeImage(readBytes(path, LARGEST.picture), path),
   };
 }
 
@@ -76,7 +62,7 @@ export function usableTrajectories(list: TrajectoryList, allowMissing: boolean):
   if (problems.length > 0) {
     const text = describeProblems(problems, trajectories.length + problems.length);
     if (!allowMissing) throw new UserError(text);
-    console.warn(text);
+    console.warn(printable(text));
   }
   if (trajectories.length === 0) throw new UserError("Cannot work on no trajectories: the data set is empty");
   return list;
@@ -84,7 +70,8 @@ export function usableTrajectories(list: TrajectoryList, allowMissing: boolean):
 
 function parseEntry(entry: unknown, index: number, path: string): Trajectory | Problem {
   const fields = (typeof entry === "object" && entry !== null ? entry : {}) as Record<string, unknown>;
-  const subset = typeof fields["task"] === "string" ? fields["task"] : parent(path).split("/").at(-1)!;
+  const task = typeof fields["task"] === "string" ? fields["task"] : parent(path).split("/").at(-1)!;
+  const subset = fileNameOf(task).slice(0, 64);
   const id = `${subset}-${index}`;
   const { input, output, instruction } = fields;
   const action = Array.isArray(instruction) ? instruction[0] : instruction;
@@ -92,17 +79,30 @@ function parseEntry(entry: unknown, index: number, path: string): Trajectory | P
   if (typeof input !== "string") return { id, reason: 'it has no source image ("input")' };
   if (typeof output !== "string") return { id, reason: 'it has no target image ("output")' };
   const [source, target] = [locate(input, path), locate(output, path)];
-  const missing = [source ? "" : input, target ? "" : output].filter((name) => name !== "");
-  if (missing.length > 0) return { id, reason: `${missing.join(" and ")} not found` };
+  const missing = [source ? "" : quoted(input), target ? "" : quoted(output)].filter((name) => name !== "");
+  if (missing.length > 0) return { id, reason: `${missing.join(" and ")} not found below the list's folder or one of the three above it` };
   return { id, subset, source: fileObservation(source!), action: action.trim(), target: fileObservation(target!) };
 }
 
 /** A listed file, looked for in the list's folder and the three above it. */
 function locate(name: string, list: string): string | undefined {
+  if (/^([\\/]|[a-z]:)/i.test(name)) return;
   const inside = name.split(/[\\/]+/).filter((part) => part !== ".." && part !== "." && part !== "").join("/");
   let folder = parent(list);
   for (let level = 0; level < 4; level++) {
-    if (exists(`${folder}/${inside}`)) return `${folder}/${inside}`;
+    if (isFileBelow(folder, inside)) return `${folder}/${inside}`;
     folder += "/..";
+  }
+}
+
+/** Whether a regular file lies below a folder once links are followed. */
+function isFileBelow(folder: string, file: string): boolean {
+  try {
+    const path = `${folder}/${file}`;
+    if (!Deno.statSync(path).isFile) return false;
+    const root = Deno.realPathSync(folder);
+    return Deno.realPathSync(path).startsWith(root.endsWith("/") ? root : `${root}/`);
+  } catch {
+    return false;
   }
 }

@@ -5,6 +5,7 @@
  */
 import { permutation, randomStream, type Tensor, tf } from "../engine/mod.ts";
 import { dynamicsSequence, padBatch, type Sequence, type Vocabulary, worldSequence } from "../tokens/mod.ts";
+import { recognitionWeights, type WeightOptions } from "./recognition_weights.ts";
 import type { EncodedTrajectory } from "./token_cache.ts";
 
 /** A batch of sequences whose completions are learnt. */
@@ -17,40 +18,6 @@ export interface CompletionBatch {
   readonly labels: Tensor;
   /** Loss weights of those; the loss is the mean over [B, N]. */
   readonly weights: Tensor;
-}
-
-/** How distances become loss weights. */
-export interface WeightOptions {
-  /** `l2` takes the distances, `none` weighs all tokens alike. */
-  readonly weights: "l2" | "none";
-  /** `mean` scales an image's weights to mean 1. */
-  readonly normalise: "mean" | "none";
-  /** Share that all tokens carry alike. */
-  readonly floor: number;
-}
-
-/**
- * Recognition weights of one target image (paper §3.2, equation 2). The paper's normalisation is not stated; here it is
- * explicit. Without a floor, tokens that do not change get no gradient at all.
- *
- * @param distances squared L2 distance of features, by place
- * @param options normalisation and floor
- * @returns weights by place; all 1 when nothing changes
- *
- * @example Half of the loss falls on the place that changed
- * ```ts
- * import { recognitionWeights } from "worldstrap";
- * import { assertEquals } from "@std/assert";
- *
- * const weights = recognitionWeights([0, 3], { weights: "l2", normalise: "mean", floor: 0.5 });
- * assertEquals([...weights], [0.5, 1.5]);
- * ```
- */
-export function recognitionWeights(distances: ArrayLike<number>, { weights, normalise, floor }: WeightOptions): Float32Array {
-  const mean = Array.from(distances).reduce((a, b) => a + b, 0) / distances.length;
-  if (weights === "none" || mean === 0) return new Float32Array(distances.length).fill(1);
-  const scale = normalise === "mean" ? 1 / mean : 1;
-  return Float32Array.from(distances, (distance) => floor + (1 - floor) * distance * scale);
 }
 
 /**

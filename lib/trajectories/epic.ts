@@ -3,12 +3,11 @@
  *
  * @module
  */
-import { UserError } from "../errors.ts";
-// @ts-types="../csv.d.ts"
-import { parse } from "@std/csv";
+import { printable, quoted, UserError } from "../errors.ts";
+import { readCsv } from "../csv.ts";
 import { exists, parent } from "../files.ts";
-import { fileObservation, type Problem, type TrajectoryList } from "./aurora.ts";
-import type { Trajectory } from "./trajectory.ts";
+import { fileObservation } from "./aurora.ts";
+import type { Problem, Trajectory, TrajectoryList } from "./trajectory.ts";
 
 /**
  * Reads a CSV file of annotations, as `EPIC_100_train.csv` or `EPIC_train_action_labels.csv`. A frame N of video V of
@@ -20,7 +19,7 @@ import type { Trajectory } from "./trajectory.ts";
  * @throws UserError when columns are missing
  */
 export function readEpic(path: string, frames: string = parent(path)): TrajectoryList {
-  const rows = parse(Deno.readTextFileSync(path), { skipFirstRow: true });
+  const rows = readCsv(path);
   const id = rows[0] && "narration_id" in rows[0] ? "narration_id" : "uid";
   const missing = [id, ...COLUMNS].filter((column) => !(column in (rows[0] ?? {})));
   if (missing.length > 0) {
@@ -40,9 +39,11 @@ function parseClip(id: string, row: Readonly<Record<string, string>>, frames: st
     ...[string, string, string, string, string],
   ];
   if (narration === "") return { id, reason: "it has no narration" };
-  if (!/^\w+$/.test(participant) || !/^\w+$/.test(video)) return { id, reason: `"${participant}" and "${video}" are no names of folders` };
+  if (!/^\w+$/.test(participant) || !/^\w+$/.test(video)) {
+    return { id, reason: `${quoted(participant)} and ${quoted(video)} are no names of folders` };
+  }
   if (!/^\d{1,10}$/.test(start) || !/^\d{1,10}$/.test(stop) || Number(stop) <= Number(start)) {
-    return { id, reason: `frames ${start || "?"} to ${stop || "?"} are no clip` };
+    return { id, reason: `frames ${printable(start.slice(0, 20)) || "?"} to ${printable(stop.slice(0, 20)) || "?"} are no clip` };
   }
   const [source, target] = [start, stop].map((frame) => locate(frames, participant, video, frame));
   if (!source || !target) return { id, reason: `frame ${source ? stop : start} of ${video} not found` };

@@ -4,8 +4,7 @@
  * @module
  */
 import { permutation, randomStream } from "../engine/mod.ts";
-import type { TrajectoryList } from "./aurora.ts";
-import type { Trajectory } from "./trajectory.ts";
+import type { Trajectory, TrajectoryList } from "./trajectory.ts";
 
 /** Several lists as one; a name that comes twice gets the list's number. */
 export function joinLists(lists: readonly TrajectoryList[]): TrajectoryList {

@@ -6,11 +6,10 @@
  */
 import { createHash } from "node:crypto";
 import { exists, writeFile } from "../files.ts";
-import { decodeCodes, encodeFeatures, nearestCodes, type Vqgan } from "../model/mod.ts";
+import { encodeFeatures, nearestCodes, type Vqgan } from "../model/mod.ts";
 import { bytesOfTensor, type Tensor, tf, tidy, valuesOf } from "../engine/mod.ts";
-import { imagesToTensor, type RgbImage, squareCrop, tensorToImages } from "../tokens/mod.ts";
-import type { Problem } from "./aurora.ts";
-import type { Observation, Trajectory } from "./trajectory.ts";
+import { imagesToTensor, squareCrop } from "../tokens/mod.ts";
+import type { Observation, Problem, Trajectory } from "./trajectory.ts";
 
 /** A trajectory in tokens. */
 export interface EncodedTrajectory {
@@ -101,26 +100,6 @@ async function prepare(trajectory: Trajectory, folder: string, vqgan: Vqgan): Pr
   } catch (error) {
     return { id: trajectory.id, reason: (error as Error).message };
   }
-}
-
-/** Image codes of pictures that have the VQGAN's size, some at a time. */
-export function encodePictures(vqgan: Vqgan, pictures: readonly RgbImage[]): number[][] {
-  const encoded: number[][] = [];
-  for (let i = 0; i < pictures.length; i += 4 * BATCH) {
-    const codes = tidy(() => nearestCodes(vqgan, encodeFeatures(vqgan, imagesToTensor(pictures.slice(i, i + 4 * BATCH)))));
-    const [values, each] = [Array.from(valuesOf(codes)), codes.shape[1]!];
-    for (let start = 0; start < values.length; start += each) encoded.push(values.slice(start, start + each));
-    codes.dispose();
-  }
-  return encoded;
-}
-
-/** Pictures of image codes, all at once. */
-export function decodedImages(vqgan: Vqgan, codes: readonly (readonly number[])[]): RgbImage[] {
-  const decoded = tidy(() => decodeCodes(vqgan, tf.tensor2d(codes.map((row) => [...row]), undefined, "int32")));
-  const images = tensorToImages(decoded);
-  decoded.dispose();
-  return images;
 }
 
 async function loadPair({ source, target }: Trajectory, { config }: Vqgan): Promise<[Float32Array, Float32Array]> {

@@ -28,3 +28,19 @@ export interface Trajectory {
   /** What was seen after. */
   readonly target: Observation;
 }
+
+/** Something that keeps a trajectory from being used. */
+export interface Problem {
+  /** The trajectory. */
+  readonly id: string;
+  /** What is wrong. */
+  readonly reason: string;
+}
+
+/** What a list holds. */
+export interface TrajectoryList {
+  /** Trajectories whose files are there. */
+  readonly trajectories: readonly Trajectory[];
+  /** The others. */
+  readonly problems: readonly Problem[];
+}

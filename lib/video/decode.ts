@@ -6,34 +6,12 @@
  * @module
  */
 import { UserError } from "../errors.ts";
+import { checkRegular } from "../files.ts";
 import type { Demuxer as AvDemuxer, FilterAPI as AvFilter } from "node-av/api";
 import type { Frame as AvFrame, Stream as AvStream } from "node-av/lib";
 import { type Addon, loadAddon } from "./addon.ts";
 import { readByFfmpeg } from "./ffmpeg.ts";
-
-/** A frame of a video. */
-export interface VideoFrame {
-  /** Seconds since the first frame. */
-  readonly time: number;
-  /** Its number among all frames, from 0. */
-  readonly index: number;
-  /** Pixels across. */
-  readonly width: number;
-  /** Pixels down. */
-  readonly height: number;
-  /** Values row by row: three a pixel, or one when grey. */
-  readonly data: Uint8Array;
-}
-
-/** Which frames are wanted, and how. */
-export interface ReadOptions {
-  /** `rgb24` gives three values a pixel, `gray` one. */
-  readonly format: "rgb24" | "gray";
-  /** The largest side in pixels; larger frames are scaled down. Absent: as they are. */
-  readonly side?: number;
-  /** Whether a frame is wanted; others are decoded and not converted. Absent: all. */
-  readonly wanted?: (time: number, index: number) => boolean;
-}
+import { filterGraph, type ReadOptions, type VideoFrame } from "./frames.ts";
 
 const MOST_PIXELS = 8192 * 8192; // a frame above is refused: a forged header could ask for any memory
 
@@ -45,6 +23,7 @@ const MOST_PIXELS = 8192 * 8192; // a frame above is refused: a forged header co
  * @throws UserError in one sentence when the file is no video, or has no frame that can be decoded
  */
 export async function* readFrames(path: string, options: ReadOptions): AsyncGenerator<VideoFrame> {
+  checkRegular(path, Infinity); // a video is read in pieces, whatever its size
   if (Deno.statSync(path).size === 0) throw new UserError(`Cannot read ${path} as a video: the file is empty`);
   const av = await openAddon();
   let frames = 0;
@@ -53,12 +32,6 @@ export async function* readFrames(path: string, options: ReadOptions): AsyncGene
     yield frame;
   }
   if (frames === 0 && !options.wanted) throw new UserError(`Cannot read ${path} as a video: no frame can be decoded`);
-}
-
-/** Frames a second that a filter graph for these options gives, as FFmpeg writes it. */
-export function filterGraph({ format, side }: ReadOptions, rotation: readonly string[]): string {
-  const scale = side === undefined ? [] : [`scale='if(gt(iw,ih),min(iw,${side}),-1)':'if(gt(iw,ih),-1,min(ih,${side}))':flags=area`];
-  return [...rotation, ...scale, `format=${format}`].join(",");
 }
 
 let addon: Promise<Addon | undefined> | undefined;

@@ -4,18 +4,13 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { filterGraph, type ReadOptions, type VideoFrame } from "./decode.ts";
+import { filterGraph, type ReadOptions, type VideoFrame } from "./frames.ts";
 
 /** Frames of a video, as `readFrames()` gives them. All are converted; those that are not wanted are dropped. */
 export async function* readByFfmpeg(path: string, options: ReadOptions): AsyncGenerator<VideoFrame> {
   const graph = `${filterGraph(options, [])},showinfo`;
   const args = ["-nostdin", "-hide_banner", "-i", `file:${path}`, "-an", "-vf", graph, "-fps_mode", "passthrough"];
-  const child = new Deno.Command("ffmpeg", {
-    args: [...args, "-f", "image2pipe", "-c:v", options.format === "gray" ? "pgm" : "ppm", "-"],
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
+  const child = spawnFfmpeg([...args, "-f", "image2pipe", "-c:v", options.format === "gray" ? "pgm" : "ppm", "-"], path);
   const times = frameTimes(child.stderr);
   try {
     let [index, first] = [0, undefined as number | undefined];
@@ -32,6 +27,16 @@ export async function* readByFfmpeg(path: string, options: ReadOptions): AsyncGe
     } catch { /* it has ended */ }
     await child.status;
     await times.return(undefined);
+  }
+}
+
+function spawnFfmpeg(args: readonly string[], path: string) {
+  try {
+    return new Deno.Command("ffmpeg", { args: [...args], stdin: "null", stdout: "piped", stderr: "piped" }).spawn();
+  } catch (error) {
+    throw new UserError(`Cannot read ${path} as a video: neither FFmpeg's addon nor a program "ffmpeg" can be run; install ffmpeg`, {
+      cause: error,
+    });
   }
 }
 

@@ -1,3 +1,4 @@
+import { encodePng } from "../../lib/tokens/mod.ts";
 import {
   batchItems,
   describeProblems,
@@ -52,7 +53,9 @@ Deno.test("readAurora() names what each bad entry lacks, and reads lists of inst
     const { trajectories, problems } = readAurora(`${folder}/list.json`);
     assertEquals(trajectories.map(({ id, action }) => [id, action]), [["x-0", "first"]]);
     assertEquals(problems.map(({ reason }) => reason), [
-      ...['it has no target image ("output")', "it has no instruction", "b.png not found", "it has no instruction"],
+      ...['it has no target image ("output")', "it has no instruction"],
+      '"b.png" not found below the list\'s folder or one of the three above it',
+      "it has no instruction",
     ]);
     Deno.writeTextFileSync(`${folder}/empty.json`, "[]");
     assertThrows(() => readAurora(`${folder}/empty.json`), UserError, "the list is empty");
@@ -100,3 +103,33 @@ Deno.test("batchItems() takes every item once an epoch, in another order each", 
   assert(`${drawn.slice(0, 5)}` !== `${drawn.slice(5)}`);
   assertEquals(batchItems(items, 1, 2, 3), batchItems(items, 1, 2, 3));
 });
+
+Deno.test("readAurora() opens nothing outside its folders, no pipe and no device, and reads a byte order mark", () =>
+  withFolder(async (folder) => {
+    const inside = `${folder}/a/b/c/d/set`;
+    Deno.mkdirSync(inside, { recursive: true });
+    const png = await encodePng({ width: 2, height: 2, data: new Uint8Array(12) });
+    Deno.writeFileSync(`${inside}/ok.png`, png);
+    Deno.writeFileSync(`${folder}/secret.png`, png);
+    Deno.symlinkSync(`${folder}/secret.png`, `${inside}/link.png`);
+    Deno.symlinkSync(`${inside}/ok.png`, `${inside}/near.png`);
+    Deno.symlinkSync("/dev/zero", `${inside}/zero.png`);
+    await new Deno.Command("mkfifo", { args: [`${inside}/pipe.png`] }).output();
+    const names = [
+      "ok.png",
+      "near.png",
+      "link.png",
+      "zero.png",
+      "pipe.png",
+      `${folder}/secret.png`,
+      "../../../../../secret.png",
+      "C:\\ok.png",
+      ".",
+    ];
+    const list = names.map((input) => ({ input, output: "ok.png", instruction: "go", task: "../../../etc/\u001b[2J" }));
+    Deno.writeTextFileSync(`${inside}/list.json`, "\ufeff" + JSON.stringify(list));
+    const { trajectories, problems } = readAurora(`${inside}/list.json`);
+    assertEquals([trajectories.length, problems.length], [2, 7]);
+    assert(problems.every(({ reason }) => reason.includes("not found below the list's folder")), JSON.stringify(problems));
+    assert([...trajectories, ...problems].every(({ id }) => /^[\w.-]+$/.test(id) && !id.includes("/")), trajectories[0]!.id);
+  }));
