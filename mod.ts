@@ -1,36 +1,45 @@
 /**
  * Worldstrap: world models from dynamics models, in multimodal token models of the Chameleon family.
  *
+ * The names that most scripts need stand at the top; everything else is in a namespace for its area, as `ws.metrics.rougeN`.
+ *
  * ```ts
- * import { loadVocabulary, worldPrompt } from "worldstrap";
+ * import * as ws from "worldstrap";
  * import { assertEquals } from "@std/assert";
  *
- * const vocabulary = loadVocabulary("data/tiny", 1000);
+ * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
  * const source = new Uint16Array(64); // image codes, row by row
- * const prompt = worldPrompt(vocabulary, source, "remove the red circle");
+ * const prompt = ws.tokens.worldPrompt(vocabulary, source, "remove the red circle");
  * assertEquals(prompt[0], vocabulary.bos);
  * ```
  *
  * @module
  */
-export * from "./lib/errors.ts";
-export * from "./lib/experiment/mod.ts";
-export type { Disk } from "./lib/files.ts";
-export * from "./lib/engine/mod.ts";
-export * from "./lib/gates/mod.ts";
-export * from "./lib/human/mod.ts";
-export * from "./lib/judge/mod.ts";
-export * from "./lib/llm/mod.ts";
-export * from "./lib/metrics/mod.ts";
-export * from "./lib/model/mod.ts";
-export * from "./lib/nn/mod.ts";
-export * from "./lib/pretrain/mod.ts";
-export * from "./lib/probe/mod.ts";
-export * from "./lib/report/mod.ts";
-export * from "./lib/sample/mod.ts";
-export * from "./lib/synthesis/mod.ts";
-export * from "./lib/tokens/mod.ts";
-export * from "./lib/train/mod.ts";
-export * from "./lib/trajectories/mod.ts";
-export * from "./lib/video/mod.ts";
-export * from "./lib/world/mod.ts";
+export { openBackend, type Tensor } from "./lib/engine/mod.ts";
+export { printable, quoted, UserError } from "./lib/errors.ts";
+export { resolveConfig } from "./lib/experiment/mod.ts";
+export { loadAdapter, loadModel } from "./lib/model/mod.ts";
+export { drawObservations, imageSampler, logLikelihoods, predictActions, textSampler } from "./lib/sample/mod.ts";
+export { loadVocabulary } from "./lib/tokens/mod.ts";
+export { encodeTrajectories, readAurora } from "./lib/trajectories/mod.ts";
+export { worldTrajectories } from "./lib/world/mod.ts";
+
+export * as engine from "./lib/engine/mod.ts";
+export * as experiment from "./lib/experiment/mod.ts";
+export * as gates from "./lib/gates/mod.ts";
+export * as human from "./lib/human/mod.ts";
+export * as judge from "./lib/judge/mod.ts";
+export * as llm from "./lib/llm/mod.ts";
+export * as metrics from "./lib/metrics/mod.ts";
+export * as model from "./lib/model/mod.ts";
+export * as nn from "./lib/nn/mod.ts";
+export * as pretrain from "./lib/pretrain/mod.ts";
+export * as probe from "./lib/probe/mod.ts";
+export * as report from "./lib/report/mod.ts";
+export * as sample from "./lib/sample/mod.ts";
+export * as synthesis from "./lib/synthesis/mod.ts";
+export * as tokens from "./lib/tokens/mod.ts";
+export * as train from "./lib/train/mod.ts";
+export * as trajectories from "./lib/trajectories/mod.ts";
+export * as video from "./lib/video/mod.ts";
+export * as world from "./lib/world/mod.ts";

@@ -10,10 +10,10 @@
  *
  * @example The message is safe to print, whatever a file put into it
  * ```ts
- * import { UserError } from "worldstrap";
+ * import * as ws from "worldstrap";
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(new UserError("Cannot read \u001b[2Jevil.json").message, "Cannot read \\u001b[2Jevil.json");
+ * assertEquals(new ws.UserError("Cannot read \u001b[2Jevil.json").message, "Cannot read \\u001b[2Jevil.json");
  * ```
  */
 export class UserError extends Error {
@@ -56,10 +56,10 @@ export function printable(text: string): string {
  *
  * @example A name of a million letters takes one line
  * ```ts
- * import { quoted } from "worldstrap";
+ * import * as ws from "worldstrap";
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(quoted("x".repeat(1e6), 3), '"xxx…"');
+ * assertEquals(ws.quoted("x".repeat(1e6), 3), '"xxx…"');
  * ```
  */
 export function quoted(text: unknown, most = 120): string {

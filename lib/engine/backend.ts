@@ -37,9 +37,9 @@ let opened: Promise<Backend> | undefined; // TensorFlow.js has one engine a proc
  *
  * @example The backend that is there
  * ```ts
- * import { openBackend } from "worldstrap";
+ * import * as ws from "worldstrap";
  *
- * const backend = await openBackend();
+ * const backend = await ws.openBackend();
  * console.log(backend.name, backend.version);
  * ```
  */

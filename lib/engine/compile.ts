@@ -50,12 +50,12 @@ export function freeze<T>(tree: T): T {
  *
  * @example A fused activation
  * ```ts
- * import { compile, openBackend, type Tensor, tf } from "worldstrap";
+ * import * as ws from "worldstrap";
  * import { assertEquals } from "@std/assert";
  *
- * await openBackend();
- * const swish = compile((x: Tensor) => tf.mul(x, tf.sigmoid(x)), { xla: true });
- * assertEquals(swish(tf.tensor1d([0])).arraySync(), [0]);
+ * await ws.openBackend();
+ * const swish = ws.engine.compile((x: ws.Tensor) => ws.engine.tf.mul(x, ws.engine.tf.sigmoid(x)), { xla: true });
+ * assertEquals(swish(ws.engine.tf.tensor1d([0])).arraySync(), [0]);
  * ```
  */
 export function compile<A extends unknown[], R>(fn: (...args: A) => R, options: CompileOptions = {}): (...args: A) => R {

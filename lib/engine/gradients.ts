@@ -28,12 +28,12 @@ export function valueAndGradients(fn: (params: Tensor[]) => Tensor, params: read
  *
  * @example The identity, its gradient doubled
  * ```ts
- * import { openBackend, type Tensor, tf, withGradient } from "worldstrap";
+ * import * as ws from "worldstrap";
  * import { assertEquals } from "@std/assert";
  *
- * await openBackend();
- * const identity = (x: Tensor) => withGradient([x], () => tf.clone(x), (dy) => [tf.mul(dy, 2)]);
- * assertEquals(tf.grad(identity)(tf.scalar(3)).arraySync(), 2);
+ * await ws.openBackend();
+ * const identity = (x: ws.Tensor) => ws.engine.withGradient([x], () => ws.engine.tf.clone(x), (dy) => [ws.engine.tf.mul(dy, 2)]);
+ * assertEquals(ws.engine.tf.grad(identity)(ws.engine.tf.scalar(3)).arraySync(), 2);
  * ```
  */
 export function withGradient(

@@ -20,10 +20,10 @@ export type Random = () => number;
  *
  * @example Two streams of one seed are equal
  * ```ts
- * import { randomStream } from "worldstrap";
+ * import * as ws from "worldstrap";
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(randomStream(7, "scene")(), randomStream(7, "scene")());
+ * assertEquals(ws.engine.randomStream(7, "scene")(), ws.engine.randomStream(7, "scene")());
  * ```
  */
 export function randomStream(...seed: readonly (number | string)[]): Random {

@@ -36,10 +36,10 @@ interface YamlFile {
  *
  * @example Defaults with one key changed
  * ```ts
- * import { resolveConfig } from "worldstrap";
+ * import * as ws from "worldstrap";
  * import { assertEquals } from "@std/assert";
  *
- * const config = resolveConfig(undefined, [{ key: "cwm.lr", value: "1e-4" }]);
+ * const config = ws.resolveConfig(undefined, [{ key: "cwm.lr", value: "1e-4" }]);
  * assertEquals(config.cwm.lr, 1e-4);
  * ```
  */

@@ -26,11 +26,11 @@ export const L1_SIGNATURES: Readonly<Record<Protocol, string>> = {
  *
  * @example White beside black
  * ```ts
- * import { l1Distance } from "worldstrap";
+ * import * as ws from "worldstrap";
  * import { assertEquals } from "@std/assert";
  *
  * const of = (value: number) => ({ width: 2, height: 2, data: new Uint8Array(12).fill(value) });
- * assertEquals(l1Distance(of(255), of(0), "paper"), 1);
+ * assertEquals(ws.metrics.l1Distance(of(255), of(0), "paper"), 1);
  * ```
  */
 export function l1Distance(prediction: RgbImage, target: RgbImage, protocol: Protocol): number {

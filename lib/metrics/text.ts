@@ -32,10 +32,10 @@ export const SENTENCE_BLEU_SIGNATURE: string = BLEU_SIGNATURE.replace("eff:no", 
  *
  * @example One of two words is shared
  * ```ts
- * import { rougeN } from "worldstrap";
+ * import * as ws from "worldstrap";
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(rougeN("Open it!", "open the door", 1), { precision: 1 / 2, recall: 1 / 3, f: 0.4 });
+ * assertEquals(ws.metrics.rougeN("Open it!", "open the door", 1), { precision: 1 / 2, recall: 1 / 3, f: 0.4 });
  * ```
  */
 export function rougeN(prediction: string, reference: string, n: number): Overlap {

@@ -42,10 +42,10 @@ export function rewardCandidates(
  *
  * @example One of two is the mean, two of two the better one
  * ```ts
- * import { expectedBestOf } from "worldstrap";
+ * import * as ws from "worldstrap";
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals([1, 2].map((n) => expectedBestOf([-3, -1], [10, 4], n)), [7, 4]);
+ * assertEquals([1, 2].map((n) => ws.sample.expectedBestOf([-3, -1], [10, 4], n)), [7, 4]);
  * ```
  */
 export function expectedBestOf(rewards: readonly number[], scores: readonly number[], n: number): number {

@@ -21,11 +21,11 @@ import type { AnnotatedTrajectory } from "./annotate.ts";
  *
  * @example Two of four, one of each class
  * ```ts
- * import { stratifiedTopK } from "worldstrap";
+ * import * as ws from "worldstrap";
  * import { assertEquals } from "@std/assert";
  *
  * const all = [["a", -1], ["a", -2], ["b", -9], ["b", -8]].map(([label, score]) => ({ label: label as string, score: score as number }));
- * assertEquals(stratifiedTopK(all, 2).map(({ score }) => score), [-1, -8]);
+ * assertEquals(ws.synthesis.stratifiedTopK(all, 2).map(({ score }) => score), [-1, -8]);
  * ```
  */
 export function stratifiedTopK<T extends Pick<AnnotatedTrajectory, "label" | "score">>(trajectories: readonly T[], keep: number): T[] {

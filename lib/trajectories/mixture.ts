@@ -28,11 +28,11 @@ export function joinLists(lists: readonly TrajectoryList[]): TrajectoryList {
  *
  * @example One of two subsets is cut to two
  * ```ts
- * import { downsample, type Trajectory } from "worldstrap";
+ * import * as ws from "worldstrap";
  * import { assertEquals } from "@std/assert";
  *
- * const of = (subset: string) => ({ subset }) as Trajectory;
- * const kept = downsample([of("kubric"), of("ag"), of("kubric"), of("kubric")], { kubric: 2 }, 1);
+ * const of = (subset: string) => ({ subset }) as ws.trajectories.Trajectory;
+ * const kept = ws.trajectories.downsample([of("kubric"), of("ag"), of("kubric"), of("kubric")], { kubric: 2 }, 1);
  * assertEquals(kept.filter(({ subset }) => subset === "kubric").length, 2);
  * assertEquals(kept.length, 3);
  * ```

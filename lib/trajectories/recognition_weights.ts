@@ -24,10 +24,10 @@ export interface WeightOptions {
  *
  * @example Half of the loss falls on the place that changed
  * ```ts
- * import { recognitionWeights } from "worldstrap";
+ * import * as ws from "worldstrap";
  * import { assertEquals } from "@std/assert";
  *
- * const weights = recognitionWeights([0, 3], { weights: "l2", normalise: "mean", floor: 0.5 });
+ * const weights = ws.trajectories.recognitionWeights([0, 3], { weights: "l2", normalise: "mean", floor: 0.5 });
  * assertEquals([...weights], [0.5, 1.5]);
  * ```
  */

@@ -43,11 +43,11 @@ export interface KeyFramePair {
  *
  * @example The two at the sides together move more than the middle one that excludes both
  * ```ts
- * import { chooseBursts } from "worldstrap";
+ * import * as ws from "worldstrap";
  * import { assertEquals } from "@std/assert";
  *
  * const samples = [0.4, 0, 0.5, 0, 0.4].map((motion, i) => ({ motion, time: i / 2, index: i, isCut: false, isBlank: false }));
- * assertEquals(chooseBursts(samples, { bursts: 2, interval: 1.5, least: 0.1, share: 0.2 }), [0, 4]);
+ * assertEquals(ws.video.chooseBursts(samples, { bursts: 2, interval: 1.5, least: 0.1, share: 0.2 }), [0, 4]);
  * ```
  */
 export function chooseBursts(

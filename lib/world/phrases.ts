@@ -67,12 +67,12 @@ export function phrasingsOf(action: Action): string[] {
  *
  * @example Three ways to say it, one meaning
  * ```ts
- * import { parseAction } from "worldstrap";
+ * import * as ws from "worldstrap";
  * import { assertEquals } from "@std/assert";
  *
  * const meaning = { kind: "recolour", object: { colour: "red", shape: "circle" }, colour: "blue" };
- * assertEquals(parseAction("Paint the red circle blue."), meaning);
- * assertEquals(parseAction("make the red circle blue"), meaning);
+ * assertEquals(ws.world.parseAction("Paint the red circle blue."), meaning);
+ * assertEquals(ws.world.parseAction("make the red circle blue"), meaning);
  * ```
  */
 export function parseAction(text: string): Action | undefined {
