@@ -13,7 +13,7 @@ import {
 } from "../../lib/video/mod.ts";
 import { readByFfmpeg } from "../../lib/video/ffmpeg.ts";
 import { randomInt, randomStream } from "../../lib/engine/mod.ts";
-import { renderVideo, worldVideos } from "../../lib/world/mod.ts";
+import { FRAME_RATE, renderVideo, worldVideos } from "../../lib/world/mod.ts";
 import { assert, assertClose, assertEquals, assertRejects, openReference, sharedData, withFolder } from "../support.ts";
 
 const shared = sharedData();
@@ -149,3 +149,20 @@ function hasFfmpeg(): boolean {
     return false;
   }
 }
+
+Deno.test("writeMp4() writes the same bytes in every run, however many videos are written at once", () =>
+  withFolder(async (folder) => {
+    const videos = worldVideos("default", 1, 106).slice(90);
+    const write = async (round: number) =>
+      await Promise.all(videos.map(async (video) => {
+        const path = `${folder}/${round}-${video.id}.mp4`;
+        await writeMp4(path, await renderVideo(video), FRAME_RATE);
+        return Deno.readFileSync(path);
+      }));
+    const first = await write(0);
+    for (const round of [1, 2]) {
+      (await write(round)).forEach((bytes, i) =>
+        assert(bytes.every((byte, j) => byte === first[i]![j]), `${videos[i]!.id} differs in round ${round}`)
+      );
+    }
+  }));
