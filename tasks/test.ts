@@ -13,6 +13,7 @@ if (!plan.installed) {
 
 const [files, examples] = [["test"], ["--doc", "--preload=test/open_engine.ts", "mod.ts", "lib", "README.md", "docs"]];
 const chosen = Deno.args.length > 0 ? [Deno.args] : [files, examples];
+const times: (readonly [seconds: number, name: string])[] = [];
 let [passed, failed, broken] = [0, 0, false];
 for (const args of chosen) {
   const child = new Deno.Command(Deno.execPath(), { args: ["test", "--allow-all", ...args], stdout: "piped", env: { NO_COLOR: "1" } })
@@ -26,8 +27,14 @@ for (const args of chosen) {
     passed += Number(match[1]);
     failed += Number(match[2]);
   }
+  for (const match of text.matchAll(/^(.+?) \.\.\..*?(?:ok|FAILED) \((?:(\d+)m)?(\d+)s\)$/gm)) {
+    times.push([60 * Number(match[2] ?? 0) + Number(match[3]), match[1]!]);
+  }
   broken ||= !(await child.status).success;
 }
 if (broken && failed === 0) failed = 1; // a file that cannot be loaded fails no test of its own
+console.log(
+  `\nThe slowest:\n${times.sort(([a], [b]) => b - a).slice(0, 10).map(([seconds, name]) => `  ${seconds} s  ${name}`).join("\n")}\n`,
+);
 console.log(`${passed} passed, ${failed} failed`);
 Deno.exit(failed > 0 ? 1 : 0);

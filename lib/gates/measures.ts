@@ -4,6 +4,7 @@
  * @module
  */
 import type { Vqgan } from "../model/mod.ts";
+import { mean } from "../metrics/mod.ts";
 import { generate, predictActions, type Sampler, type SamplingOptions } from "../sample/mod.ts";
 import { randomStream } from "../engine/mod.ts";
 import { decodedImages, encodePictures, idsToCodes, imageIds, type RgbImage, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
@@ -78,12 +79,11 @@ export function measureEdits(
   const judgements = judgeCodes(vqgan, items, codes);
   const failures = judgements.filter(({ right }) => !right);
   const copies = failures.filter(({ success, minimal }) => success === 0 && minimal >= 9);
-  const mean = (key: "success" | "minimal") => judgements.reduce((sum, judgement) => sum + judgement[key], 0) / judgements.length;
   return {
     right: 1 - failures.length / judgements.length,
     copied: copies.length / Math.max(1, failures.length),
-    success: mean("success"),
-    minimal: mean("minimal"),
+    success: mean(judgements.map(({ success }) => success)),
+    minimal: mean(judgements.map(({ minimal }) => minimal)),
     judgements,
   };
 }

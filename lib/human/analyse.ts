@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { comparePairs, type Comparison, type Estimate, estimate } from "../metrics/statistics.ts";
+import { comparePairs, type Comparison, type Estimate, estimate } from "../metrics/mod.ts";
 import type { Vote } from "./study.ts";
 
 /** A system's score on a subset. */

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type RgbImage, squareCrop } from "../tokens/mod.ts";
+import { l1Distance } from "../metrics/mod.ts";
+import type { RgbImage } from "../tokens/mod.ts";
 import type { Trajectory } from "../trajectories/mod.ts";
 import { judgePicture, type WorldTrajectory } from "../world/mod.ts";
 
@@ -22,13 +23,7 @@ export function scoreName(isWorld: boolean): string {
 
 /** Scores a picture; `world` is what is true of the trajectory, where that is known. */
 export async function scorePicture(trajectory: Trajectory, world: WorldTrajectory | undefined, picture: RgbImage): Promise<PictureScore> {
-  if (!world) return { score: 10 * (1 - await distanceTo(trajectory, picture)), right: null };
+  if (!world) return { score: 10 * (1 - l1Distance(picture, await trajectory.target.load(), "aligned")), right: null };
   const { success, minimal, right } = judgePicture(world.before, world.after, picture);
   return { score: Math.min(success, minimal), right };
-}
-
-/** Mean absolute difference of the channels, 0 … 1. */
-async function distanceTo({ target }: Trajectory, { width, data }: RgbImage): Promise<number> {
-  const wanted = squareCrop(await target.load(), width);
-  return wanted.data.reduce((sum, value, i) => sum + Math.abs(value - data[i]!), 0) / data.length / 255;
 }

@@ -5,7 +5,7 @@
  */
 import { UserError } from "../errors.ts";
 import { exists, resumeLog } from "../files.ts";
-import { type Estimate, estimate } from "../metrics/statistics.ts";
+import { type Estimate, estimate } from "../metrics/mod.ts";
 
 /** A judge's score of a system's picture. */
 export interface Score {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { BertScorer } from "./bert_score.ts";
+import { mean } from "./statistics.ts";
 import { bare, BLEU_SIGNATURE, corpusBleu, ROUGE_SIGNATURE, rougeL, rougeN } from "./text.ts";
 
 /** A predicted action beside what was done. */
@@ -59,16 +60,16 @@ export function scoreActions(pairs: readonly ActionPair[], bertScores?: readonly
   const subsets = ["all", ...new Set(pairs.map(({ subset }) => subset))];
   return Object.fromEntries(subsets.map((name) => {
     const own = pairs.flatMap((pair, i) => name === "all" || pair.subset === name ? [{ ...pair, bert: bertScores?.[i] }] : []);
-    const mean = (score: (pair: typeof own[number]) => number) => own.reduce((sum, pair) => sum + score(pair), 0) / own.length;
+    const average = (score: (pair: typeof own[number]) => number) => mean(own.map(score));
     const known = own.every(({ meant }) => meant !== undefined);
     return [name, {
-      bert_score: bertScores ? mean(({ bert }) => bert!) : null,
-      rouge1: mean(({ predicted, reference }) => rougeN(predicted, reference, 1).f),
-      rouge2: mean(({ predicted, reference }) => rougeN(predicted, reference, 2).f),
-      rougeL: mean(({ predicted, reference }) => rougeL(predicted, reference).f),
+      bert_score: bertScores ? average(({ bert }) => bert!) : null,
+      rouge1: average(({ predicted, reference }) => rougeN(predicted, reference, 1).f),
+      rouge2: average(({ predicted, reference }) => rougeN(predicted, reference, 2).f),
+      rougeL: average(({ predicted, reference }) => rougeL(predicted, reference).f),
       bleu: corpusBleu(own.map(({ predicted }) => predicted), own.map(({ reference }) => reference)) / 100,
-      exact: mean(({ predicted, reference }) => Number(bare(predicted) === bare(reference))),
-      meaning: known ? mean(({ meant }) => Number(meant)) : null,
+      exact: average(({ predicted, reference }) => Number(bare(predicted) === bare(reference))),
+      meaning: known ? average(({ meant }) => Number(meant)) : null,
       n: own.length,
     }];
   }));

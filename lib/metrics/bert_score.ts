@@ -8,6 +8,7 @@ import { UserError } from "../errors.ts";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { exists, readJson, readText } from "../files.ts";
 import { openOnnx } from "./onnx.ts";
+import { mean } from "./statistics.ts";
 
 /** An encoder, and the baseline that scores are rescaled with. */
 export interface BertScorer {
@@ -90,7 +91,7 @@ function meanBest(from: Embedded, to: Embedded): number {
     }
     return [most];
   });
-  return best.length === 0 ? 0 : best.reduce((a, b) => a + b, 0) / best.length;
+  return mean(best);
 }
 
 function unit(data: Float32Array, width: number): Float32Array {

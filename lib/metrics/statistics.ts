@@ -1,9 +1,14 @@
 /**
- * Intervals, paired tests, and their correction for many comparisons.
+ * Means, intervals, correlation, paired tests, and their correction for multiple comparisons.
  *
  * @module
  */
 import { randomInt, randomStream } from "../engine/mod.ts";
+
+/** The mean of values; 0 of none. */
+export function mean(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
+}
 
 /** A mean with its interval. */
 export interface Estimate {
@@ -15,22 +20,58 @@ export interface Estimate {
   readonly interval: readonly [number, number];
 }
 
-/** The mean of values with its bootstrap interval. */
+/**
+ * The mean of values with its bootstrap interval.
+ *
+ * @param values what was measured, one number an item
+ * @returns the mean and its 95 % interval, the same each time; of no values neither is a number
+ */
 export function estimate(values: readonly number[]): Estimate {
+  if (values.length === 0) return { mean: NaN, n: 0, interval: [NaN, NaN] };
   const random = randomStream("bootstrap", values.length);
-  const mean = (pick: (i: number) => number) => values.reduce((sum, _, i) => sum + pick(i), 0) / values.length;
-  const means = Array.from({ length: DRAWS }, () => mean(() => values[randomInt(random, values.length)]!)).sort((a, b) => a - b);
-  return { mean: mean((i) => values[i]!), n: values.length, interval: [means[DRAWS * 0.025]!, means[DRAWS * 0.975 - 1]!] };
+  const resampled = () => mean(values.map(() => values[randomInt(random, values.length)]!));
+  const means = Array.from({ length: DRAWS }, resampled).sort((a, b) => a - b);
+  return { mean: mean(values), n: values.length, interval: [means[DRAWS * 0.025]!, means[DRAWS * 0.975 - 1]!] };
 }
 
 const DRAWS = 2000;
 
 /**
- * The probability that a mean difference of paired values this large comes by chance: signs of the differences exchanged at
- * random, 2,000 times (Fisher's permutation test), two-sided.
+ * The 95 % interval of a share (Wilson 1927). Unlike the share plus and minus its standard error, it stays within 0 … 1.
+ *
+ * @param share successes over trials, 0 … 1
+ * @param n trials
+ * @returns its two ends
+ */
+export function wilson(share: number, n: number): [number, number] {
+  const z = 1.959964;
+  const middle = (share + z * z / (2 * n)) / (1 + z * z / n);
+  const half = z / (1 + z * z / n) * Math.sqrt(share * (1 - share) / n + z * z / (4 * n * n));
+  return [Math.max(0, middle - half), Math.min(1, middle + half)];
+}
+
+/**
+ * Pearson's correlation.
+ *
+ * @param a values of one variable
+ * @param b values of the other on the same items
+ * @returns −1 … 1, or null when one of them does not vary
+ */
+export function pearson(a: readonly number[], b: readonly number[]): number | null {
+  const [meanA, meanB] = [mean(a), mean(b)];
+  const product = (x: readonly number[], mx: number, y: readonly number[], my: number) =>
+    x.reduce((sum, value, i) => sum + (value - mx) * (y[i]! - my), 0);
+  const scale = Math.sqrt(product(a, meanA, a, meanA) * product(b, meanB, b, meanB));
+  return scale > 0 ? product(a, meanA, b, meanB) / scale : null;
+}
+
+/**
+ * Fisher's permutation test for paired values, two-sided: the probability of a mean difference at least this large if the sign
+ * of each difference were a coin toss, from 2,000 seeded draws.
  *
  * @param a values of one system
  * @param b values of the other on the same items
+ * @returns p; at least 1/2,001, as the draws cannot tell less
  */
 export function pairedTest(a: readonly number[], b: readonly number[]): number {
   const differences = a.map((value, i) => value - b[i]!);
@@ -43,11 +84,16 @@ export function pairedTest(a: readonly number[], b: readonly number[]): number {
 }
 
 /**
- * Probabilities corrected for being many: each is at least as large as before (Holm 1979).
+ * p-values corrected for multiple comparisons (Holm 1979); none gets smaller.
  *
+ * @param probabilities the p-values, in any order
+ * @returns the corrected ones in the same order
+ *
+ * @example Three comparisons
  * ```ts
- * import { holm } from "./statistics.ts";
+ * import { holm } from "worldstrap";
  * import { assertEquals } from "@std/assert";
+ *
  * assertEquals(holm([0.01, 0.04, 0.03]), [0.03, 0.06, 0.06]);
  * ```
  */
@@ -62,18 +108,13 @@ export function holm(probabilities: readonly number[]): number[] {
   return corrected;
 }
 
-/** The mean of values; 0 of none. */
-export function mean(values: readonly number[]): number {
-  return values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
-}
-
 /** The values of two systems on the items that both have, in one order. */
 export function pairedValues(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): [number[], number[]] {
   const shared = [...a.keys()].filter((id) => b.has(id));
   return [shared.map((id) => a.get(id)!), shared.map((id) => b.get(id)!)];
 }
 
-/** Pairs of systems compared on the items that both have: the mean difference, its interval, and the probability. */
+/** Two systems compared on the items that both have. */
 export interface Comparison {
   /** The first system. */
   readonly system: string;
@@ -81,9 +122,9 @@ export interface Comparison {
   readonly against: string;
   /** The mean of the first less the mean of the other. */
   readonly difference: Estimate;
-  /** By `pairedTest`. */
+  /** The p-value of `pairedTest`. */
   readonly p: number;
-  /** By `holm`, over all pairs. */
+  /** `p`, corrected by `holm` over all pairs. */
   readonly corrected: number;
 }
 
@@ -91,6 +132,7 @@ export interface Comparison {
  * Compares every pair of systems.
  *
  * @param values by system, then by item
+ * @returns one comparison for each pair that shares an item
  */
 export function comparePairs(values: ReadonlyMap<string, ReadonlyMap<string, number>>): Comparison[] {
   const names = [...values.keys()];

@@ -43,7 +43,8 @@ export async function contradictActions(
 export function contraryOf(action: string, answer: Answer): { readonly contrary?: string; readonly reason?: string } {
   if ("failure" in answer) return { reason: answer.failure };
   const lines = answer.text.split("\n").map((line) => line.trim()).filter((line) => line !== "");
-  const sentence = (lines[0] ?? "").replace(/^(action|answer|rewritten action):\s*/i, "").replaceAll(/^["'“`]+|["'”`]+$/g, "").trim();
+  const sentence = (lines[0] ?? "").replace(/^(action|answer|contrary|rewritten action):\s*/i, "").replaceAll(/^["'“`]+|["'”`]+$/g, "")
+    .trim();
   if (/^(i'?m sorry|sorry|i can(no|')t|i am unable|i'm unable|as an ai)\b/i.test(sentence)) return { reason: "the model refused" };
   if (lines.length > 1 || sentence.split(/\s+/).length > 40) return { reason: "the answer is no single sentence" };
   if (!/\p{L}/u.test(sentence)) return { reason: "the answer holds no words" };

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { pearson, wilson } from "../metrics/mod.ts";
 import { type Likelihood, logLikelihoods, type Sampler } from "../sample/mod.ts";
 import { dynamicsSequence, type Vocabulary, worldSequence } from "../tokens/mod.ts";
 import { type Negative, NEGATIVES, negativesOf, type ScoredTransition } from "./negatives.ts";
@@ -148,22 +149,4 @@ export function preferencesBySubset(points: readonly ProbePoint[]): NamedPrefere
       })
     )
   );
-}
-
-/** The interval that a share of n trials lies in, at 95 %. */
-export function wilson(share: number, n: number): [number, number] {
-  const z = 1.959964;
-  const middle = (share + z * z / (2 * n)) / (1 + z * z / n);
-  const half = z / (1 + z * z / n) * Math.sqrt(share * (1 - share) / n + z * z / (4 * n * n));
-  return [Math.max(0, middle - half), Math.min(1, middle + half)];
-}
-
-/** Pearson's correlation, or null when one of the lists does not vary. */
-export function pearson(a: readonly number[], b: readonly number[]): number | null {
-  const mean = (list: readonly number[]) => list.reduce((x, y) => x + y, 0) / list.length;
-  const [meanA, meanB] = [mean(a), mean(b)];
-  const product = (x: readonly number[], mx: number, y: readonly number[], my: number) =>
-    x.reduce((sum, value, i) => sum + (value - mx) * (y[i]! - my), 0);
-  const scale = Math.sqrt(product(a, meanA, a, meanA) * product(b, meanB, b, meanB));
-  return scale > 0 ? product(a, meanA, b, meanB) / scale : null;
 }

@@ -1,6 +1,5 @@
 import { meanScore, readScores, scoreRows } from "../../lib/judge/mod.ts";
-import { comparePairs, holm } from "../../lib/metrics/mod.ts";
-import { assert, assertEquals, assertThrows, UserError, withFolder } from "../support.ts";
+import { assertEquals, assertThrows, UserError, withFolder } from "../support.ts";
 
 const line = (system: string, id: string, success: number, minimal: number) => ({
   ...{ system, id, subset: "ag", action: "open it", success, minimal, score: Math.min(success, minimal) },
@@ -35,13 +34,4 @@ Deno.test("readScores() refuses corrections of what was not judged, out of range
 
 Deno.test("meanScore() of nothing scored is nothing, not zero", () => {
   assertEquals(meanScore([{ system: "b", id: "1", subset: "ag", action: "", unscored: "no" }]), undefined);
-});
-
-Deno.test("comparePairs() finds a difference that is there and none where there is none", () => {
-  const ids = Array.from({ length: 60 }, (_, i) => `${i}`);
-  const by = (value: (i: number) => number) => new Map(ids.map((id, i) => [id, value(i)]));
-  const [better, alike, against] = comparePairs(new Map([["x", by((i) => i % 7)], ["y", by((i) => i % 7 + 1)], ["z", by((i) => i % 7)]]));
-  assertEquals([better!.system, better!.against, better!.difference.mean, alike!.difference.mean], ["y", "x", 1, 0]);
-  assert(better!.corrected < 0.01 && alike!.p === 1 && against!.corrected < 0.01);
-  assertEquals(holm([]), []);
 });

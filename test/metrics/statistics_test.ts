@@ -1,0 +1,60 @@
+import { comparePairs, estimate, holm, mean, pairedTest, pairedValues, pearson, wilson } from "../../lib/metrics/statistics.ts";
+import { randomInt, randomStream } from "../../lib/engine/random.ts";
+import { assert, assertClose, assertEquals } from "../support.ts";
+
+const random = randomStream("statistics");
+const VALUES = Array.from({ length: 100 }, () => randomInt(random, 11));
+
+Deno.test("mean() of none is 0", () => assertEquals([mean([1, 2, 6]), mean([])], [3, 0]));
+
+Deno.test("wilson() gives R's intervals and stays within 0 … 1", () => {
+  assertClose(wilson(0.75, 4), [0.300642, 0.954413], 1e-5); // binom::binom.wilson(3, 4)
+  assertClose(wilson(0.5, 100), [0.403832, 0.596168], 1e-5); // binom::binom.wilson(50, 100)
+  assertClose(wilson(0, 10), [0, 0.277533], 1e-5); // binom::binom.wilson(0, 10)
+  assertClose(wilson(1, 10), [0.722467, 1], 1e-5);
+});
+
+Deno.test("pearson() of a line is ±1, of what does not vary null", () => {
+  assertClose([pearson([1, 2, 3], [2, 4, 6])!, pearson([1, 2, 3], [3, 2, 1])!], [1, -1], 1e-12);
+  assertClose([pearson([1, 2, 3, 4], [1, 3, 2, 4])!], [0.8], 1e-12); // by hand: 4 / 5
+  assertEquals([pearson([1, 1, 1], [1, 2, 3]), pearson([], [])], [null, null]);
+});
+
+Deno.test("estimate() covers the mean, is the same each time, and narrows with more values", () => {
+  const { mean: middle, n, interval: [from, to] } = estimate(VALUES);
+  assertEquals([middle, n], [mean(VALUES), 100]);
+  assert(from < middle && middle < to);
+  const standardError = Math.sqrt(mean(VALUES.map((value) => (value - middle) ** 2)) / n);
+  assertClose([from, to], [middle - 1.96 * standardError, middle + 1.96 * standardError], 0.15); // as the normal approximation has it
+  assertEquals(estimate(VALUES), estimate(VALUES));
+  const [few, many] = [estimate(VALUES.slice(0, 10)), estimate([...VALUES, ...VALUES, ...VALUES, ...VALUES])];
+  assert(few.interval[1] - few.interval[0] > 1.5 * (to - from) && to - from > 1.5 * (many.interval[1] - many.interval[0]));
+  assertEquals(estimate([]), { mean: NaN, n: 0, interval: [NaN, NaN] });
+});
+
+Deno.test("pairedTest() finds a difference that is there, and p is right where it can be counted", () => {
+  assert(pairedTest(VALUES.map((value) => value + 1), VALUES) < 0.001);
+  assert(pairedTest(VALUES, VALUES.toReversed()) > 0.9);
+  assertEquals(pairedTest(VALUES, VALUES), 1);
+  // Four differences of 1: of 16 ways to give them signs two have a sum as large, p = 1/8
+  assertClose([pairedTest([1, 1, 1, 1], [0, 0, 0, 0])], [1 / 8], 0.02);
+  assertEquals(pairedTest([0, 0, 0], [1, 2, 3]), pairedTest([1, 2, 3], [0, 0, 0])); // two-sided
+});
+
+Deno.test("holm() corrects as R's p.adjust does, in any order, to 1 at most", () => {
+  assertClose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02], 1e-12);
+  assertEquals([holm([0.5, 0.9]), holm([0.2]), holm([])], [[1, 1], [0.2], []]);
+});
+
+Deno.test("pairedValues() takes the items that both have, in one order", () => {
+  assertEquals(pairedValues(new Map([["x", 1], ["y", 2], ["z", 3]]), new Map([["z", 30], ["x", 10]])), [[1, 3], [10, 30]]);
+});
+
+Deno.test("comparePairs() finds a difference that is there and none where there is none", () => {
+  const ids = Array.from({ length: 60 }, (_, i) => `${i}`);
+  const by = (value: (i: number) => number) => new Map(ids.map((id, i) => [id, value(i)]));
+  const [better, alike, against] = comparePairs(new Map([["x", by((i) => i % 7)], ["y", by((i) => i % 7 + 1)], ["z", by((i) => i % 7)]]));
+  assertEquals([better!.system, better!.against, better!.difference.mean, alike!.difference.mean], ["y", "x", 1, 0]);
+  assert(better!.corrected < 0.01 && alike!.p === 1 && against!.corrected < 0.01);
+  assertEquals(comparePairs(new Map([["x", new Map([["1", 1]])], ["y", new Map([["2", 1]])]])), []); // no item in common
+});
