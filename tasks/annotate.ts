@@ -42,6 +42,15 @@ const TASK: TaskInfo = {
 /** A line of `log.jsonl`: a video is done when its line is whole. */
 type LogLine = { readonly video: string } & ({ readonly trajectories: readonly AnnotatedTrajectory[] } | { readonly skipped: string });
 
+/** What videos are annotated with. */
+interface Tools {
+  readonly annotator: Annotator;
+  readonly config: Config;
+  readonly folder: string;
+  readonly world: ReadonlyMap<string, WorldVideo> | undefined;
+  readonly pool: MotionPool;
+}
+
 /** Runs the task. */
 async function main(invocation: Invocation): Promise<void> {
   const { config, flags } = invocation;
@@ -67,7 +76,7 @@ async function main(invocation: Invocation): Promise<void> {
   const clock = performance.now();
   for (let start = 0; start < open.length; start += options.videosAtOnce) {
     const chunk = open.slice(start, start + options.videosAtOnce);
-    for (const line of await annotateVideos(chunk, annotator, config, folder, world, pool)) {
+    for (const line of await annotateVideos(chunk, { annotator, config, folder, world, pool })) {
       appendLine(`${folder}/log.jsonl`, JSON.stringify(line));
       log.push(line);
     }
@@ -100,11 +109,7 @@ async function main(invocation: Invocation): Promise<void> {
 /** The lines of videos: their pairs together through the model. */
 async function annotateVideos(
   videos: readonly VideoFile[],
-  annotator: Annotator,
-  { annotate: options, seed }: Config,
-  folder: string,
-  world: ReadonlyMap<string, WorldVideo> | undefined,
-  pool: MotionPool,
+  { annotator, config: { annotate: options, seed }, folder, world, pool }: Tools,
 ): Promise<LogLine[]> {
   const found = await Promise.all(videos.map(async (video) => {
     if (world) await renderInto(video.path, world.get(worldName(video))!);

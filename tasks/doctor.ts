@@ -15,7 +15,7 @@ const TASK: TaskInfo = {
   name: "doctor",
   about: "Prints backend, version, threads, bfloat16, GPU and memory, what is missing, and the command that mends it.",
   sections: ["model"],
-  flags: { json: "one JSON object, without user or home folder, for an issue" },
+  switches: { json: "one JSON object, without user or home folder, for an issue" },
 };
 
 /** Runs the task. */

@@ -98,7 +98,7 @@ async function vqganGate({ vqgan, items }: Bench): Promise<Outcome> {
 }
 
 async function baseGate({ config: { data, seed }, vqgan, vocabulary, text, image, items }: Bench): Promise<Outcome> {
-  const nameIn = (most: number) => measureNaming(text, vqgan, vocabulary, DIFFICULTIES[data.difficulty], most, seed);
+  const nameIn = (most: number) => measureNaming({ text, vqgan, vocabulary }, DIFFICULTIES[data.difficulty], most, seed);
   const [naming, fuller] = [await nameIn(1), await nameIn(3)];
   const counterfactuals = counterfactualActions(items.map(({ trajectory }) => trajectory), data.difficulty, seed);
   const points = probe({ text, image, vocabulary }, items, counterfactuals, seed);

@@ -49,8 +49,9 @@ async function main(invocation: Invocation): Promise<void> {
 
   // 3. The loop over steps
   let trained = adapter;
+  const shown = items.slice(0, options.samples);
   const draw = (path: string) =>
-    drawPredictions(path, { ...sampler, adapter: trained }, vqgan, vocabulary, items.slice(0, options.samples), { ...options, seed });
+    drawPredictions(path, { sampler: { ...sampler, adapter: trained }, vqgan, vocabulary }, shown, { ...options, seed });
   const progress = showProgress(stageName, steps);
   const loop = train({
     ...{ folder, digest, adamw: options, accumulate: options.accumulate, saveEvery: options.saveEvery },

@@ -73,12 +73,12 @@ export function shared(pictures: readonly string[], others: readonly string[]): 
 export function requireNoOverlap(count: number, flags: Readonly<Record<string, string>>): void {
   if (count === 0 || "allow-overlap" in flags) return;
   throw new UserError(
-    `Cannot go on: ${count} pictures of the bench are among those trained on, which would measure memory; ` +
+    `Cannot go on: pictures of the bench are among those trained on (${count}), which would measure memory; ` +
       "keep the lists apart, or give --allow-overlap, and every table will say so",
   );
 }
 
 /** What tables say of shared pictures; nothing where there are none. */
 export function overlapNote(count: number): string {
-  return count === 0 ? "" : `Not a clean measurement: ${count} pictures of the bench were trained on (--allow-overlap).`;
+  return count === 0 ? "" : `Not a clean measurement: pictures of the bench were trained on (${count}, --allow-overlap).`;
 }

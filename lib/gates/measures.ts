@@ -143,17 +143,14 @@ export interface Naming {
 /**
  * Lets a model say what it sees in held-out scenes, and counts what is right of it.
  *
- * @param sampler the model, with the rule for text
- * @param vqgan encodes the scenes
- * @param vocabulary of the model
+ * @param models a text sampler, the VQGAN that encodes the scenes, their vocabulary
  * @param world the dial
  * @param most objects a scene
  * @param seed of the scenes
+ * @returns shares that are named right
  */
 export async function measureNaming(
-  sampler: Sampler,
-  vqgan: Vqgan,
-  vocabulary: Vocabulary,
+  { text, vqgan, vocabulary }: { readonly text: Sampler; readonly vqgan: Vqgan; readonly vocabulary: Vocabulary },
   world: Difficulty,
   most: number,
   seed: number,
@@ -162,7 +159,7 @@ export async function measureNaming(
   const codes = encodePictures(vqgan, await renderScenes(scenes));
   const captions = inBatches(scenes.length, (start, end) => {
     const prompts = codes.slice(start, end).map((image) => [vocabulary.bos, ...imageIds(vocabulary, image)]);
-    return generate(sampler, prompts, 32, { temperature: 0, seed: 0 }, vocabulary.eos).map((ids) => vocabulary.decode(ids));
+    return generate(text, prompts, 32, { temperature: 0, seed: 0 }, vocabulary.eos).map((ids) => vocabulary.decode(ids));
   });
   const right = scenes.flatMap(({ objects }, i) => {
     const said = captions[i]!.split(",").map((part) => part.trim().split(" "));

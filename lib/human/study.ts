@@ -146,7 +146,9 @@ export function joinStudy(study: DatabaseSync, secret: string): string {
     const { systems, per_subset: perSubset, seed } = study.prepare("SELECT * FROM study").get() as unknown as StudyRow;
     const items = study.prepare("SELECT id, subset, (SELECT count(*) FROM assignment WHERE item = id) AS raters FROM item").all();
     const chosen = chooseItems(items as unknown as ItemRow[], perSubset, seed);
-    shuffle(chosen, `order ${code}`).forEach((item, position) => assign(study, code, item, position, JSON.parse(systems), seed));
+    shuffle(chosen, `order ${code}`).forEach((item, position) =>
+      assign(study, item, { code, position, systems: JSON.parse(systems), seed })
+    );
     return code;
   });
 }
@@ -170,7 +172,16 @@ function chooseItems(items: readonly ItemRow[], perSubset: number, seed: number)
 }
 
 /** The k-th rater of an item sees its systems turned by k places, so each stands in each place equally often. */
-function assign(study: DatabaseSync, code: string, { id, raters }: ItemRow, position: number, systems: string[], seed: number): void {
+function assign(
+  study: DatabaseSync,
+  { id, raters }: ItemRow,
+  { code, position, systems, seed }: {
+    readonly code: string;
+    readonly position: number;
+    readonly systems: string[];
+    readonly seed: number;
+  },
+): void {
   const token = randomToken();
   study.prepare("INSERT INTO assignment VALUES (?, ?, ?, ?)").run(token, code, position, id);
   const order = shuffle(systems, `systems ${seed} ${id}`);

@@ -14,17 +14,13 @@ import { drawSheet, heatMap } from "./sheet.ts";
  * Draws one prediction for each trajectory and writes them as a sheet. Without a decoder there is no picture.
  *
  * @param path the PNG
- * @param sampler the world model
- * @param vqgan decodes the predictions
- * @param vocabulary of the model
+ * @param models the world model's sampler, the VQGAN that decodes, their vocabulary
  * @param items trajectories, a row each
  * @param options of sampling, and of the weights that are shown
  */
 export async function drawPredictions(
   path: string,
-  sampler: Sampler,
-  vqgan: Vqgan,
-  vocabulary: Vocabulary,
+  { sampler, vqgan, vocabulary }: { readonly sampler: Sampler; readonly vqgan: Vqgan; readonly vocabulary: Vocabulary },
   items: readonly EncodedTrajectory[],
   options: SamplingOptions & WeightOptions,
 ): Promise<void> {

@@ -9,7 +9,7 @@ const said = (text: string) => ({ text, usage: { prompt: 1, completion: 1 }, cac
 Deno.test("the prompt's examples are pairs of an action and a contrary one, each on a line of its own", () => {
   const pairs = [...PROMPT.matchAll(/^Action: (.+)\nContrary: (.+)$/gm)];
   assertEquals(pairs.length, 4);
-  for (const [, action, contrary] of pairs) assertEquals(contraryOf(action!, said(contrary!)), { contrary });
+  for (const [, action, contrary] of pairs) assertEquals(contraryOf(action!, said(contrary!)), { contrary: contrary! });
   assert(PROMPT.trimEnd().endsWith("Action: {action}\nContrary:\n```"), PROMPT.slice(-60));
 });
 
