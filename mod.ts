@@ -1,7 +1,8 @@
 /**
  * Worldstrap: world models from dynamics models, in multimodal token models of the Chameleon family.
  *
- * The names that most scripts need stand at the top; everything else is in a namespace for its area, as `ws.metrics.rougeN`.
+ * The names that most scripts need stand at the top; everything else is in a namespace for its area, as `ws.metrics.rougeN`. What is not here
+ * serves the tasks alone.
  *
  * ```ts
  * import * as ws from "worldstrap";
@@ -17,7 +18,11 @@
  */
 export { openBackend, type Tensor } from "./lib/engine/mod.ts";
 export { printable, quoted, UserError } from "./lib/errors.ts";
-export { resolveConfig } from "./lib/experiment/mod.ts";
+export { type Override, resolveConfig } from "./lib/experiment/config.ts";
+export type { Config } from "./lib/experiment/schema.ts";
+export type { Disk } from "./lib/files.ts";
+export type { Answer, Question } from "./lib/llm/mod.ts";
+export type { HeadNorm, KeysValues } from "./lib/nn/mod.ts";
 export { loadAdapter, loadModel } from "./lib/model/mod.ts";
 export { drawObservations, imageSampler, logLikelihoods, predictActions, textSampler } from "./lib/sample/mod.ts";
 export { loadVocabulary } from "./lib/tokens/mod.ts";
@@ -25,15 +30,9 @@ export { encodeTrajectories, readAurora } from "./lib/trajectories/mod.ts";
 export { worldTrajectories } from "./lib/world/mod.ts";
 
 export * as engine from "./lib/engine/mod.ts";
-export * as experiment from "./lib/experiment/mod.ts";
-export * as gates from "./lib/gates/mod.ts";
-export * as human from "./lib/human/mod.ts";
 export * as judge from "./lib/judge/mod.ts";
-export * as llm from "./lib/llm/mod.ts";
 export * as metrics from "./lib/metrics/mod.ts";
 export * as model from "./lib/model/mod.ts";
-export * as nn from "./lib/nn/mod.ts";
-export * as pretrain from "./lib/pretrain/mod.ts";
 export * as probe from "./lib/probe/mod.ts";
 export * as report from "./lib/report/mod.ts";
 export * as sample from "./lib/sample/mod.ts";

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { modelOf, saveModel, weightShapes } from "../lib/model/mod.ts";
+import { saveModel } from "../lib/model/mod.ts";
+import { modelOf, weightShapes } from "../lib/model/checkpoint.ts";
 import { normal, seedTensor, type Tensor, tf, tidy } from "../lib/engine/mod.ts";
 
 /** Ids, image codes, and the id of code 0. */

@@ -1,6 +1,7 @@
 /** Our side of `bench sample`: draws candidates of one prompt, prints times, memory and bandwidth. */
 import { readJson } from "../lib/files.ts";
-import { freezeHead, loadModel } from "../lib/model/mod.ts";
+import { loadModel } from "../lib/model/mod.ts";
+import { freezeHead } from "../lib/model/chameleon.ts";
 import { peakMemory } from "../lib/experiment/memory.ts";
 import { generate, logLikelihoods } from "../lib/sample/mod.ts";
 import { compile, openBackend, type Tensor, tf } from "../lib/engine/mod.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { writeSafetensors } from "../lib/model/mod.ts";
+import { writeSafetensors } from "../lib/model/safetensors.ts";
 import { openBackend, randomInt, randomStream } from "../lib/engine/mod.ts";
 import { CODES, FIRST_IMAGE, VOCABULARY, writeCheckpoint } from "./checkpoint.ts";
 import { type BenchCase, lastLine, peerPython, report } from "./peer.ts";

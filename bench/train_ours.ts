@@ -1,17 +1,8 @@
 /** Our side of `bench train`: reads the checkpoint and the batch, trains a few steps, prints times and memory. */
-import { adapterTensors, createAdapter, freezeHead, loadModel, PROJECTIONS, withAdapterTensors } from "../lib/model/mod.ts";
-import {
-  compile,
-  dispose,
-  openBackend,
-  seedTensor,
-  takeNumber,
-  type Tensor,
-  tf,
-  tidy,
-  toPrecision,
-  valueAndGradients,
-} from "../lib/engine/mod.ts";
+import { adapterTensors, createAdapter, loadModel, PROJECTIONS, withAdapterTensors } from "../lib/model/mod.ts";
+import { freezeHead } from "../lib/model/chameleon.ts";
+import { compile, dispose, openBackend, seedTensor, type Tensor, tf, tidy, toPrecision, valueAndGradients } from "../lib/engine/mod.ts";
+import { takeNumber } from "../lib/engine/scope.ts";
 import { adamwStep, freshState } from "../lib/train/adamw.ts";
 import { completionGradients, completionLoss } from "../lib/train/completion_loss.ts";
 import { peakMemory } from "../lib/experiment/memory.ts";

@@ -14,18 +14,19 @@ import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
 import { type Invocation, SHARD_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
 import { appendLine, exists, fileNameOf, resumeLog, writeFile } from "../lib/files.ts";
 import { doesTheSame } from "../lib/gates/mod.ts";
-import { contactSheet, pairSheet } from "../lib/report/mod.ts";
+import { contactSheet } from "../lib/report/mod.ts";
+import { pairSheet } from "../lib/report/video_sheets.ts";
 import {
   type AnnotatedTrajectory,
   annotatePairs,
   type Annotator,
-  keepTrajectories,
   listVideos,
   pairsOfVideo,
   shardOf,
   type VideoFile,
   videoStatistics,
 } from "../lib/synthesis/mod.ts";
+import { keepTrajectories } from "../lib/synthesis/annotate.ts";
 import type { Problem } from "../lib/trajectories/mod.ts";
 import { type MotionPool, openMotionPool, writeMp4 } from "../lib/video/mod.ts";
 import { FRAME_RATE, renderVideo, type WorldVideo, worldVideos } from "../lib/world/mod.ts";

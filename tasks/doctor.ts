@@ -9,7 +9,8 @@ import { exists } from "../lib/files.ts";
 import { mebibytes } from "../lib/model/memory.ts";
 import { freeMemory } from "../lib/experiment/memory.ts";
 import { VERSION } from "../lib/experiment/run.ts";
-import { openBackend, planInstallation, precisionOf, tf, toPrecision } from "../lib/engine/mod.ts";
+import { openBackend, precisionOf, tf, toPrecision } from "../lib/engine/mod.ts";
+import { planInstallation } from "../lib/engine/install.ts";
 
 const TASK: TaskInfo = {
   name: "doctor",

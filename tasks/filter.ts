@@ -13,8 +13,10 @@ import { type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experimen
 import { UserError } from "../lib/errors.ts";
 import { exists, parent, writeFile } from "../lib/files.ts";
 import { mean } from "../lib/metrics/mod.ts";
-import { galleryHtml, type GalleryPart, plotCounts, plotDistributions, writeTable } from "../lib/report/mod.ts";
-import { type AnnotatedTrajectory, isInside, readAnnotated, stratifiedTopK, videoStatistics } from "../lib/synthesis/mod.ts";
+import { type GalleryPart, plotCounts, plotDistributions, writeTable } from "../lib/report/mod.ts";
+import { galleryHtml } from "../lib/report/gallery.ts";
+import { type AnnotatedTrajectory, readAnnotated, stratifiedTopK, videoStatistics } from "../lib/synthesis/mod.ts";
+import { isInside } from "../lib/synthesis/filter.ts";
 import type { Problem } from "../lib/trajectories/mod.ts";
 
 const TASK: TaskInfo = {

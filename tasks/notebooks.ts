@@ -9,7 +9,8 @@ import { runTask } from "../lib/experiment/cli.ts";
 import type { Invocation, TaskInfo } from "../lib/experiment/task.ts";
 import { exists } from "../lib/files.ts";
 import { runFolder } from "../lib/experiment/run.ts";
-import { cacheFolder, findPython } from "../lib/engine/mod.ts";
+import { cacheFolder } from "../lib/engine/mod.ts";
+import { findPython } from "../lib/engine/install.ts";
 
 const TASK: TaskInfo = {
   name: "notebooks",

@@ -8,14 +8,18 @@ import { UserError } from "../lib/errors.ts";
 import { runTask } from "../lib/experiment/cli.ts";
 import type { Invocation, TaskInfo } from "../lib/experiment/task.ts";
 import { writeFile } from "../lib/files.ts";
-import { modelOf, saveModel } from "../lib/model/mod.ts";
+import { saveModel } from "../lib/model/mod.ts";
+import { modelOf } from "../lib/model/checkpoint.ts";
 import { drawGroups, encodeGroups, makeGroups, trainTransformer, trainVqgan } from "../lib/pretrain/stages.ts";
 import { runFolder } from "../lib/experiment/run.ts";
 import { openStage } from "../lib/experiment/stage.ts";
-import { loadVocabulary, vocabularyMap } from "../lib/tokens/mod.ts";
+import { loadVocabulary } from "../lib/tokens/mod.ts";
+import { vocabularyMap } from "../lib/tokens/vocabulary.ts";
 import { readLog } from "../lib/train/loop.ts";
 import { initTransformer, TINY_VQ, tinyConfig } from "../lib/pretrain/losses.ts";
-import { alikeScenes, DIFFICULTIES, nearScenes, tinyTokenizer } from "../lib/world/mod.ts";
+import { DIFFICULTIES } from "../lib/world/mod.ts";
+import { alikeScenes, nearScenes } from "../lib/world/documents.ts";
+import { tinyTokenizer } from "../lib/world/tokenizer.ts";
 
 const TASK: TaskInfo = {
   name: "pretrain-tiny",

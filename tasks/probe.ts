@@ -15,14 +15,8 @@ import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
 import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
 import { readText } from "../lib/files.ts";
 import { requireKey } from "../lib/llm/mod.ts";
-import {
-  contradictActions,
-  type Counterfactuals,
-  type NamedPreference,
-  preferencesBySubset,
-  probe,
-  readCounterfactuals,
-} from "../lib/probe/mod.ts";
+import { type Counterfactuals, type NamedPreference, preferencesBySubset, probe, readCounterfactuals } from "../lib/probe/mod.ts";
+import { contradictActions } from "../lib/probe/contradict.ts";
 import { plotScatter, writeTable } from "../lib/report/mod.ts";
 import type { Trajectory } from "../lib/trajectories/mod.ts";
 import { counterfactualActions } from "../lib/world/mod.ts";

@@ -7,7 +7,7 @@ import { UserError } from "../lib/errors.ts";
 import { listOf, runTask } from "../lib/experiment/cli.ts";
 import type { Invocation, TaskInfo } from "../lib/experiment/task.ts";
 import { exists } from "../lib/files.ts";
-import { writeReport } from "../lib/report/mod.ts";
+import { writeReport } from "../lib/report/report.ts";
 
 const TASK: TaskInfo = {
   name: "report",

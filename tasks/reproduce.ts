@@ -10,7 +10,9 @@ import { passedArguments, runTaskProcess } from "../lib/experiment/pipeline.ts";
 import { duration } from "../lib/experiment/progress.ts";
 import type { Invocation, TaskInfo } from "../lib/experiment/task.ts";
 import { exists } from "../lib/files.ts";
-import { paperClaims, writeReport, writeTable } from "../lib/report/mod.ts";
+import { writeTable } from "../lib/report/mod.ts";
+import { paperClaims } from "../lib/report/claims.ts";
+import { writeReport } from "../lib/report/report.ts";
 
 const TASK: TaskInfo = {
   name: "reproduce",

@@ -6,7 +6,8 @@
 import { UserError } from "../lib/errors.ts";
 import { runTask } from "../lib/experiment/cli.ts";
 import type { Invocation, TaskInfo } from "../lib/experiment/task.ts";
-import { checkGpuLayout, installLibtensorflow, openBackend, planInstallation } from "../lib/engine/mod.ts";
+import { openBackend } from "../lib/engine/mod.ts";
+import { checkGpuLayout, installLibtensorflow, planInstallation } from "../lib/engine/install.ts";
 import { mebibytes } from "../lib/model/memory.ts";
 
 const TASK: TaskInfo = {

@@ -8,7 +8,8 @@ import { assert, assertEquals } from "@std/assert";
 import type { ChameleonConfig } from "../lib/model/config.ts";
 import { adapterTensors, createAdapter, disposeAdapter, type LoraAdapter, type LoraConfig, withAdapterTensors } from "../lib/model/lora.ts";
 import { readHeader, readInto, type StoredTensor } from "../lib/model/safetensors.ts";
-import { dispose, liveTensors, normal, openBackend, seedTensor, type Tensor, tf, tidy } from "../lib/engine/mod.ts";
+import { dispose, normal, openBackend, seedTensor, type Tensor, tf, tidy } from "../lib/engine/mod.ts";
+import { liveTensors } from "../lib/engine/scope.ts";
 
 // @ts-types="./std_assert.d.ts"
 export * from "@std/assert";

@@ -4,12 +4,23 @@
  *
  * @module
  */
-export * from "./backend.ts";
-export * from "./bfloat16.ts";
-export { compile, type CompileOptions, freeze, isFrozen } from "./compile.ts";
-export * from "./gradients.ts";
-export * from "./install.ts";
-export * from "./random.ts";
-export * from "./scope.ts";
-export * from "./storage.ts";
-export * from "./tf.ts";
+export { type Backend, openBackend } from "./backend.ts";
+export { type Precision, precisionOf, toPrecision } from "./bfloat16.ts";
+export { compile, type CompileOptions, freeze } from "./compile.ts";
+export { valueAndGradients, withGradient } from "./gradients.ts";
+export { cacheFolder, type GpuLayout, type InstallationPlan, TENSORFLOW_VERSION } from "./install.ts";
+export { normal, permutation, type Random, randomInt, randomStream, seedTensor, uniform } from "./random.ts";
+export { dispose, tidy, valuesOf } from "./scope.ts";
+export { STORED_BYTES, type StoredType } from "./storage.ts";
+export {
+  type DataType,
+  type Rank,
+  type Tensor,
+  type Tensor1D,
+  type Tensor2D,
+  type Tensor3D,
+  type Tensor4D,
+  type TensorContainer,
+  type TensorInfo,
+  tf,
+} from "./tf.ts";

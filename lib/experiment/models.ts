@@ -5,7 +5,8 @@
  */
 import { cacheFolder } from "../engine/mod.ts";
 import { UserError } from "../errors.ts";
-import { type Chameleon, hasDecoder, loadAdapter, loadModel, type LoraAdapter, type Vqgan } from "../model/mod.ts";
+import { type Chameleon, loadAdapter, loadModel, type LoraAdapter, type Vqgan } from "../model/mod.ts";
+import { hasDecoder } from "../model/vqgan.ts";
 import { imageSampler, type Sampler, textSampler } from "../sample/mod.ts";
 import { loadVocabulary, type Vocabulary } from "../tokens/mod.ts";
 import { type EncodedTrajectory, encodeTrajectories, type Problem, type TrajectoryList, usableTrajectories } from "../trajectories/mod.ts";

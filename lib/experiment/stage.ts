@@ -4,10 +4,13 @@
  * @module
  */
 import { statfsSync } from "node:fs";
-import { type Backend, installLibtensorflow, openBackend, planInstallation } from "../engine/mod.ts";
+import { type Backend, openBackend } from "../engine/mod.ts";
+import { installLibtensorflow, planInstallation } from "../engine/install.ts";
 import { printable, UserError } from "../errors.ts";
 import { exists, parent, readText, writeFile } from "../files.ts";
-import { adapterDigest, checkpointDigest, type CheckpointPlan, planCheckpoint } from "../model/mod.ts";
+import { type CheckpointPlan, planCheckpoint } from "../model/mod.ts";
+import { checkpointDigest } from "../model/checkpoint.ts";
+import { adapterDigest } from "../model/peft.ts";
 import type { Problem } from "../trajectories/mod.ts";
 import type { Invocation, TaskInfo } from "./task.ts";
 import type { Bench } from "./datasets.ts";

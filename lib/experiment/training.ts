@@ -5,18 +5,8 @@
  */
 import { type Backend, cacheFolder } from "../engine/mod.ts";
 import { UserError } from "../errors.ts";
-import {
-  type CheckpointPlan,
-  imageTokens,
-  loadModel,
-  mebibytes,
-  memoryText,
-  type Model,
-  planCheckpoint,
-  planMemory,
-  tooLargeText,
-  type TrainingSize,
-} from "../model/mod.ts";
+import { type CheckpointPlan, imageTokens, loadModel, type Model, planCheckpoint, planMemory, type TrainingSize } from "../model/mod.ts";
+import { mebibytes, memoryText, tooLargeText } from "../model/memory.ts";
 import { loadVocabulary, type Vocabulary } from "../tokens/mod.ts";
 import { type EncodedTrajectory, encodeTrajectories, type TrajectoryList, usableTrajectories } from "../trajectories/mod.ts";
 import type { Invocation, TaskInfo } from "./task.ts";

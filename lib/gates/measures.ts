@@ -7,11 +7,11 @@ import type { Vqgan } from "../model/mod.ts";
 import { mean } from "../metrics/mod.ts";
 import { generate, predictActions, type Sampler, type SamplingOptions } from "../sample/mod.ts";
 import { randomStream } from "../engine/mod.ts";
-import { decodedImages, encodePictures, idsToCodes, imageIds, type RgbImage, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
+import { decodedImages, encodePictures, type RgbImage, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
+import { idsToCodes, imageIds } from "../tokens/sequences.ts";
 import type { EncodedTrajectory } from "../trajectories/mod.ts";
 import {
   applyAction,
-  describe,
   type Difficulty,
   FAMILIES,
   type Family,
@@ -23,6 +23,7 @@ import {
   type Scene,
   type WorldTrajectory,
 } from "../world/mod.ts";
+import { describe } from "../world/captions.ts";
 
 /** A trajectory of the tiny world in tokens. */
 export interface EncodedWorldTrajectory extends EncodedTrajectory {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-export * from "./llm_judge.ts";
-export * from "./picture_score.ts";
-export * from "./scores_file.ts";
-export * from "./systems.ts";
+export { type Ask, type JudgedPicture, judgePictures, judgeQuestion, parseVerdict, type Verdict } from "./llm_judge.ts";
+export { type PictureScore, scorePicture } from "./picture_score.ts";
+export { type Score, scoreRows, scoresBySystem } from "./scores_file.ts";
+export { COPY, openSystem, type System } from "./systems.ts";

@@ -6,7 +6,8 @@
 import { UserError } from "../errors.ts";
 import { createHash } from "node:crypto";
 import { type Disk, readJson, writeFile } from "../files.ts";
-import { bytesOfTensor, freeze, type Precision, type Tensor, tf, toPrecision } from "../engine/mod.ts";
+import { freeze, type Precision, type Tensor, tf, toPrecision } from "../engine/mod.ts";
+import { bytesOfTensor } from "../engine/storage.ts";
 import type { Chameleon, Layer } from "./chameleon.ts";
 import { type ChameleonConfig, formatConfig, parseConfig, PROJECTIONS, projectionShape } from "./config.ts";
 import { differences, listed, readTensor } from "./stored_tensors.ts";

@@ -3,11 +3,31 @@
  *
  * @module
  */
-export * from "./chameleon.ts";
-export * from "./checkpoint.ts";
-export * from "./config.ts";
-export * from "./lora.ts";
-export * from "./memory.ts";
-export * from "./peft.ts";
-export * from "./safetensors.ts";
-export * from "./vqgan.ts";
+export {
+  type Chameleon,
+  continueFrom,
+  decodeStep,
+  type DecodingState,
+  type ForwardOptions,
+  hiddenStates,
+  type Layer,
+  logitsOf,
+  prefill,
+} from "./chameleon.ts";
+export { type CheckpointPlan, loadModel, type Model, planCheckpoint, saveModel } from "./checkpoint.ts";
+export { type ChameleonConfig, imageTokens, type Projection, PROJECTIONS, type VqConfig } from "./config.ts";
+export {
+  type Adapter,
+  adapterTensors,
+  type BlockAdapter,
+  createAdapter,
+  type LoraAdapter,
+  type LoraConfig,
+  type LowRank,
+  mergeAdapter,
+  withAdapterTensors,
+} from "./lora.ts";
+export { type MemoryPlan, planMemory, type TrainingSize } from "./memory.ts";
+export { loadAdapter, saveAdapter } from "./peft.ts";
+export { type OutgoingTensor, type StoredTensor } from "./safetensors.ts";
+export { decodeCodes, encodeFeatures, nearestCodes, type Vqgan } from "./vqgan.ts";

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { quoted, UserError } from "../errors.ts";
 import { checkRegular, type Disk, exists, readJson, writeFile } from "../files.ts";
-import { bytesOfTensor } from "../engine/mod.ts";
+import { bytesOfTensor } from "../engine/storage.ts";
 import { type ChameleonConfig, type Projection, PROJECTIONS, projectionShape } from "./config.ts";
 import { adapterTensors, factorNames, type LoraAdapter, type LoraConfig } from "./lora.ts";
 import { readHeader, type StoredTensor, writeSafetensors } from "./safetensors.ts";

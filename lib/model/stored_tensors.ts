@@ -4,7 +4,8 @@
  * @module
  */
 import { quoted } from "../errors.ts";
-import { STORED_BYTES, type StoredType, type Tensor, tensorOfBytes } from "../engine/mod.ts";
+import { STORED_BYTES, type StoredType, type Tensor } from "../engine/mod.ts";
+import { tensorOfBytes } from "../engine/storage.ts";
 import { readInto, type StoredTensor } from "./safetensors.ts";
 
 /**

@@ -5,18 +5,9 @@
  *
  * @module
  */
-import {
-  type ChameleonConfig,
-  decodeVectors,
-  encodeFeatures,
-  hiddenStates,
-  logitsOf,
-  modelOf,
-  type VqConfig,
-  type Vqgan,
-  vqShapes,
-  weightShapes,
-} from "../model/mod.ts";
+import { type ChameleonConfig, encodeFeatures, hiddenStates, logitsOf, type VqConfig, type Vqgan } from "../model/mod.ts";
+import { modelOf, weightShapes } from "../model/checkpoint.ts";
+import { decodeVectors, vqShapes } from "../model/vqgan.ts";
 import {
   compile,
   normal,
@@ -33,7 +24,8 @@ import {
 } from "../engine/mod.ts";
 import { crossEntropy, upsample2 } from "../nn/mod.ts";
 import type { Vocabulary } from "../tokens/mod.ts";
-import { randomDocuments, type ScenePool } from "../world/mod.ts";
+import type { ScenePool } from "../world/mod.ts";
+import { randomDocuments } from "../world/documents.ts";
 import type { TrainingBatch } from "../train/loop.ts";
 
 /** Levels of the codebook's axes: a fixed grid, as in finite scalar quantization (Mentzer et al. 2023), never collapses. */

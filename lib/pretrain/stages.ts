@@ -7,12 +7,15 @@ import type { Config } from "../experiment/schema.ts";
 import type { ChameleonConfig, Vqgan } from "../model/mod.ts";
 import { showProgress } from "../experiment/progress.ts";
 import type { Run } from "../experiment/run.ts";
-import { permutation, pick, type Random, randomStream, seedTensor, type Tensor, tidy, toPrecision } from "../engine/mod.ts";
-import { encodePictures, imagesToTensor, type RgbImage, type Vocabulary } from "../tokens/mod.ts";
+import { permutation, type Random, randomStream, seedTensor, type Tensor, tidy, toPrecision } from "../engine/mod.ts";
+import { pick } from "../engine/random.ts";
+import { encodePictures, type RgbImage, type Vocabulary } from "../tokens/mod.ts";
+import { imagesToTensor } from "../tokens/images.ts";
 import type { Schedule } from "../train/adamw.ts";
 import { train, type Training } from "../train/loop.ts";
 import { documentBatch, documentGradients, gridCodebook, initVqgan, TINY_VQ, vqganGradients } from "./losses.ts";
-import { type alikeScenes, DIFFICULTIES, type EncodedScene, renderScenes, type Scene, type ScenePool } from "../world/mod.ts";
+import { DIFFICULTIES, type EncodedScene, renderScenes, type Scene, type ScenePool } from "../world/mod.ts";
+import type { alikeScenes } from "../world/documents.ts";
 
 /** Groups of two scenes or more, those that begin with fewest objects first. */
 export function makeGroups({ pretrain, seed }: Config, make: typeof alikeScenes): Scene[][] {

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Answer, askAll, type ChatOptions } from "../llm/mod.ts";
-import { bare } from "../metrics/mod.ts";
+import { bare } from "../metrics/text.ts";
 import type { Problem, Trajectory } from "../trajectories/mod.ts";
 import type { Counterfactuals } from "./counterfactuals.ts";
 

@@ -5,7 +5,7 @@
  */
 import { UserError } from "../errors.ts";
 import { readJson } from "../files.ts";
-import { bare } from "../metrics/mod.ts";
+import { bare } from "../metrics/text.ts";
 import type { Problem } from "../trajectories/mod.ts";
 import type { Trajectory } from "../trajectories/trajectory.ts";
 

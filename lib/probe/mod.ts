@@ -3,7 +3,17 @@
  *
  * @module
  */
-export * from "./contradict.ts";
-export * from "./counterfactuals.ts";
-export * from "./negatives.ts";
-export * from "./probe.ts";
+export { contraryOf } from "./contradict.ts";
+export { type Counterfactuals, readCounterfactuals } from "./counterfactuals.ts";
+export { type Negative, NEGATIVES, negativesOf, type ScoredTransition } from "./negatives.ts";
+export {
+  type NamedPreference,
+  type Preference,
+  preferenceOf,
+  preferencesBySubset,
+  probe,
+  PROBE_TASKS,
+  type ProbedModel,
+  type ProbePoint,
+  type ProbeTask,
+} from "./probe.ts";

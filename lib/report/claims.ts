@@ -6,7 +6,8 @@
 import { FILTER_RESULT, IMAGES_RESULT, PROBE_RESULT, readResult, VERIFICATION_RESULT } from "../experiment/results.ts";
 import { UserError } from "../errors.ts";
 import { resumeLog } from "../files.ts";
-import { readScores, scoresBySystem } from "../judge/mod.ts";
+import { scoresBySystem } from "../judge/mod.ts";
+import { readScores } from "../judge/scores_file.ts";
 import { type Estimate, estimate, mean, pairedTest, pairedValues } from "../metrics/mod.ts";
 import type { Pool } from "./curves.ts";
 import type { TableRow } from "./table.ts";

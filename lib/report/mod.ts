@@ -3,18 +3,15 @@
  *
  * @module
  */
-export * from "./actions.ts";
-export * from "./claims.ts";
-export * from "./curves.ts";
-export * from "./families.ts";
-export * from "./gallery.ts";
-export * from "./page.ts";
-export * from "./paper_tables.ts";
-export * from "./plot.ts";
-export * from "./predictions.ts";
-export * from "./report.ts";
-export * from "./sheet.ts";
-export * from "./table.ts";
-export * from "./tensorboard.ts";
-export * from "./training.ts";
-export * from "./video_sheets.ts";
+export { drawActions } from "./actions.ts";
+export { type CurvePoint, type Pool, verificationCurves } from "./curves.ts";
+export { drawFamilies } from "./families.ts";
+export { type GalleryPart } from "./gallery.ts";
+export { type GalleryItem, type PageSection } from "./page.ts";
+export { type PaperTable, type Published } from "./paper_tables.ts";
+export { plotCounts, plotDistributions, plotLines, type PlotPoint, plotScatter, type PlotValue, type ScatterPoint } from "./plot.ts";
+export { drawPredictions } from "./predictions.ts";
+export { drawSheet, heatMap, type SheetRow } from "./sheet.ts";
+export { markdownTable, type TableRow, writeTable } from "./table.ts";
+export { type Scalar } from "./tensorboard.ts";
+export { contactSheet } from "./video_sheets.ts";

@@ -4,9 +4,11 @@
  * @module
  */
 import { writeFile } from "../files.ts";
-import { hasDecoder, type Vqgan } from "../model/mod.ts";
+import type { Vqgan } from "../model/mod.ts";
+import { hasDecoder } from "../model/vqgan.ts";
 import { generate, type Sampler, type SamplingOptions } from "../sample/generate.ts";
-import { decodedImages, idsToCodes, squareCrop, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
+import { decodedImages, squareCrop, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
+import { idsToCodes } from "../tokens/sequences.ts";
 import { type EncodedTrajectory, recognitionWeights, type WeightOptions } from "../trajectories/mod.ts";
 import { drawSheet, heatMap } from "./sheet.ts";
 

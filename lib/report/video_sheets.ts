@@ -4,7 +4,8 @@
  * @module
  */
 import { LARGEST, readBytes } from "../files.ts";
-import { type AnnotatedPair, type AnnotatedTrajectory, framesAt, type VideoFile, type VideoPairs } from "../synthesis/mod.ts";
+import type { AnnotatedPair, AnnotatedTrajectory, VideoFile, VideoPairs } from "../synthesis/mod.ts";
+import { framesAt } from "../synthesis/annotate.ts";
 import { decodeImage } from "../tokens/mod.ts";
 import { drawSheet } from "./sheet.ts";
 

@@ -6,7 +6,8 @@
  * @module
  */
 import { logitsOf } from "../model/mod.ts";
-import { compile, seedTensor, type Tensor, tf, uniformRows } from "../engine/mod.ts";
+import { compile, seedTensor, type Tensor, tf } from "../engine/mod.ts";
+import { uniformRows } from "../engine/random.ts";
 import type { SamplingOptions } from "./sampler.ts";
 
 /** What a compiled draw depends on. */

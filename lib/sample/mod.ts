@@ -3,11 +3,11 @@
  *
  * @module
  */
-export * from "./sampler.ts";
+export { disposeSampler, type Guidance, imageSampler, type Sampler, type SamplingOptions, textSampler } from "./sampler.ts";
 export { generate } from "./generate.ts";
-export * from "./jacobi.ts";
-export * from "./likelihood.ts";
-export * from "./predict_actions.ts";
-export * from "./predict_images.ts";
-export * from "./rollout.ts";
-export * from "./verify.ts";
+export { generateInPasses } from "./jacobi.ts";
+export { type Likelihood, logLikelihoods } from "./likelihood.ts";
+export { type ImagePair, predictActions } from "./predict_actions.ts";
+export { drawObservations, type ObservationOptions, type ObservationQuery } from "./predict_images.ts";
+export { rollOut, type RolloutStart } from "./rollout.ts";
+export { expectedBestOf, rewardCandidates } from "./verify.ts";

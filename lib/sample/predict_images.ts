@@ -4,7 +4,8 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { codesToIds, idsToCodes, imageIds, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
+import { type Vocabulary, worldPrompt } from "../tokens/mod.ts";
+import { codesToIds, idsToCodes, imageIds } from "../tokens/sequences.ts";
 import { generate } from "./generate.ts";
 import { generateInPasses } from "./jacobi.ts";
 import type { Sampler } from "./sampler.ts";

@@ -7,7 +7,8 @@
  */
 import { UserError } from "../errors.ts";
 import { type Tensor, tf } from "../engine/mod.ts";
-import { type Adapter, type Chameleon, freezeHead } from "../model/mod.ts";
+import type { Adapter, Chameleon } from "../model/mod.ts";
+import { freezeHead } from "../model/chameleon.ts";
 import type { Vocabulary } from "../tokens/mod.ts";
 
 /** A model ready to draw tokens; {@linkcode textSampler} and {@linkcode imageSampler} make one. */

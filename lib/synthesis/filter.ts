@@ -7,7 +7,8 @@
 import { UserError } from "../errors.ts";
 import { exists, parent, readText } from "../files.ts";
 import { mean } from "../metrics/statistics.ts";
-import { fileObservation, type Observation, type Problem, type Trajectory, type TrajectoryList } from "../trajectories/mod.ts";
+import type { Observation, Problem, Trajectory, TrajectoryList } from "../trajectories/mod.ts";
+import { fileObservation } from "../trajectories/aurora.ts";
 import type { AnnotatedTrajectory } from "./annotate.ts";
 
 /**

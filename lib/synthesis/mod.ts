@@ -3,6 +3,14 @@
  *
  * @module
  */
-export * from "./annotate.ts";
-export * from "./filter.ts";
-export * from "./videos.ts";
+export {
+  type AnnotatedPair,
+  type AnnotatedTrajectory,
+  annotatePairs,
+  type Annotator,
+  pairsOfVideo,
+  type PicturedPair,
+  type VideoPairs,
+} from "./annotate.ts";
+export { readAnnotated, readSynthetic, stratifiedTopK, type VideoStatistics, videoStatistics } from "./filter.ts";
+export { listVideos, shardOf, type VideoFile, type VideoList } from "./videos.ts";

@@ -3,8 +3,17 @@
  *
  * @module
  */
-export * from "./image_codes.ts";
-export * from "./images.ts";
-export * from "./resize.ts";
-export * from "./sequences.ts";
-export * from "./vocabulary.ts";
+export { decodedImages, encodePictures } from "./image_codes.ts";
+export { decodeImage, encodePng, MOST_PIXELS, squareCrop } from "./images.ts";
+export { crop, type Kernel, resize, type RgbImage } from "./resize.ts";
+export {
+  dumpSequence,
+  DYNAMICS_QUESTION,
+  dynamicsPrompt,
+  dynamicsSequence,
+  type PaddedBatch,
+  type Sequence,
+  worldPrompt,
+  worldSequence,
+} from "./sequences.ts";
+export { loadVocabulary, SPECIAL_TOKENS, type Vocabulary } from "./vocabulary.ts";

@@ -7,7 +7,8 @@ import { UserError } from "../errors.ts";
 import { createHash } from "node:crypto";
 import { type Disk, exists, realDisk } from "../files.ts";
 import { readHeader, readInto, readMetadata, type StoredTensor, writeSafetensors } from "../model/safetensors.ts";
-import { bytesOfTensor, type Tensor, tensorOfBytes } from "../engine/mod.ts";
+import type { Tensor } from "../engine/mod.ts";
+import { bytesOfTensor, tensorOfBytes } from "../engine/storage.ts";
 import type { TrainingState } from "./adamw.ts";
 
 /** A point that a training can go on from. */

@@ -6,7 +6,8 @@
  */
 import { UserError } from "../errors.ts";
 import { appendLine, type Disk, exists, readText, realDisk, resumeLog, writeFile } from "../files.ts";
-import { dispose, takeNumber, type Tensor, tf, tidy } from "../engine/mod.ts";
+import { dispose, type Tensor, tf, tidy } from "../engine/mod.ts";
+import { takeNumber } from "../engine/scope.ts";
 import { type AdamWConfig, adamwStep, freshState, learningRate, type Schedule, type TrainingState } from "./adamw.ts";
 import { loadPoint, savePoint, type TrainingPoint } from "./checkpoints.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-export * from "./adamw.ts";
-export * from "./checkpoints.ts";
-export * from "./loop.ts";
-export * from "./completion_loss.ts";
+export { type AdamWConfig, adamwStep, freshState, learningRate, type Schedule, type TrainingState } from "./adamw.ts";
+export { loadPoint, savePoint, type TrainingPoint } from "./checkpoints.ts";
+export { readLog, type StepLog, train, type Training, type TrainingBatch, type TrainingStep } from "./loop.ts";
+export { completionGradients, completionLoss, type CompletionLossOptions } from "./completion_loss.ts";

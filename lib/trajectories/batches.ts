@@ -4,7 +4,8 @@
  * @module
  */
 import { permutation, randomStream, type Tensor, tf } from "../engine/mod.ts";
-import { dynamicsSequence, padBatch, type Sequence, type Vocabulary, worldSequence } from "../tokens/mod.ts";
+import { dynamicsSequence, type Sequence, type Vocabulary, worldSequence } from "../tokens/mod.ts";
+import { padBatch } from "../tokens/sequences.ts";
 import { recognitionWeights, type WeightOptions } from "./recognition_weights.ts";
 import type { EncodedTrajectory } from "./token_cache.ts";
 

@@ -3,10 +3,20 @@
  *
  * @module
  */
-export * from "./aurora.ts";
-export * from "./batches.ts";
-export * from "./recognition_weights.ts";
-export * from "./token_cache.ts";
-export * from "./epic.ts";
-export * from "./mixture.ts";
-export * from "./trajectory.ts";
+export { readAurora, usableTrajectories } from "./aurora.ts";
+export {
+  batchItems,
+  type BatchShape,
+  type CompletionBatch,
+  dynamicsBatch,
+  dynamicsSequenceOf,
+  longestSequence,
+  type SizedBatch,
+  worldBatch,
+  worldSequenceOf,
+} from "./batches.ts";
+export { recognitionWeights, type WeightOptions } from "./recognition_weights.ts";
+export { type EncodedTrajectory, encodeTrajectories, type Encoding } from "./token_cache.ts";
+export { readEpic } from "./epic.ts";
+export { downsample, joinLists } from "./mixture.ts";
+export { type Observation, type Problem, type Trajectory, type TrajectoryList } from "./trajectory.ts";

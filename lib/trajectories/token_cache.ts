@@ -7,8 +7,10 @@
 import { createHash } from "node:crypto";
 import { exists, writeFile } from "../files.ts";
 import { encodeFeatures, nearestCodes, type Vqgan } from "../model/mod.ts";
-import { bytesOfTensor, type Tensor, tf, tidy, valuesOf } from "../engine/mod.ts";
-import { imagesToTensor, squareCrop } from "../tokens/mod.ts";
+import { type Tensor, tf, tidy, valuesOf } from "../engine/mod.ts";
+import { bytesOfTensor } from "../engine/storage.ts";
+import { squareCrop } from "../tokens/mod.ts";
+import { imagesToTensor } from "../tokens/images.ts";
 import type { Observation, Problem, Trajectory } from "./trajectory.ts";
 
 /** A trajectory in tokens. */

@@ -3,10 +3,10 @@
  *
  * @module
  */
-export * from "./decode.ts";
-export * from "./flow.ts";
-export * from "./frames.ts";
-export * from "./key_frames.ts";
-export * from "./motion.ts";
-export * from "./pool.ts";
-export * from "./write.ts";
+export { readFrames } from "./decode.ts";
+export { type FlowEngine, type GrayImage } from "./flow.ts";
+export { type ReadOptions, type VideoFrame } from "./frames.ts";
+export { chooseBursts, type KeyFrameOptions, type KeyFramePair, keyFramePairs } from "./key_frames.ts";
+export { type MotionOptions, type MotionSample } from "./motion.ts";
+export { type MotionPool, openMotionPool } from "./pool.ts";
+export { writeMp4 } from "./write.ts";

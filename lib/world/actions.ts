@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { permutation, pick, type Random } from "../engine/mod.ts";
+import { permutation, type Random } from "../engine/mod.ts";
+import { pick } from "../engine/random.ts";
 import type { Difficulty } from "./difficulty.ts";
 import { isCalled, isFree, randomObject, type Scene, type WorldObject } from "./scene.ts";
 import { type Action, type ActionKind, type Direction, DIRECTIONS, type Family, GRID, type Name } from "./things.ts";

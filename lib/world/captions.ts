@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { permutation, pick, type Random } from "../engine/mod.ts";
+import { permutation, type Random } from "../engine/mod.ts";
+import { pick } from "../engine/random.ts";
 import { PHRASINGS, placeName, RELATIONS } from "./phrases.ts";
 import type { Scene, WorldObject } from "./scene.ts";
 import { COLOURS, type Direction, objectName, SHAPES, SIZES } from "./things.ts";

@@ -5,8 +5,10 @@
  *
  * @module
  */
-import { permutation, pick, type Random, randomInt } from "../engine/mod.ts";
-import { DYNAMICS_QUESTION, imageIds, type Vocabulary } from "../tokens/mod.ts";
+import { permutation, type Random, randomInt } from "../engine/mod.ts";
+import { pick } from "../engine/random.ts";
+import { DYNAMICS_QUESTION, type Vocabulary } from "../tokens/mod.ts";
+import { imageIds } from "../tokens/sequences.ts";
 import { randomTransition } from "./dataset.ts";
 import { fullCaption, onlyIn, placesApart, shortCaption } from "./captions.ts";
 import type { Difficulty } from "./difficulty.ts";

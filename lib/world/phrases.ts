@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { pick, type Random } from "../engine/mod.ts";
+import type { Random } from "../engine/mod.ts";
+import { pick } from "../engine/random.ts";
 import {
   type Action,
   type ActionKind,

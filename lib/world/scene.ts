@@ -4,7 +4,8 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { permutation, pick, type Random, randomInt } from "../engine/mod.ts";
+import { permutation, type Random, randomInt } from "../engine/mod.ts";
+import { pick } from "../engine/random.ts";
 import type { Difficulty } from "./difficulty.ts";
 import { GRID, type Name, type Pattern, PITCH, type Shape, type Size, type Tone } from "./things.ts";
 

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { imageTokenName, SPECIAL_TOKENS } from "../tokens/mod.ts";
+import { SPECIAL_TOKENS } from "../tokens/mod.ts";
+import { imageTokenName } from "../tokens/vocabulary.ts";
 import { WORDS } from "./captions.ts";
 
 /**

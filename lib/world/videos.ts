@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { pick, type Random, randomInt, randomStream } from "../engine/mod.ts";
+import { type Random, randomInt, randomStream } from "../engine/mod.ts";
+import { pick } from "../engine/random.ts";
 import type { RgbImage } from "../tokens/mod.ts";
 import { randomTransition, type Transition } from "./dataset.ts";
 import { DIFFICULTIES, type Difficulty, type DifficultyName } from "./difficulty.ts";

@@ -1,7 +1,8 @@
 import { Binding } from "../../lib/engine/binding.ts";
 import { DType, openTensorFlow } from "../../lib/engine/capi.ts";
 import { AttrKind, type OpAttr } from "../../lib/engine/graph.ts";
-import { libtensorflowFolder, openBackend } from "../../lib/engine/mod.ts";
+import { openBackend } from "../../lib/engine/mod.ts";
+import { libtensorflowFolder } from "../../lib/engine/install.ts";
 import { assertEquals, assertThrows } from "../support.ts";
 
 const { name } = await openBackend();

@@ -1,18 +1,17 @@
 import {
-  bytesOfTensor,
   compile,
   dispose,
   freeze,
-  liveTensors,
   precisionOf,
   seedTensor,
   type Tensor,
-  tensorOfBytes,
   tf,
   tidy,
   toPrecision,
   valueAndGradients,
 } from "../../lib/engine/mod.ts";
+import { liveTensors } from "../../lib/engine/scope.ts";
+import { bytesOfTensor, tensorOfBytes } from "../../lib/engine/storage.ts";
 import { activeBinding } from "../../lib/engine/kernels.ts";
 import { dropout, rmsNorm } from "../../lib/nn/layers.ts";
 import { assert, assertClose, assertEquals, assertThrows, engine, take, withoutLeaks } from "../support.ts";

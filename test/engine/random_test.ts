@@ -3,7 +3,6 @@ import {
   dispose,
   normal,
   permutation,
-  pick,
   randomInt,
   randomStream,
   seedTensor,
@@ -11,8 +10,8 @@ import {
   tf,
   tidy,
   uniform,
-  uniformRows,
 } from "../../lib/engine/mod.ts";
+import { pick, uniformRows } from "../../lib/engine/random.ts";
 import { assert, assertClose, assertEquals, assertThrows, engine, take, UserError, withoutLeaks } from "../support.ts";
 
 await engine();

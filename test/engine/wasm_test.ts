@@ -1,5 +1,8 @@
 /** The wasm backend does the same maths: the recorded loss and gradients come out of it as well. */
-import { adapterTensors, disposeAdapter, disposeModel, freezeHead, loadAdapter, loadModel } from "../../lib/model/mod.ts";
+import { adapterTensors, loadAdapter, loadModel } from "../../lib/model/mod.ts";
+import { freezeHead } from "../../lib/model/chameleon.ts";
+import { disposeModel } from "../../lib/model/checkpoint.ts";
+import { disposeAdapter } from "../../lib/model/lora.ts";
 import { dispose, openBackend, randomStream, seedTensor, tf, tidy, uniform } from "../../lib/engine/mod.ts";
 import { completionGradients } from "../../lib/train/completion_loss.ts";
 import { assert, assertClose, assertEquals, assertGradients, openReference, take, withoutLeaks } from "../support.ts";

@@ -3,7 +3,8 @@ import { askAll } from "../../lib/llm/mod.ts";
 import { estimate, l1Distance, pairedTest } from "../../lib/metrics/mod.ts";
 import { randomInt, randomStream } from "../../lib/engine/mod.ts";
 import { decodeImage, encodePng, type RgbImage } from "../../lib/tokens/mod.ts";
-import { fileObservation, readAurora } from "../../lib/trajectories/mod.ts";
+import { readAurora } from "../../lib/trajectories/mod.ts";
+import { fileObservation } from "../../lib/trajectories/aurora.ts";
 import { assert, assertClose, assertEquals, assertRejects, assertThrows, sharedData, withFolder } from "../support.ts";
 
 const shared = sharedData();

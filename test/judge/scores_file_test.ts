@@ -1,4 +1,5 @@
-import { meanScore, readScores, scoreRows } from "../../lib/judge/mod.ts";
+import { scoreRows } from "../../lib/judge/mod.ts";
+import { meanScore, readScores } from "../../lib/judge/scores_file.ts";
 import { assertEquals, assertThrows, UserError, withFolder } from "../support.ts";
 
 const line = (system: string, id: string, success: number, minimal: number) => ({

@@ -1,6 +1,7 @@
 import { askAll, NOT_ASKED } from "../../lib/llm/chat.ts";
 import { contradictActions, contraryOf } from "../../lib/probe/contradict.ts";
-import { fileObservation, type Trajectory } from "../../lib/trajectories/mod.ts";
+import type { Trajectory } from "../../lib/trajectories/mod.ts";
+import { fileObservation } from "../../lib/trajectories/aurora.ts";
 import { assert, assertEquals, assertRejects, withFolder } from "../support.ts";
 
 const KEY = "sk-canary-0123456789";

@@ -1,13 +1,6 @@
-import {
-  continueFrom,
-  decodeStep,
-  disposeAdapter,
-  disposeModel,
-  hiddenStates,
-  loadModel,
-  prefill,
-  PROJECTIONS,
-} from "../../lib/model/mod.ts";
+import { continueFrom, decodeStep, hiddenStates, loadModel, prefill, PROJECTIONS } from "../../lib/model/mod.ts";
+import { disposeModel } from "../../lib/model/checkpoint.ts";
+import { disposeAdapter } from "../../lib/model/lora.ts";
 import { dispose, randomInt, randomStream, type Tensor, tf, tidy } from "../../lib/engine/mod.ts";
 import { assert, assertClose, assertEquals, engine, randomAdapter, take, withoutLeaks } from "../support.ts";
 

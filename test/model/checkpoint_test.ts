@@ -1,15 +1,7 @@
-import {
-  createAdapter,
-  disposeAdapter,
-  disposeModel,
-  loadAdapter,
-  loadModel,
-  parseConfig,
-  planCheckpoint,
-  PROJECTIONS,
-  saveAdapter,
-  saveModel,
-} from "../../lib/model/mod.ts";
+import { createAdapter, loadAdapter, loadModel, planCheckpoint, PROJECTIONS, saveAdapter, saveModel } from "../../lib/model/mod.ts";
+import { disposeModel } from "../../lib/model/checkpoint.ts";
+import { parseConfig } from "../../lib/model/config.ts";
+import { disposeAdapter } from "../../lib/model/lora.ts";
 import { randomInt, randomStream } from "../../lib/engine/mod.ts";
 import { assert, assertEquals, assertThrows, engine, UserError, withFolder, withoutLeaks } from "../support.ts";
 

@@ -1,16 +1,14 @@
 import {
   adapterTensors,
-  blockAdapter,
   createAdapter,
-  disposeAdapter,
-  disposeModel,
-  dropInput,
   hiddenStates,
   loadModel,
   mergeAdapter,
   PROJECTIONS,
   withAdapterTensors,
 } from "../../lib/model/mod.ts";
+import { disposeModel } from "../../lib/model/checkpoint.ts";
+import { blockAdapter, disposeAdapter, dropInput } from "../../lib/model/lora.ts";
 import { dispose, seedTensor, tf, tidy } from "../../lib/engine/mod.ts";
 import { assert, assertClose, assertEquals, engine, openReference, randomAdapter, take, withoutLeaks } from "../support.ts";
 

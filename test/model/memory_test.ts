@@ -1,4 +1,5 @@
-import { mebibytes, planMemory, PROJECTIONS, tooLargeText } from "../../lib/model/mod.ts";
+import { planMemory, PROJECTIONS } from "../../lib/model/mod.ts";
+import { mebibytes, tooLargeText } from "../../lib/model/memory.ts";
 import { assert, assertEquals } from "../support.ts";
 
 const vq = {

@@ -1,13 +1,7 @@
 import { createHash } from "node:crypto";
-import {
-  adapterDigest,
-  createAdapter,
-  disposeAdapter,
-  loadAdapter,
-  planCheckpoint,
-  PROJECTIONS,
-  saveAdapter,
-} from "../../lib/model/mod.ts";
+import { createAdapter, loadAdapter, planCheckpoint, PROJECTIONS, saveAdapter } from "../../lib/model/mod.ts";
+import { disposeAdapter } from "../../lib/model/lora.ts";
+import { adapterDigest } from "../../lib/model/peft.ts";
 import { assert, assertEquals, assertThrows, engine, UserError, withFolder, withoutLeaks } from "../support.ts";
 
 await engine();

@@ -1,13 +1,6 @@
-import {
-  decodeCodes,
-  decodeVectors,
-  disposeModel,
-  encodeFeatures,
-  hasDecoder,
-  loadModel,
-  nearestCodes,
-  vqShapes,
-} from "../../lib/model/mod.ts";
+import { decodeCodes, encodeFeatures, loadModel, nearestCodes } from "../../lib/model/mod.ts";
+import { disposeModel } from "../../lib/model/checkpoint.ts";
+import { decodeVectors, hasDecoder, vqShapes } from "../../lib/model/vqgan.ts";
 import { dispose, randomInt, randomStream, type Tensor, tf, tidy } from "../../lib/engine/mod.ts";
 import { assert, assertClose, assertEquals, engine, take, withoutLeaks } from "../support.ts";
 

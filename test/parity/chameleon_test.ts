@@ -2,18 +2,18 @@
 import {
   adapterTensors,
   decodeCodes,
-  disposeAdapter,
-  disposeModel,
   encodeFeatures,
-  freezeHead,
   hiddenStates,
   loadAdapter,
   loadModel,
   logitsOf,
   mergeAdapter,
   nearestCodes,
-  parseConfig,
 } from "../../lib/model/mod.ts";
+import { freezeHead } from "../../lib/model/chameleon.ts";
+import { disposeModel } from "../../lib/model/checkpoint.ts";
+import { parseConfig } from "../../lib/model/config.ts";
+import { disposeAdapter } from "../../lib/model/lora.ts";
 import { dispose, type Tensor, tf, tidy } from "../../lib/engine/mod.ts";
 import { type Kernel, resize } from "../../lib/tokens/mod.ts";
 import { completionGradients } from "../../lib/train/completion_loss.ts";

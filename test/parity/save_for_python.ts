@@ -5,18 +5,13 @@
  *
  * @module
  */
-import {
-  hiddenStates,
-  loadModel,
-  logitsOf,
-  mergeAdapter,
-  PROJECTIONS,
-  saveAdapter,
-  saveModel,
-  writeSafetensors,
-} from "../../lib/model/mod.ts";
-import { bytesOfTensor, openBackend, type Tensor, tf, tidy } from "../../lib/engine/mod.ts";
-import { imageIds, loadVocabulary, vocabularyMap } from "../../lib/tokens/mod.ts";
+import { hiddenStates, loadModel, logitsOf, mergeAdapter, PROJECTIONS, saveAdapter, saveModel } from "../../lib/model/mod.ts";
+import { writeSafetensors } from "../../lib/model/safetensors.ts";
+import { openBackend, type Tensor, tf, tidy } from "../../lib/engine/mod.ts";
+import { bytesOfTensor } from "../../lib/engine/storage.ts";
+import { loadVocabulary } from "../../lib/tokens/mod.ts";
+import { imageIds } from "../../lib/tokens/sequences.ts";
+import { vocabularyMap } from "../../lib/tokens/vocabulary.ts";
 import { randomAdapter } from "../support.ts";
 
 const folder = Deno.args[0]!;

@@ -1,4 +1,4 @@
-import { reportHtml } from "../../lib/report/mod.ts";
+import { reportHtml } from "../../lib/report/page.ts";
 import { heatMap } from "../../lib/report/mod.ts";
 import { encodePng } from "../../lib/tokens/mod.ts";
 import { browserTest, openPage } from "../browser.ts";

@@ -1,5 +1,6 @@
 import { decodeImage } from "../../lib/tokens/mod.ts";
-import { drawSheet, heatMap, plotLines, writeTensorBoard } from "../../lib/report/mod.ts";
+import { drawSheet, heatMap, plotLines } from "../../lib/report/mod.ts";
+import { writeTensorBoard } from "../../lib/report/tensorboard.ts";
 import { assert, assertEquals, withFolder } from "../support.ts";
 
 Deno.test("drawSheet() lays images in rows under headings, whatever the captions say", async () => {

@@ -1,4 +1,6 @@
-import { disposeModel, freezeHead, hiddenStates, loadModel, logitsOf } from "../../lib/model/mod.ts";
+import { hiddenStates, loadModel, logitsOf } from "../../lib/model/mod.ts";
+import { freezeHead } from "../../lib/model/chameleon.ts";
+import { disposeModel } from "../../lib/model/checkpoint.ts";
 import { generate, type Sampler } from "../../lib/sample/mod.ts";
 import { dispose, tf, tidy } from "../../lib/engine/mod.ts";
 import { assert, assertEquals, assertThrows, engine, openReference, take, UserError, withoutLeaks } from "../support.ts";

@@ -1,4 +1,6 @@
-import { disposeModel, freezeHead, loadModel } from "../../lib/model/mod.ts";
+import { loadModel } from "../../lib/model/mod.ts";
+import { freezeHead } from "../../lib/model/chameleon.ts";
+import { disposeModel } from "../../lib/model/checkpoint.ts";
 import { generate, generateInPasses } from "../../lib/sample/mod.ts";
 import { dispose } from "../../lib/engine/mod.ts";
 import { assert, assertEquals, assertThrows, engine, UserError, withoutLeaks } from "../support.ts";

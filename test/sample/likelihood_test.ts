@@ -1,4 +1,6 @@
-import { createAdapter, disposeModel, freezeHead, hiddenStates, loadModel, logitsOf, PROJECTIONS } from "../../lib/model/mod.ts";
+import { createAdapter, hiddenStates, loadModel, logitsOf, PROJECTIONS } from "../../lib/model/mod.ts";
+import { freezeHead } from "../../lib/model/chameleon.ts";
+import { disposeModel } from "../../lib/model/checkpoint.ts";
 import { disposeAdapter } from "../../lib/model/lora.ts";
 import { logLikelihoods } from "../../lib/sample/likelihood.ts";
 import { dispose, randomInt, randomStream, tf, tidy } from "../../lib/engine/mod.ts";

@@ -1,6 +1,7 @@
-import { disposeModel, loadModel } from "../../lib/model/mod.ts";
+import { loadModel } from "../../lib/model/mod.ts";
+import { disposeModel } from "../../lib/model/checkpoint.ts";
 import { disposeSampler, generate, imageSampler, logLikelihoods, textSampler } from "../../lib/sample/mod.ts";
-import { isFrozen } from "../../lib/engine/mod.ts";
+import { isFrozen } from "../../lib/engine/compile.ts";
 import { loadVocabulary } from "../../lib/tokens/mod.ts";
 import { assert, assertEquals, assertThrows, engine, UserError, withoutLeaks } from "../support.ts";
 

@@ -1,4 +1,7 @@
-import { createAdapter, disposeAdapter, disposeModel, freezeHead, loadModel, PROJECTIONS } from "../../lib/model/mod.ts";
+import { createAdapter, loadModel, PROJECTIONS } from "../../lib/model/mod.ts";
+import { freezeHead } from "../../lib/model/chameleon.ts";
+import { disposeModel } from "../../lib/model/checkpoint.ts";
+import { disposeAdapter } from "../../lib/model/lora.ts";
 import { drawObservations, expectedBestOf, logLikelihoods, rewardCandidates, rollOut, type Sampler } from "../../lib/sample/mod.ts";
 import { dispose, randomInt, randomStream } from "../../lib/engine/mod.ts";
 import { dynamicsSequence, loadVocabulary, type Vocabulary } from "../../lib/tokens/mod.ts";

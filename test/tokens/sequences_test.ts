@@ -1,19 +1,8 @@
 import { createHash } from "node:crypto";
 import sharp from "sharp";
-import {
-  codesToIds,
-  decodeImage,
-  dumpSequence,
-  dynamicsSequence,
-  encodePng,
-  idsToCodes,
-  imagesToTensor,
-  loadVocabulary,
-  padBatch,
-  squareCrop,
-  tensorToImages,
-  worldSequence,
-} from "../../lib/tokens/mod.ts";
+import { decodeImage, dumpSequence, dynamicsSequence, encodePng, loadVocabulary, squareCrop, worldSequence } from "../../lib/tokens/mod.ts";
+import { imagesToTensor, tensorToImages } from "../../lib/tokens/images.ts";
+import { codesToIds, idsToCodes, padBatch } from "../../lib/tokens/sequences.ts";
 import { tinyTokenizer } from "../../lib/world/tokenizer.ts";
 import { randomInt, randomStream } from "../../lib/engine/random.ts";
 import { assert, assertEquals, assertRejects, assertThrows, engine, UserError, withFolder } from "../support.ts";

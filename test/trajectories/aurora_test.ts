@@ -1,14 +1,11 @@
 import { encodePng } from "../../lib/tokens/mod.ts";
-import {
-  batchItems,
-  describeProblems,
-  encodeTrajectories,
-  readAurora,
-  recognitionWeights,
-  vqganDigest,
-} from "../../lib/trajectories/mod.ts";
-import { disposeModel, loadModel } from "../../lib/model/mod.ts";
-import { observationOf, worldTrajectories } from "../../lib/world/mod.ts";
+import { batchItems, encodeTrajectories, readAurora, recognitionWeights } from "../../lib/trajectories/mod.ts";
+import { describeProblems } from "../../lib/trajectories/aurora.ts";
+import { vqganDigest } from "../../lib/trajectories/token_cache.ts";
+import { loadModel } from "../../lib/model/mod.ts";
+import { disposeModel } from "../../lib/model/checkpoint.ts";
+import { worldTrajectories } from "../../lib/world/mod.ts";
+import { observationOf } from "../../lib/world/dataset.ts";
 import { assert, assertClose, assertEquals, assertThrows, engine, sharedData, UserError, withFolder } from "../support.ts";
 
 await engine();

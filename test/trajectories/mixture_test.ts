@@ -1,5 +1,6 @@
 import { readCounterfactuals } from "../../lib/probe/mod.ts";
-import { downsample, fileObservation, joinLists, readAurora, readEpic, type Trajectory } from "../../lib/trajectories/mod.ts";
+import { downsample, joinLists, readAurora, readEpic, type Trajectory } from "../../lib/trajectories/mod.ts";
+import { fileObservation } from "../../lib/trajectories/aurora.ts";
 import { assert, assertEquals, assertThrows, sharedData, UserError, withFolder } from "../support.ts";
 
 const shared = sharedData();

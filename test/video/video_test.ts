@@ -1,16 +1,9 @@
 import { createHash } from "node:crypto";
 import { readJson } from "../../lib/files.ts";
-import {
-  chooseBursts,
-  type KeyFrameOptions,
-  keyFramePairs,
-  measureMotion,
-  type MotionSample,
-  openFlow,
-  readFrames,
-  rotationFilters,
-  writeMp4,
-} from "../../lib/video/mod.ts";
+import { chooseBursts, type KeyFrameOptions, keyFramePairs, type MotionSample, readFrames, writeMp4 } from "../../lib/video/mod.ts";
+import { rotationFilters } from "../../lib/video/decode.ts";
+import { openFlow } from "../../lib/video/flow.ts";
+import { measureMotion } from "../../lib/video/motion.ts";
 import { readByFfmpeg } from "../../lib/video/ffmpeg.ts";
 import { randomInt, randomStream } from "../../lib/engine/mod.ts";
 import { FRAME_RATE, renderVideo, worldVideos } from "../../lib/world/mod.ts";

@@ -6,18 +6,16 @@ import {
   type DifficultyName,
   FAMILIES,
   GRID,
-  isCalled,
-  isFree,
-  isKeptForBench,
-  objectName,
   parseAction,
-  phrasingsOf,
   randomScene,
-  randomTransition,
   sayAction,
   type Scene,
   worldTrajectories,
 } from "../../lib/world/mod.ts";
+import { isKeptForBench, randomTransition } from "../../lib/world/dataset.ts";
+import { phrasingsOf } from "../../lib/world/phrases.ts";
+import { isCalled, isFree } from "../../lib/world/scene.ts";
+import { objectName } from "../../lib/world/things.ts";
 import { assert, assertEquals, assertThrows, UserError } from "../support.ts";
 
 const LEVELS = Object.keys(DIFFICULTIES) as DifficultyName[];

@@ -1,21 +1,9 @@
 import { randomStream } from "../../lib/engine/random.ts";
 import { loadVocabulary } from "../../lib/tokens/mod.ts";
-import {
-  alikeScenes,
-  applyAction,
-  DIFFICULTIES,
-  FAMILIES,
-  fullCaption,
-  nearScenes,
-  onlyIn,
-  PHRASINGS,
-  placesApart,
-  randomAction,
-  randomDocuments,
-  renderScenes,
-  tinyTokenizer,
-  worldVideos,
-} from "../../lib/world/mod.ts";
+import { applyAction, DIFFICULTIES, FAMILIES, PHRASINGS, randomAction, renderScenes, worldVideos } from "../../lib/world/mod.ts";
+import { fullCaption, onlyIn, placesApart } from "../../lib/world/captions.ts";
+import { alikeScenes, nearScenes, randomDocuments } from "../../lib/world/documents.ts";
+import { tinyTokenizer } from "../../lib/world/tokenizer.ts";
 import { assert, assertEquals } from "../support.ts";
 
 const object = { shape: "circle", colour: "red", size: "large", turn: 0, row: 2, column: 0, offset: [0, 0] } as const;

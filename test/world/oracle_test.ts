@@ -2,8 +2,6 @@ import sharp from "sharp";
 import type { RgbImage } from "../../lib/tokens/mod.ts";
 import { randomStream } from "../../lib/engine/random.ts";
 import {
-  changesOf,
-  isFree,
   type Judgement,
   judgePicture,
   readScene,
@@ -13,6 +11,8 @@ import {
   type WorldObject,
   worldTrajectories,
 } from "../../lib/world/mod.ts";
+import { changesOf } from "../../lib/world/oracle.ts";
+import { isFree } from "../../lib/world/scene.ts";
 import { assert, assertEquals } from "../support.ts";
 
 const TRAJECTORIES = worldTrajectories("default", 7, "bench", 1000);
