@@ -6,7 +6,7 @@
 import { seedTensor } from "../lib/engine/mod.ts";
 import { runTask } from "../lib/experiment/cli.ts";
 import { showProgress } from "../lib/experiment/progress.ts";
-import { type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
 import { costText, openTraining } from "../lib/experiment/training.ts";
 import { adapterTensors, createAdapter, saveAdapter, withAdapterTensors } from "../lib/model/mod.ts";
 import { drawActions } from "../lib/report/mod.ts";
@@ -21,6 +21,7 @@ const TASK: TaskInfo = {
   about: "Trains the dynamics model: a LoRA adapter that says which action leads from one observation to the next.",
   sections: ["data", "bench", "model", "cdm"],
   switches: STAGE_SWITCHES,
+  flags: BENCH_FLAG,
 };
 
 /** Runs the task. */

@@ -9,7 +9,7 @@ import { runTask } from "../lib/experiment/cli.ts";
 import { pathsOf } from "../lib/experiment/datasets.ts";
 import { outputsOf } from "../lib/experiment/pipeline.ts";
 import { showProgress } from "../lib/experiment/progress.ts";
-import { type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
 import { costText, openTraining } from "../lib/experiment/training.ts";
 import { adapterTensors, createAdapter, saveAdapter, withAdapterTensors } from "../lib/model/mod.ts";
 import { drawPredictions } from "../lib/report/mod.ts";
@@ -25,6 +25,7 @@ const TASK: TaskInfo = {
   sections: ["data", "bench", "model", "cwm"],
   needs: ({ config, flags }) => "cft" in flags ? [] : pathsOf(config.cwm.synthetic),
   switches: { ...STAGE_SWITCHES, cft: "the baseline C-FT: no recognition weights, no synthetic trajectories" },
+  flags: BENCH_FLAG,
 };
 
 /** Runs the task. */
