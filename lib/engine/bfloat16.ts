@@ -11,7 +11,22 @@ import type { Tensor } from "./tf.ts";
 /** The precision of matrix products and stored activations. */
 export type Precision = "float32" | "bfloat16";
 
-/** The true element type of a floating-point tensor. */
+/**
+ * The true element type of a floating-point tensor.
+ *
+ * @param x a tensor
+ * @returns "bfloat16" or "float32"
+ *
+ * @example Narrowed by half
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const { tf } = ws.engine;
+ * const x = ws.engine.toPrecision(tf.ones([2]), "bfloat16");
+ * assert(["bfloat16", "float32"].includes(ws.engine.precisionOf(x))); // wasm has no bfloat16
+ * ```
+ */
 export function precisionOf(x: Tensor): Precision {
   const binding = activeBinding();
   if (!binding) return "float32";
@@ -26,6 +41,16 @@ export function precisionOf(x: Tensor): Precision {
  * @param x a floating-point tensor
  * @param to the precision wanted
  * @returns the converted tensor
+ *
+ * @example There and back
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { tf } = ws.engine;
+ * const x = ws.engine.toPrecision(tf.tensor1d([1.5]), "bfloat16");
+ * assertEquals([...ws.engine.toPrecision(x, "float32").dataSync()], [1.5]);
+ * ```
  */
 export function toPrecision<T extends Tensor>(x: T, to: Precision): T {
   const from = precisionOf(x);

@@ -29,6 +29,16 @@ const frozen = new WeakSet<object>(); // data ids of tensors that never get a gr
  *
  * @param tree the tensors to freeze
  * @returns the same tree
+ *
+ * @example Frozen weights stay where they are
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { tf } = ws.engine;
+ * const weights = ws.engine.freeze({ w: tf.ones([2, 2]) });
+ * assertEquals(weights.w.shape, [2, 2]);
+ * ```
  */
 export function freeze<T>(tree: T): T {
   for (const tensor of leaves(tree)) frozen.add(tensor.dataId);

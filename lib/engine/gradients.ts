@@ -12,6 +12,16 @@ import { type Rank, type Tensor, tf } from "./tf.ts";
  * @param params the tensors to differentiate by
  * @returns the value, and gradients in the order of `params`
  * @throws Error when the value does not depend on any of them
+ *
+ * @example The square of three
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { tf } = ws.engine;
+ * const { value, grads } = ws.engine.valueAndGradients(([x]) => tf.square(x!) as ws.Tensor, [tf.scalar(3)]);
+ * assertEquals([value.dataSync()[0], grads[0]!.dataSync()[0]], [9, 6]);
+ * ```
  */
 export function valueAndGradients(fn: (params: Tensor[]) => Tensor, params: readonly Tensor[]): { value: Tensor; grads: Tensor[] } {
   const { value, grads } = tf.valueAndGrads((...xs: Tensor[]) => fn(xs) as Tensor<Rank.R0>)([...params]);

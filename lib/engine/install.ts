@@ -21,7 +21,19 @@ export interface InstallationPlan {
   bytes(): number;
 }
 
-/** The user's cache folder for Worldstrap, outside the repository. */
+/**
+ * The user's cache folder for Worldstrap, outside the repository.
+ *
+ * @returns a path; it need not exist yet
+ *
+ * @example It carries our name
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * assert(ws.engine.cacheFolder().endsWith("/worldstrap"));
+ * ```
+ */
 export function cacheFolder(): string {
   const home = Deno.env.get("HOME") ?? Deno.env.get("USERPROFILE") ?? ".";
   const base = Deno.build.os === "darwin" ? `${home}/Library/Caches` : `${home}/.cache`;

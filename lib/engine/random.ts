@@ -41,7 +41,23 @@ export function randomStream(...seed: readonly (number | string)[]): Random {
   return next;
 }
 
-/** A whole number in [0, `below`). */
+/**
+ * A whole number in [0, `below`).
+ *
+ * @param random the stream to draw from
+ * @param below one more than the largest
+ * @returns a whole number, 0 … below − 1
+ *
+ * @example A die
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const random = ws.engine.randomStream("die", 1);
+ * const thrown = 1 + ws.engine.randomInt(random, 6);
+ * assert(thrown >= 1 && thrown <= 6);
+ * ```
+ */
 export function randomInt(random: Random, below: number): number {
   return Math.floor(random() * below);
 }
@@ -52,7 +68,22 @@ export function pick<T>(random: Random, items: readonly T[]): T {
   return items[randomInt(random, items.length)]!;
 }
 
-/** The numbers 0 … n−1 in random order (Fisher–Yates). */
+/**
+ * The numbers 0 … n−1 in random order (Fisher–Yates).
+ *
+ * @param random the stream to draw from
+ * @param n how many
+ * @returns 0 … n − 1 in random order
+ *
+ * @example Each number once
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const order = ws.engine.permutation(ws.engine.randomStream("order", 1), 4);
+ * assertEquals(order.toSorted(), [0, 1, 2, 3]);
+ * ```
+ */
 export function permutation(random: Random, n: number): number[] {
   const order = Array.from({ length: n }, (_, i) => i);
   for (let i = n - 1; i > 0; i--) {
@@ -62,7 +93,21 @@ export function permutation(random: Random, n: number): number[] {
   return order;
 }
 
-/** A seed for a tensor function: two whole numbers, hashed from whatever names the draw. */
+/**
+ * A seed for a tensor function: two whole numbers, hashed from whatever names the draw.
+ *
+ * @param seed names and numbers
+ * @returns the seed of a draw, [2] int32
+ *
+ * @example Other names, other seeds
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const [a, b] = [ws.engine.seedTensor("dropout", 1), ws.engine.seedTensor("dropout", 2)];
+ * assert(a.dataSync().join() !== b.dataSync().join());
+ * ```
+ */
 export function seedTensor(...seed: readonly (number | string)[]): Tensor {
   return tf.tensor1d([hash(`a/${seed.join("/")}`) | 0, hash(`b/${seed.join("/")}`) | 0], "int32");
 }
@@ -74,6 +119,15 @@ export function seedTensor(...seed: readonly (number | string)[]): Tensor {
  * @param shape the shape wanted
  * @param seed `[2]` int32; inside compiled functions it is an input like any other
  * @returns float32 numbers in steps of 2⁻²⁴, the same ones on every backend
+ *
+ * @example Equal seeds, equal numbers
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const draw = () => ws.engine.uniform([3], ws.engine.seedTensor("example", 1)).dataSync().join();
+ * assertEquals(draw(), draw());
+ * ```
  */
 export function uniform(shape: readonly number[], seed: Tensor): Tensor {
   const count = shape.reduce((a, b) => a * b, 1);
@@ -122,7 +176,22 @@ function bitwise(name: "BitwiseXor" | "BitwiseAnd" | "RightShift", a: Tensor, b:
   return kernelBackend().createOutputTensor(result!);
 }
 
-/** Normal numbers by the Box–Muller transform of {@linkcode uniform} ones. */
+/**
+ * Normal numbers by the Box–Muller transform of {@linkcode uniform} ones.
+ *
+ * @param shape of the tensor
+ * @param seed from `seedTensor`
+ * @returns normally distributed numbers, mean 0, deviation 1
+ *
+ * @example About half lie below zero
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const values = ws.engine.normal([1000], ws.engine.seedTensor("example", 1)).dataSync();
+ * assert(Math.abs(values.filter((value) => value < 0).length - 500) < 60);
+ * ```
+ */
 export function normal(shape: readonly number[], seed: Tensor): Tensor {
   return tf.tidy(() => {
     const [u, v] = tf.unstack(uniform([2, ...shape], seed)) as [Tensor, Tensor];

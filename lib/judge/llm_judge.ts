@@ -22,7 +22,24 @@ export interface JudgedPicture {
   readonly prediction: Uint8Array;
 }
 
-/** The question about a picture. `prompt` holds `{action}`. */
+/**
+ * The question about a picture. `prompt` holds `{action}`.
+ *
+ * @param picture what is judged
+ * @param prompt the question, with `{action}` where the action goes
+ * @param again whether the last answer could not be read
+ * @returns the body of a chat completion, without the model
+ *
+ * @example The action stands in the question
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const picture = { action: "open the door", source: new Uint8Array(1), prediction: new Uint8Array(1) };
+ * const question = ws.judge.judgeQuestion(picture, "Was this done: {action}?");
+ * assert(JSON.stringify(question).includes("Was this done: open the door?"));
+ * ```
+ */
 export function judgeQuestion({ action, source, prediction }: JudgedPicture, prompt: string, again = false): Question {
   const text = prompt.replace("{action}", () => action.replaceAll(/<\/?action>/gi, ""));
   const image = (bytes: Uint8Array) => ({ type: "image_url" as const, image_url: { url: `data:image/png;base64,${encodeBase64(bytes)}` } });
@@ -45,6 +62,19 @@ const SCHEMA = {
 /**
  * The verdict in an answer. One JSON object with both scores between 0 and 10 counts, inside a fence or not; anything else is
  * unscored: prose, two objects, a score out of range, half an object.
+ *
+ * @param answer of the judge
+ * @returns scores with the judge's reason, or why there are none
+ *
+ * @example The smaller score counts
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const text = JSON.stringify({ reasoning: "seen", editing_success: 3, minimal_editing: 8 });
+ * const verdict = ws.judge.parseVerdict({ text, usage: { prompt: 1, completion: 1 }, cached: false });
+ * assertEquals("score" in verdict && verdict.score, 3);
+ * ```
  */
 export function parseVerdict(answer: Answer): Verdict {
   if ("failure" in answer) return { unscored: answer.failure };
@@ -75,6 +105,16 @@ export type Ask = (questions: readonly Question[]) => Promise<Answer[]>;
  * @param prompt the question (`data/prompts/judge.md`)
  * @param ask gives answers in the questions' order
  * @returns a verdict for each picture
+ *
+ * @example A judge that is silent leaves pictures unscored
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const picture = { action: "go", source: new Uint8Array(1), prediction: new Uint8Array(1) };
+ * const ask = (questions: readonly unknown[]) => Promise.resolve(questions.map(() => ({ failure: "no answer" })));
+ * assertEquals(await ws.judge.judgePictures([picture], "{action}", ask), [{ unscored: "no answer" }]);
+ * ```
  */
 export async function judgePictures(pictures: readonly JudgedPicture[], prompt: string, ask: Ask): Promise<Verdict[]> {
   const answers = await ask(pictures.map((picture) => judgeQuestion(picture, prompt)));

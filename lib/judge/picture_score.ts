@@ -21,7 +21,24 @@ export function scoreName(isWorld: boolean): string {
   return isWorld ? "min(editing success, minimal editing)" : "10 · (1 − L1 to the target, as the model sees it)";
 }
 
-/** Scores a picture; `world` is what is true of the trajectory, where that is known. */
+/**
+ * Scores a picture; `world` is what is true of the trajectory, where that is known.
+ *
+ * @param trajectory what should be seen
+ * @param world what is true of it in the tiny world
+ * @param picture the prediction
+ * @returns the score, 0 … 10, and whether it is right
+ *
+ * @example The target scores ten
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [trajectory] = ws.worldTrajectories("easy", 1, "train", 1) as [ws.world.WorldTrajectory];
+ * const { score } = await ws.judge.scorePicture(trajectory, trajectory, await trajectory.target.load());
+ * assertEquals(score, 10);
+ * ```
+ */
 export async function scorePicture(trajectory: Trajectory, world: WorldTrajectory | undefined, picture: RgbImage): Promise<PictureScore> {
   if (!world) return { score: 10 * (1 - l1Distance(picture, await trajectory.target.load(), "aligned")), right: null };
   const { success, minimal, right } = judgePicture(world.before, world.after, picture);

@@ -61,7 +61,21 @@ export function meanScore(scores: readonly Score[], key: "score" | "success" | "
   return values.length === 0 ? undefined : estimate(values);
 }
 
-/** A judge's scores by system, then by trajectory; what is unscored is not there. */
+/**
+ * A judge's scores by system, then by trajectory; what is unscored is not there.
+ *
+ * @param scores of all systems
+ * @returns scores by trajectory, by system
+ *
+ * @example One picture
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const score = { system: "a", id: "1", subset: "ag", action: "go", score: 7 };
+ * assertEquals(ws.judge.scoresBySystem([score]).get("a")?.get("1"), 7);
+ * ```
+ */
 export function scoresBySystem(scores: readonly Score[]): Map<string, Map<string, number>> {
   const grouped = Map.groupBy(scores, ({ system }) => system);
   return new Map(
@@ -71,7 +85,21 @@ export function scoresBySystem(scores: readonly Score[]): Map<string, Map<string
   );
 }
 
-/** Rows of paper Table 2 and Table 5: a system's means on a subset. */
+/**
+ * Rows of paper Table 2 and Table 5: a system's means on a subset.
+ *
+ * @param scores of all systems
+ * @returns a row for each system and subset
+ *
+ * @example All, and each subset
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const score = { system: "a", id: "1", subset: "ag", action: "go", success: 7, minimal: 9, score: 7 };
+ * assertEquals(ws.judge.scoreRows([score]).map(({ subset, score }) => [subset, score]), [["all", 7], ["ag", 7]]);
+ * ```
+ */
 export function scoreRows(scores: readonly Score[]): Record<string, string | number | null>[] {
   return [...Map.groupBy(scores, ({ system }) => system)].flatMap(([system, own]) =>
     [["all", own] as const, ...Map.groupBy(own, ({ subset }) => subset)].map(([subset, list]) => {

@@ -24,7 +24,17 @@ export const COPY: System = { name: "copy", predict: ({ source }) => source.load
  *
  * @param name `copy`, or a folder: with `predictions.jsonl` (as task sample writes) or `predictions.json`, a list of
  *   objects with `id` and `image`; or with pictures by name, `ID.png` or `images/ID.png`. `NAME=FOLDER` names it.
+ * @returns the system
  * @throws UserError when the folder is not there
+ *
+ * @example Copying the source is built in
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [trajectory] = ws.worldTrajectories("easy", 1, "train", 1) as [ws.world.WorldTrajectory];
+ * assertEquals(await ws.judge.openSystem("copy").predict(trajectory), await trajectory.source.load());
+ * ```
  */
 export function openSystem(name: string): System {
   if (name === "copy") return COPY;

@@ -55,6 +55,16 @@ export function actionSignatures(scorer: BertScorer | undefined): Record<string,
  *
  * @param pairs predictions and references
  * @param bertScores BERTScore of each pair, when there is a model for it
+ * @returns scores by subset
+ *
+ * @example Said word for word
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const pair = { id: "1", subset: "ag", predicted: "Open it.", reference: "open it" };
+ * assertEquals(ws.metrics.scoreActions([pair])["ag"]!.exact, 1);
+ * ```
  */
 export function scoreActions(pairs: readonly ActionPair[], bertScores?: readonly number[]): Record<string, ActionScores> {
   const subsets = ["all", ...new Set(pairs.map(({ subset }) => subset))];

@@ -37,7 +37,17 @@ export interface Embedded {
  *
  * @param folder the model's folder
  * @param layer the row of the baseline
+ * @returns the scorer; close it when done
  * @throws UserError naming the file that is missing
+ *
+ * @example A folder without a model is named
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const error = await ws.metrics.openBertScorer("data/prompts").catch((error: Error) => error);
+ * assert(error instanceof ws.UserError);
+ * ```
  */
 export async function openBertScorer(folder: string, layer = 17): Promise<BertScorer> {
   const file = `${folder}/tokenizer.json`;

@@ -34,7 +34,17 @@ interface Preprocessing {
  * is taken, otherwise the first token of the first.
  *
  * @param folder the model's folder, in Hugging Face's layout
+ * @returns the encoder; close it when done
  * @throws Error naming the file that is missing
+ *
+ * @example A folder without a model is named
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const error = await ws.metrics.openImageEncoder("data/prompts").catch((error: Error) => error);
+ * assert(error instanceof ws.UserError);
+ * ```
  */
 export async function openImageEncoder(folder: string): Promise<ImageEncoder> {
   const settings = readJson(`${folder}/preprocessor_config.json`) as Preprocessing;
@@ -68,7 +78,21 @@ export async function openImageEncoder(folder: string): Promise<ImageEncoder> {
   };
 }
 
-/** The cosine of two unit vectors. */
+/**
+ * The cosine of two unit vectors.
+ *
+ * @param a a unit vector
+ * @param b another of the same length
+ * @returns −1 … 1
+ *
+ * @example At a right angle
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(ws.metrics.cosine(Float32Array.of(1, 0), Float32Array.of(0, 1)), 0);
+ * ```
+ */
 export function cosine(a: Float32Array, b: Float32Array): number {
   return a.reduce((sum, value, i) => sum + value * b[i]!, 0);
 }

@@ -5,7 +5,20 @@
  */
 import { randomInt, randomStream } from "../engine/mod.ts";
 
-/** The mean of values; 0 of none. */
+/**
+ * The mean of values; 0 of none.
+ *
+ * @param values any numbers
+ * @returns their mean
+ *
+ * @example Two numbers
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(ws.metrics.mean([1, 4]), 2.5);
+ * ```
+ */
 export function mean(values: readonly number[]): number {
   return values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
 }
@@ -25,6 +38,15 @@ export interface Estimate {
  *
  * @param values what was measured, one number an item
  * @returns the mean and its 95 % interval, the same each time; of no values neither is a number
+ *
+ * @example The interval holds the mean
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const { mean, interval: [from, to] } = ws.metrics.estimate([1, 2, 3, 4]);
+ * assert(from <= mean && mean <= to);
+ * ```
  */
 export function estimate(values: readonly number[]): Estimate {
   if (values.length === 0) return { mean: NaN, n: 0, interval: [NaN, NaN] };
@@ -42,6 +64,14 @@ const DRAWS = 2000;
  * @param share successes over trials, 0 … 1
  * @param n trials
  * @returns its two ends
+ *
+ * @example Half of 100 trials
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(ws.metrics.wilson(0.5, 100).map((bound) => bound.toFixed(3)), ["0.404", "0.596"]);
+ * ```
  */
 export function wilson(share: number, n: number): [number, number] {
   const z = 1.959964;
@@ -56,6 +86,14 @@ export function wilson(share: number, n: number): [number, number] {
  * @param a values of one variable
  * @param b values of the other on the same items
  * @returns −1 … 1, or null when one of them does not vary
+ *
+ * @example One rises with the other
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * assert(Math.abs(ws.metrics.pearson([1, 2, 3], [2, 4, 6])! - 1) < 1e-9);
+ * ```
  */
 export function pearson(a: readonly number[], b: readonly number[]): number | null {
   const [meanA, meanB] = [mean(a), mean(b)];
@@ -72,6 +110,14 @@ export function pearson(a: readonly number[], b: readonly number[]): number | nu
  * @param a values of one system
  * @param b values of the other on the same items
  * @returns p; at least 1/2,001, as the draws cannot tell less
+ *
+ * @example Equal values differ by chance
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(ws.metrics.pairedTest([1, 2, 3], [1, 2, 3]), 1);
+ * ```
  */
 export function pairedTest(a: readonly number[], b: readonly number[]): number {
   const differences = a.map((value, i) => value - b[i]!);
@@ -91,10 +137,10 @@ export function pairedTest(a: readonly number[], b: readonly number[]): number {
  *
  * @example Three comparisons
  * ```ts
- * import { holm } from "worldstrap";
+ * import * as ws from "worldstrap";
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(holm([0.01, 0.04, 0.03]), [0.03, 0.06, 0.06]);
+ * assertEquals(ws.metrics.holm([0.01, 0.04, 0.03]), [0.03, 0.06, 0.06]);
  * ```
  */
 export function holm(probabilities: readonly number[]): number[] {
@@ -108,7 +154,22 @@ export function holm(probabilities: readonly number[]): number[] {
   return corrected;
 }
 
-/** The values of two systems on the items that both have, in one order. */
+/**
+ * The values of two systems on the items that both have, in one order.
+ *
+ * @param a values of one system by item
+ * @param b values of the other
+ * @returns two lists of the same length
+ *
+ * @example Only what both have
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [a, b] = ws.metrics.pairedValues(new Map([["x", 1], ["y", 2]]), new Map([["y", 5]]));
+ * assertEquals([a, b], [[2], [5]]);
+ * ```
+ */
 export function pairedValues(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): [number[], number[]] {
   const shared = [...a.keys()].filter((id) => b.has(id));
   return [shared.map((id) => a.get(id)!), shared.map((id) => b.get(id)!)];
@@ -133,6 +194,15 @@ export interface Comparison {
  *
  * @param values by system, then by item
  * @returns one comparison for each pair that shares an item
+ *
+ * @example Two systems, one comparison
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const values = new Map([["a", new Map([["x", 1], ["y", 2]])], ["b", new Map([["x", 3], ["y", 4]])]]);
+ * assertEquals(ws.metrics.comparePairs(values).map(({ difference }) => difference.mean), [2]);
+ * ```
  */
 export function comparePairs(values: ReadonlyMap<string, ReadonlyMap<string, number>>): Comparison[] {
   const names = [...values.keys()];

@@ -43,7 +43,21 @@ export function rougeN(prediction: string, reference: string, n: number): Overla
   return overlapOf(shared(said, wanted), total(said), total(wanted));
 }
 
-/** ROUGE-L: the longest sequence of words that both have in this order. */
+/**
+ * ROUGE-L: the longest sequence of words that both have in this order.
+ *
+ * @param prediction what was said
+ * @param reference what should have been said
+ * @returns precision, recall and F
+ *
+ * @example Two of three words in order
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(ws.metrics.rougeL("open door", "open the door").recall, 2 / 3);
+ * ```
+ */
 export function rougeL(prediction: string, reference: string): Overlap {
   const [said, wanted] = [rougeTokens(prediction), rougeTokens(reference)];
   return overlapOf(longestCommon(said, wanted), said.length, wanted.length);
@@ -54,13 +68,36 @@ export function rougeL(prediction: string, reference: string): Overlap {
  *
  * @param predictions what was said
  * @param references what should have been said, one each
+ * @returns 0 … 100
  * @throws UserError when there is not one reference for each prediction
+ *
+ * @example A perfect prediction
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(Math.round(ws.metrics.corpusBleu(["open the red door"], ["open the red door"])), 100);
+ * ```
  */
 export function corpusBleu(predictions: readonly string[], references: readonly string[]): number {
   return bleuOf(predictions, references, false);
 }
 
-/** BLEU of one sentence, 0 … 100, over as many n-gram orders as it is long. */
+/**
+ * BLEU of one sentence, 0 … 100, over as many n-gram orders as it is long.
+ *
+ * @param prediction what was said
+ * @param reference what should have been said
+ * @returns 0 … 100
+ *
+ * @example A perfect prediction of two words
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(Math.round(ws.metrics.sentenceBleu("open it", "open it")), 100);
+ * ```
+ */
 export function sentenceBleu(prediction: string, reference: string): number {
   return bleuOf([prediction], [reference], true);
 }

@@ -75,6 +75,17 @@ export interface ForwardOptions {
  * @param tokens [B, T] int32
  * @param options adapter, padding, how many positions to give
  * @returns hidden states, [B, Q, D]
+ *
+ * @example One state for each token
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { tf } = ws.engine;
+ * const { chameleon } = ws.loadModel("data/tiny", "float32");
+ * const tokens = tf.tensor2d([[0, 5, 6, 7]], undefined, "int32"); // [B, T]
+ * assertEquals(ws.model.hiddenStates(chameleon, tokens).shape, [1, 4, 192]);
+ * ```
  */
 export function hiddenStates(model: Chameleon, tokens: Tensor, options: ForwardOptions = {}): Tensor {
   const positions = tokens.shape[1]!;
@@ -88,6 +99,18 @@ export function hiddenStates(model: Chameleon, tokens: Tensor, options: ForwardO
  * @param hidden [B, Q, D]
  * @param head [V, D] or some rows of it
  * @returns [B, Q, V] in the precision of the weights
+ *
+ * @example A score for each id
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { tf } = ws.engine;
+ * const { chameleon } = ws.loadModel("data/tiny", "float32");
+ * const tokens = tf.tensor2d([[0, 5, 6, 7]], undefined, "int32"); // [B, T]
+ * const hidden = ws.model.hiddenStates(chameleon, tokens, { last: 1 }); // [B, 1, D]
+ * assertEquals(ws.model.logitsOf(hidden, chameleon.head).shape, [1, 1, 1583]);
+ * ```
  */
 export function logitsOf(hidden: Tensor, head: Tensor): Tensor {
   return linear(hidden, head); // [B, Q, V]
@@ -110,6 +133,18 @@ export function freezeHead(model: Chameleon, images: { readonly firstImage: numb
  * @param tokens [B, S] int32
  * @param options adapter and padding
  * @returns the hidden state of the last position, [B, 1, D], and keys and values by block, [B, Hkv, S, d]
+ *
+ * @example Keys and values of four tokens
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { tf } = ws.engine;
+ * const { chameleon } = ws.loadModel("data/tiny", "float32");
+ * const tokens = tf.tensor2d([[0, 5, 6, 7]], undefined, "int32"); // [B, T]
+ * const { hidden, cache } = ws.model.prefill(chameleon, tokens);
+ * assertEquals([hidden.shape, cache.length, cache[0]!.k.shape[2]], [[1, 1, 192], chameleon.layers.length, 4]);
+ * ```
  */
 export function prefill(model: Chameleon, tokens: Tensor, options: ForwardOptions = {}): { hidden: Tensor; cache: KeysValues[] } {
   const positions = tokens.shape[1]!;
@@ -134,6 +169,22 @@ export interface DecodingState {
  * @param state prompts and slots; slots from `step` on are free
  * @param options adapter, and padding [P, 1, 1, S] of the prompts
  * @returns the hidden state, [P·N, 1, D], and the slots with the new keys and values in them
+ *
+ * @example One more token after four
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { tf } = ws.engine;
+ * const { chameleon } = ws.loadModel("data/tiny", "float32");
+ * const tokens = tf.tensor2d([[0, 5, 6, 7]], undefined, "int32"); // [B, T]
+ * const { cache: prompt } = ws.model.prefill(chameleon, tokens);
+ * const slots = () => tf.zeros([1, 3, 2, 64]) as ws.Tensor; // room for two tokens
+ * const own = prompt.map(() => ({ k: slots(), v: slots() }));
+ * const next = tf.tensor1d([8], "int32");
+ * const { hidden } = ws.model.decodeStep(chameleon, next, tf.scalar(0, "int32"), { prompt, own });
+ * assertEquals(hidden.shape, [1, 1, 192]);
+ * ```
  */
 export function decodeStep(
   model: Chameleon,
@@ -168,6 +219,19 @@ export function decodeStep(
  * @param cache keys and values of the prefix, [B, Hkv, S, d]
  * @param options adapter, and padding [B, 1, 1, S + Q] over prefix and tokens
  * @returns hidden states, [B, Q, D]
+ *
+ * @example Two tokens after a prefix of four
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { tf } = ws.engine;
+ * const { chameleon } = ws.loadModel("data/tiny", "float32");
+ * const tokens = tf.tensor2d([[0, 5, 6, 7]], undefined, "int32"); // [B, T]
+ * const { cache } = ws.model.prefill(chameleon, tokens);
+ * const more = tf.tensor2d([[8, 9]], undefined, "int32");
+ * assertEquals(ws.model.continueFrom(chameleon, more, cache).shape, [1, 2, 192]);
+ * ```
  */
 export function continueFrom(model: Chameleon, tokens: Tensor, cache: readonly KeysValues[], options: ForwardOptions = {}): Tensor {
   const queries = tokens.shape[1]!;

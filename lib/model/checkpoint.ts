@@ -43,7 +43,17 @@ const SHARD_BYTES = 5e9;
  *
  * @param folder the checkpoint
  * @param precision the precision wanted for the transformer's matrices
+ * @returns its shape, its tensors on disk, and the memory that they take
  * @throws UserError listing every tensor that is missing, unknown, or of another shape
+ *
+ * @example Known before anything is loaded
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const { parameters, bytes } = ws.model.planCheckpoint("data/tiny", "bfloat16");
+ * assert(parameters > 3e6 && bytes < 4 * parameters);
+ * ```
  */
 export function planCheckpoint(folder: string, precision: Precision): CheckpointPlan {
   const config = parseConfig(readJson(`${folder}/config.json`), `${folder}/config.json`);
@@ -79,6 +89,15 @@ export function checkpointDigest({ config, stored }: CheckpointPlan): string {
  * @param precision of the transformer's matrices; norms and the VQGAN are float32
  * @returns the model
  * @throws UserError when the folder is not a sound checkpoint
+ *
+ * @example The tiny checkpoint
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { chameleon } = ws.loadModel("data/tiny", "float32");
+ * assertEquals([chameleon.config.layers, chameleon.embed.shape], [4, [1583, 192]]);
+ * ```
  */
 export function loadModel(folder: string, precision: Precision): Model {
   const plan = planCheckpoint(folder, precision);
@@ -118,6 +137,18 @@ export function disposeModel({ chameleon, vqgan }: Model): void {
  * @param model the weights
  * @param files its vocabulary map of image tokens, and `tokenizer.json` with its config as they are
  * @param precision of the transformer's matrices on disk
+ *
+ * @example Written and read again
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { chameleon, vqgan } = ws.loadModel("data/tiny", "float32");
+ * const folder = Deno.makeTempDirSync();
+ * const tokenizer = Object.fromEntries(["tokenizer.json"].map((name) => [name, Deno.readTextFileSync(`data/tiny/${name}`)]));
+ * ws.model.saveModel(folder, { chameleon, vqgan }, { vocabularyMap: {}, tokenizer });
+ * assertEquals(ws.loadModel(folder, "float32").chameleon.config, chameleon.config);
+ * ```
  */
 export function saveModel(
   folder: string,

@@ -221,7 +221,21 @@ export function projectionShape(config: ChameleonConfig, projection: Projection)
   }
 }
 
-/** Tokens of one image: the side of its grid, squared. */
+/**
+ * Tokens of one image: the side of its grid, squared.
+ *
+ * @param config the model's shape
+ * @returns tokens
+ *
+ * @example Eight by eight
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { chameleon } = ws.loadModel("data/tiny", "float32");
+ * assertEquals(ws.model.imageTokens(chameleon.config), 64);
+ * ```
+ */
 export function imageTokens({ vq }: Pick<ChameleonConfig, "vq">): number {
   return gridSide(vq) ** 2;
 }

@@ -117,6 +117,18 @@ function productPrecision(x: Tensor, weight: Tensor): Precision {
  * @param model the model, or anything with its blocks' projections
  * @param adapter the adapter
  * @returns the model with new tensors for the adapted projections; all others are shared with the old one
+ *
+ * @example A fresh adapter changes nothing
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { chameleon } = ws.loadModel("data/tiny", "float32");
+ * const lora = { rank: 2, alpha: 2, dropout: 0, targets: ["q_proj" as const] };
+ * const adapter = ws.model.createAdapter(chameleon.config, lora, 1);
+ * const merged = ws.model.mergeAdapter(chameleon, adapter);
+ * assertEquals(merged.layers[0]!.q_proj.dataSync(), chameleon.layers[0]!.q_proj.dataSync());
+ * ```
  */
 export function mergeAdapter<M extends { readonly layers: readonly Readonly<Record<Projection, Tensor>>[] }>(
   model: M,
@@ -141,6 +153,18 @@ export function mergeAdapter<M extends { readonly layers: readonly Readonly<Reco
  * @param model the shape of the model that it is for
  * @param config rank, α, dropout, targets
  * @param seed seeds the first factors
+ * @returns the adapter; its update is zero
+ *
+ * @example Two factors for each adapted matrix
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { chameleon } = ws.loadModel("data/tiny", "float32");
+ * const lora = { rank: 2, alpha: 2, dropout: 0, targets: ["q_proj" as const] };
+ * const adapter = ws.model.createAdapter(chameleon.config, lora, 1);
+ * assertEquals([adapter.layers[0]!.q_proj!.a.shape, adapter.layers[0]!.q_proj!.b.shape], [[2, 192], [192, 2]]);
+ * ```
  */
 export function createAdapter(model: ChameleonConfig, config: LoraConfig, seed: number): LoraAdapter {
   const layers = Array.from({ length: model.layers }, (_, layer) =>
@@ -161,7 +185,23 @@ export function factorNames(layer: number, projection: Projection): { a: string;
   return { a: `${name}.lora_A.weight`, b: `${name}.lora_B.weight` };
 }
 
-/** An adapter's tensors by PEFT's names, in a fixed order: by block, then as in `PROJECTIONS`, `a` before `b`. */
+/**
+ * An adapter's tensors by PEFT's names, in a fixed order: by block, then as in `PROJECTIONS`, `a` before `b`.
+ *
+ * @param adapter any adapter
+ * @returns factors by name: a [rank, in], b [out, rank]
+ *
+ * @example Named as PEFT names them
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { chameleon } = ws.loadModel("data/tiny", "float32");
+ * const lora = { rank: 2, alpha: 2, dropout: 0, targets: ["q_proj" as const] };
+ * const names = [...ws.model.adapterTensors(ws.model.createAdapter(chameleon.config, lora, 1)).keys()];
+ * assertEquals(names[0], "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight");
+ * ```
+ */
 export function adapterTensors(adapter: Adapter): Map<string, Tensor> {
   const named = new Map<string, Tensor>();
   adapter.layers.forEach((layer, i) => {
@@ -174,7 +214,25 @@ export function adapterTensors(adapter: Adapter): Map<string, Tensor> {
   return named;
 }
 
-/** The same adapter with other tensors, in the order of {@linkcode adapterTensors}. */
+/**
+ * The same adapter with other tensors, in the order of {@linkcode adapterTensors}.
+ *
+ * @param adapter what to copy
+ * @param tensors its new factors
+ * @returns the copy
+ *
+ * @example The same factors give the same adapter
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { chameleon } = ws.loadModel("data/tiny", "float32");
+ * const lora = { rank: 2, alpha: 2, dropout: 0, targets: ["q_proj" as const] };
+ * const adapter = ws.model.createAdapter(chameleon.config, lora, 1);
+ * const copy = ws.model.withAdapterTensors(adapter, [...ws.model.adapterTensors(adapter).values()]);
+ * assertEquals(copy.layers, adapter.layers);
+ * ```
+ */
 export function withAdapterTensors<T extends Adapter>(adapter: T, tensors: readonly Tensor[]): T {
   let next = 0;
   const layers = adapter.layers.map((layer) =>

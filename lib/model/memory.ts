@@ -38,7 +38,24 @@ export interface TrainingSize {
   readonly checkpointing: boolean;
 }
 
-/** Works out a training's memory. Within a third of what `bench train` measured at d 256 and d 512. */
+/**
+ * Works out a training's memory. Within a third of what `bench train` measured at d 256 and d 512.
+ *
+ * @param checkpoint what is trained
+ * @param size of the training
+ * @returns bytes, by what they are for
+ *
+ * @example More sequences take more
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const plan = ws.model.planCheckpoint("data/tiny", "bfloat16");
+ * const size = { rank: 16, targets: ws.model.PROJECTIONS, positions: 176, bytes: 2, checkpointing: false };
+ * const total = (batch: number) => ws.model.planMemory(plan, { ...size, batch }).total;
+ * assert(total(64) > total(16));
+ * ```
+ */
 export function planMemory({ config, bytes: weights }: CheckpointPlan, size: TrainingSize): MemoryPlan {
   const factors = size.targets.reduce((sum, name) => {
     const [out, input] = projectionShape(config, name);

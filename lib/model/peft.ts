@@ -32,6 +32,18 @@ const PEFT = z.looseObject({
  * @param adapter the adapter
  * @param base names the checkpoint that it belongs to
  * @param disk the disk to write to
+ *
+ * @example Written and read again
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { chameleon } = ws.loadModel("data/tiny", "float32");
+ * const lora = { rank: 2, alpha: 2, dropout: 0, targets: ["q_proj" as const] };
+ * const folder = Deno.makeTempDirSync();
+ * ws.model.saveAdapter(folder, ws.model.createAdapter(chameleon.config, lora, 1), "data/tiny");
+ * assertEquals(ws.loadAdapter(folder, chameleon.config).config, lora);
+ * ```
  */
 export function saveAdapter(folder: string, adapter: LoraAdapter, base: string, disk?: Disk): void {
   const tensors = [...adapterTensors(adapter)].map(([name, tensor]) => ({
@@ -58,6 +70,18 @@ export function saveAdapter(folder: string, adapter: LoraAdapter, base: string, 
  * @returns the adapter in float32
  * @throws UserError when the folder holds no plain LoRA adapter, or one of another base: then the message lists the tensors
  * that are missing, unknown, or of another shape
+ *
+ * @example α over rank scales the update
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { chameleon } = ws.loadModel("data/tiny", "float32");
+ * const lora = { rank: 2, alpha: 2, dropout: 0, targets: ["q_proj" as const] };
+ * const folder = Deno.makeTempDirSync();
+ * ws.model.saveAdapter(folder, ws.model.createAdapter(chameleon.config, { ...lora, alpha: 6 }, 1), "data/tiny");
+ * assertEquals(ws.loadAdapter(folder, chameleon.config).scale, 3);
+ * ```
  */
 export function loadAdapter(folder: string, model: ChameleonConfig): LoraAdapter {
   const config = readConfig(`${folder}/adapter_config.json`);

@@ -26,6 +26,16 @@ const GROUPS = 32;
  * @param vq the VQGAN
  * @param images [B, h, w, 3] in −1 … 1
  * @returns [B, g, g, E]
+ *
+ * @example A vector for each of 64 places
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { tf } = ws.engine;
+ * const { vqgan } = ws.loadModel("data/tiny", "float32");
+ * assertEquals(ws.model.encodeFeatures(vqgan, tf.zeros([1, 64, 64, 3])).shape, [1, 8, 8, 4]);
+ * ```
  */
 export function encodeFeatures(vq: Vqgan, images: Tensor): Tensor {
   return encodeCompiled(vq.weights, vq.config, images); // [B, g, g, E]
@@ -37,6 +47,17 @@ export function encodeFeatures(vq: Vqgan, images: Tensor): Tensor {
  * @param vq the VQGAN
  * @param features [B, g, g, E]
  * @returns codes row by row, [B, g·g] int32
+ *
+ * @example A code for each place
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { tf } = ws.engine;
+ * const { vqgan } = ws.loadModel("data/tiny", "float32");
+ * const codes = ws.model.nearestCodes(vqgan, ws.model.encodeFeatures(vqgan, tf.zeros([1, 64, 64, 3])));
+ * assertEquals(codes.shape, [1, 64]);
+ * ```
  */
 export function nearestCodes(vq: Vqgan, features: Tensor): Tensor {
   const { embedDim } = vq.config;
@@ -55,6 +76,17 @@ export function nearestCodes(vq: Vqgan, features: Tensor): Tensor {
  * @param vq the VQGAN, with its decoder
  * @param codes [B, g·g] int32
  * @returns [B, h, w, 3], about −1 … 1
+ *
+ * @example An image of 64 codes
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { tf } = ws.engine;
+ * const { vqgan } = ws.loadModel("data/tiny", "float32");
+ * const codes = tf.zeros([1, 64], "int32") as ws.Tensor;
+ * assertEquals(ws.model.decodeCodes(vqgan, codes).shape, [1, 64, 64, 3]);
+ * ```
  */
 export function decodeCodes(vq: Vqgan, codes: Tensor): Tensor {
   return tf.tidy(() => {

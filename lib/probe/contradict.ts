@@ -39,7 +39,22 @@ export async function contradictActions(
   return { actions, problems };
 }
 
-/** The contrary action in an answer, or why there is none. */
+/**
+ * The contrary action in an answer, or why there is none.
+ *
+ * @param action what was done
+ * @param answer of the language model
+ * @returns the sentence, or the reason
+ *
+ * @example Quotation marks go
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const answer = { text: '"Close it"', usage: { prompt: 1, completion: 1 }, cached: false };
+ * assertEquals(ws.probe.contraryOf("open it", answer), { contrary: "Close it" });
+ * ```
+ */
 export function contraryOf(action: string, answer: Answer): { readonly contrary?: string; readonly reason?: string } {
   if ("failure" in answer) return { reason: answer.failure };
   const lines = answer.text.split("\n").map((line) => line.trim()).filter((line) => line !== "");

@@ -26,6 +26,18 @@ export interface Counterfactuals {
  * @param paths the lists
  * @returns sentences by trajectory id, and the trajectories of listed subsets that have none
  * @throws UserError when a file is not a list
+ *
+ * @example A list that knows the action
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const folder = Deno.makeTempDirSync();
+ * Deno.writeTextFileSync(`${folder}/valid.json`, JSON.stringify([{ prompt: "open it", pos: "close it", input: "x/a.png" }]));
+ * const [one] = ws.worldTrajectories("easy", 1, "train", 1);
+ * const known = { ...one!, id: "1", action: "open it", source: { ...one!.source, name: "x/a.png" } };
+ * assertEquals(ws.probe.readCounterfactuals([known], [`${folder}/valid.json`]).actions.get("1"), "close it");
+ * ```
  */
 export function readCounterfactuals(trajectories: readonly Trajectory[], paths: readonly string[]): Counterfactuals {
   const entries = new Map(paths.flatMap((path) => {

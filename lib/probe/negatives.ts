@@ -33,6 +33,18 @@ export interface ScoredTransition {
  * @param counterfactuals contradicting actions by trajectory id
  * @param seed of the random actions
  * @returns for each trajectory what could be made; a subset of one action has no random one
+ *
+ * @example The copy has its source for a target
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { vqgan } = ws.loadModel("data/tiny", "float32");
+ * const world = ws.worldTrajectories("easy", 1, "bench", 2);
+ * const { encoded } = await ws.encodeTrajectories(world, vqgan, Deno.makeTempDirSync());
+ * const [negatives] = ws.probe.negativesOf(encoded, new Map(), 1);
+ * assertEquals(negatives!.copy!.target, encoded[0]!.source);
+ * ```
  */
 export function negativesOf(
   items: readonly EncodedTrajectory[],

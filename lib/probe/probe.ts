@@ -48,6 +48,20 @@ export interface ProbePoint {
  * @param counterfactuals contradicting actions by trajectory id
  * @param seed of the random actions
  * @param onDone told how many trajectories are done
+ * @returns a point for each trajectory, task and manipulation
+ *
+ * @example Two tasks, three manipulations
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const { chameleon, vqgan } = ws.loadModel("data/tiny", "float32");
+ * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
+ * const world = ws.worldTrajectories("easy", 1, "bench", 2);
+ * const { encoded } = await ws.encodeTrajectories(world, vqgan, Deno.makeTempDirSync());
+ * const models = { text: ws.textSampler(chameleon, vocabulary), image: ws.imageSampler(chameleon, vocabulary), vocabulary };
+ * assert(ws.probe.probe(models, encoded, new Map(), 1).length >= 2 * 2 * 2);
+ * ```
  */
 export function probe(
   model: ProbedModel,
@@ -121,7 +135,21 @@ export interface Preference {
   readonly n: number;
 }
 
-/** Share, interval and correlation of some points. */
+/**
+ * Share, interval and correlation of some points.
+ *
+ * @param points of one task and manipulation
+ * @returns share, interval, correlation, and how many
+ *
+ * @example Always preferred
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const point = { id: "1", subset: "ag", task: "action", negative: "copy", reference: -1, manipulated: -2 } as const;
+ * assertEquals(ws.probe.preferenceOf([point]).prefersReference, 1);
+ * ```
+ */
 export function preferenceOf(points: readonly ProbePoint[]): Preference {
   const n = points.length;
   const share = points.filter(({ reference, manipulated }) => reference > manipulated).length / n;
@@ -136,7 +164,21 @@ export function preferenceOf(points: readonly ProbePoint[]): Preference {
 /** A preference with what it is of. */
 export type NamedPreference = Preference & Pick<ProbePoint, "subset" | "task" | "negative">;
 
-/** Preferences of every subset and of all together ("all"), by task and manipulation; what has no point is left out. */
+/**
+ * Preferences of every subset and of all together ("all"), by task and manipulation; what has no point is left out.
+ *
+ * @param points of all tasks and manipulations
+ * @returns a preference for each that has points
+ *
+ * @example All, and each subset
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const point = { id: "1", subset: "ag", task: "action", negative: "copy", reference: -1, manipulated: -2 } as const;
+ * assertEquals(ws.probe.preferencesBySubset([point]).map(({ subset }) => subset), ["all", "ag"]);
+ * ```
+ */
 export function preferencesBySubset(points: readonly ProbePoint[]): NamedPreference[] {
   const subsets = ["all", ...new Set(points.map(({ subset }) => subset))];
   return subsets.flatMap((subset) =>

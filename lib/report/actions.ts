@@ -15,6 +15,19 @@ import { drawSheet } from "./sheet.ts";
  * @param items trajectories
  * @param said the actions of each model, in the trajectories' order
  * @param side pixels that the model sees of an image's side
+ *
+ * @example A PNG
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const { vqgan } = ws.loadModel("data/tiny", "float32");
+ * const world = ws.worldTrajectories("easy", 1, "bench", 2);
+ * const { encoded } = await ws.encodeTrajectories(world, vqgan, Deno.makeTempDirSync());
+ * const folder = Deno.makeTempDirSync();
+ * await ws.report.drawActions(`${folder}/a.png`, encoded, [["open it", "close it"]], 64);
+ * assert(Deno.statSync(`${folder}/a.png`).size > 1000);
+ * ```
  */
 export async function drawActions(
   path: string,

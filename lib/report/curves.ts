@@ -47,6 +47,16 @@ export interface CurvePoint extends TableRow {
  *
  * @param pools of all trajectories and repeats, in any order
  * @returns a point for each chooser and N
+ *
+ * @example One of two, then both
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const pool = { id: "1", subset: "ag", repeat: 0, rewards: [-2, -1], scores: [4, 8], right: [null, null], chosen: 1 };
+ * const curve = ws.report.verificationCurves([pool]).filter(({ chooser }) => chooser === "oracle");
+ * assertEquals(curve.map(({ score }) => score), [6, 8]);
+ * ```
  */
 export function verificationCurves(pools: readonly Pool[]): CurvePoint[] {
   return [

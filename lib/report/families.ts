@@ -11,6 +11,14 @@ import { drawSheet } from "./sheet.ts";
  *
  * @param trajectories two of each family
  * @returns a PNG
+ *
+ * @example A PNG
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * assert((await ws.report.drawFamilies(ws.worldTrajectories("easy", 1, "bench", 10))).length > 1000);
+ * ```
  */
 export async function drawFamilies(trajectories: readonly WorldTrajectory[]): Promise<Uint8Array> {
   const rows = await Promise.all(FAMILIES.map(async (family) => {

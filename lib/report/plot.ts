@@ -22,6 +22,16 @@ export interface PlotPoint {
  * @param path the files' path without an ending
  * @param points the points of all lines
  * @param titles of the axes
+ *
+ * @example SVG and PNG
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const folder = Deno.makeTempDirSync();
+ * await ws.report.plotLines(`${folder}/p`, [{ x: 0, y: 1, line: "a" }, { x: 1, y: 2, line: "a" }], { x: "step", y: "loss" });
+ * assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name).toSorted(), ["p.png", "p.svg"]);
+ * ```
  */
 export async function plotLines(
   path: string,
@@ -59,6 +69,16 @@ export interface ScatterPoint {
  * @param path the files' path without an ending
  * @param points the points of all panels
  * @param titles of the axes
+ *
+ * @example SVG and PNG
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const folder = Deno.makeTempDirSync();
+ * await ws.report.plotScatter(`${folder}/p`, [{ x: 0, y: 1, row: "r", column: "c", group: "g" }], { x: "true", y: "manipulated" });
+ * assert(Deno.statSync(`${folder}/p.png`).size > 1000);
+ * ```
  */
 export async function plotScatter(
   path: string,
@@ -93,7 +113,23 @@ export interface PlotValue {
   readonly group: string;
 }
 
-/** Draws the distribution of values as a box for each group, the values as dots, to `PATH.svg` and `PATH.png`. */
+/**
+ * Draws the distribution of values as a box for each group, the values as dots, to `PATH.svg` and `PATH.png`.
+ *
+ * @param path the files' path without an ending
+ * @param values with their groups
+ * @param titles of the axes
+ *
+ * @example SVG and PNG
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const folder = Deno.makeTempDirSync();
+ * await ws.report.plotDistributions(`${folder}/p`, [{ x: 0, group: "g" }, { x: 2, group: "g" }], { x: "score", y: "" });
+ * assert(Deno.statSync(`${folder}/p.png`).size > 1000);
+ * ```
+ */
 export async function plotDistributions(
   path: string,
   values: readonly PlotValue[],
@@ -110,7 +146,23 @@ export async function plotDistributions(
   });
 }
 
-/** Draws the count of each group, side by side for each series, to `PATH.svg` and `PATH.png`. */
+/**
+ * Draws the count of each group, side by side for each series, to `PATH.svg` and `PATH.png`.
+ *
+ * @param path the files' path without an ending
+ * @param counts by group and series
+ * @param titles of the axes
+ *
+ * @example SVG and PNG
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const folder = Deno.makeTempDirSync();
+ * await ws.report.plotCounts(`${folder}/p`, [{ group: "g", series: "kept", count: 3 }], { x: "trajectories", y: "class" });
+ * assert(Deno.statSync(`${folder}/p.png`).size > 1000);
+ * ```
+ */
 export async function plotCounts(
   path: string,
   counts: readonly { readonly group: string; readonly series: string; readonly count: number }[],

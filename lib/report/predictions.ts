@@ -19,6 +19,22 @@ import { drawSheet, heatMap } from "./sheet.ts";
  * @param models the world model's sampler, the VQGAN that decodes, their vocabulary
  * @param items trajectories, a row each
  * @param options of sampling, and of the weights that are shown
+ *
+ * @example A PNG
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const { chameleon, vqgan } = ws.loadModel("data/tiny", "float32");
+ * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
+ * const world = ws.worldTrajectories("easy", 1, "bench", 2);
+ * const { encoded } = await ws.encodeTrajectories(world, vqgan, Deno.makeTempDirSync());
+ * const folder = Deno.makeTempDirSync();
+ * const sampler = ws.imageSampler(chameleon, vocabulary);
+ * const options = { temperature: 1, seed: 1, weights: "l2", normalise: "mean", floor: 0.5 } as const;
+ * await ws.report.drawPredictions(`${folder}/p.png`, { sampler, vqgan, vocabulary }, encoded, options);
+ * assert(Deno.statSync(`${folder}/p.png`).size > 1000);
+ * ```
  */
 export async function drawPredictions(
   path: string,

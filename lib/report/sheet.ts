@@ -25,6 +25,16 @@ const LINE = 22;
  * @param headings of the columns
  * @param rows captions and images
  * @returns a PNG
+ *
+ * @example Two columns
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const plain = (value: number) => ({ width: 4, height: 2, data: new Uint8Array(24).fill(value) });
+ * const png = await ws.report.drawSheet(["before", "after"], [{ caption: "open it", images: [plain(0), plain(255)] }]);
+ * assertEquals(new TextDecoder().decode(png.slice(1, 4)), "PNG");
+ * ```
  */
 export async function drawSheet(headings: readonly string[], rows: readonly SheetRow[]): Promise<Uint8Array> {
   const width = headings.length * (CELL + GAP) + GAP;
@@ -48,7 +58,22 @@ export async function drawSheet(headings: readonly string[], rows: readonly Shee
   return new Uint8Array(await sharp(new TextEncoder().encode(svg)).composite(layers).png().toBuffer());
 }
 
-/** Numbers on a grid as a heat map from dark to bright, the largest brightest. */
+/**
+ * Numbers on a grid as a heat map from dark to bright, the largest brightest.
+ *
+ * @param values row by row
+ * @param side of the square grid
+ * @returns side × side pixels
+ *
+ * @example The largest is the brightest
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const { data } = ws.report.heatMap([0, 1, 2, 3], 2);
+ * assert(data[9]! > data[0]!);
+ * ```
+ */
 export function heatMap(values: ArrayLike<number>, side: number): RgbImage {
   const most = Math.max(1e-9, ...Array.from(values));
   const data = new Uint8Array(side * side * 3);

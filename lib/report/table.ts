@@ -15,6 +15,16 @@ export type TableRow = Readonly<Record<string, string | number | null>>;
  * @param rows rows with the same columns
  * @param note what must be said below it, such as that the bench was trained on; "" for nothing
  * @returns the table in Markdown
+ *
+ * @example Markdown, CSV and JSON
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const folder = Deno.makeTempDirSync();
+ * ws.report.writeTable(`${folder}/table`, [{ name: "a", score: 1.5 }]);
+ * assertEquals(Deno.readTextFileSync(`${folder}/table.csv`), "name,score\na,1.5\n");
+ * ```
  */
 export function writeTable(path: string, rows: readonly TableRow[], note = ""): string {
   const markdown = markdownTable(rows) + (note === "" ? "" : `\n\n${note}`);
@@ -28,7 +38,20 @@ export function writeTable(path: string, rows: readonly TableRow[], note = ""): 
   return markdown;
 }
 
-/** A table in Markdown; numbers have three digits, what is missing is a dash. */
+/**
+ * A table in Markdown; numbers have three digits, what is missing is a dash.
+ *
+ * @param rows rows with the same columns
+ * @returns the table
+ *
+ * @example One row
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(ws.report.markdownTable([{ a: 1, b: null }]).split("\n").at(-1), "| 1 | – |");
+ * ```
+ */
 export function markdownTable(rows: readonly TableRow[]): string {
   const columns = Object.keys(rows[0] ?? {});
   const cell = (value: string | number | null | undefined) =>

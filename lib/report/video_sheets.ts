@@ -9,7 +9,30 @@ import { framesAt } from "../synthesis/annotate.ts";
 import { decodeImage } from "../tokens/mod.ts";
 import { drawSheet } from "./sheet.ts";
 
-/** A video's contact sheet: eight frames in even steps, then each pair of key-frames with its action and score. A PNG. */
+/**
+ * A video's contact sheet: eight frames in even steps, then each pair of key-frames with its action and score. A PNG.
+ *
+ * @param video the file
+ * @param pairs what was found in it
+ * @param annotated an action and score for each pair
+ * @returns a PNG
+ *
+ * @example A video of the tiny world
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const folder = Deno.makeTempDirSync();
+ * const video = ws.world.worldVideos("default", 1, 20).find(({ kind }) => kind === "action")!;
+ * const path = `${folder}/a.mp4`;
+ * await ws.video.writeMp4(path, await ws.world.renderVideo(video), ws.world.FRAME_RATE);
+ * const pool = ws.video.openMotionPool(1);
+ * const found = await ws.synthesis.pairsOfVideo(path, ws.resolveConfig(undefined, []).annotate, pool);
+ * pool.close();
+ * const said = found.pairs.map(() => ({ action: "roll it", score: -1 }));
+ * assert((await ws.report.contactSheet({ id: "a", path, label: "roll" }, found, said)).length > 1000);
+ * ```
+ */
 export async function contactSheet(
   video: VideoFile,
   { samples, pairs }: VideoPairs,

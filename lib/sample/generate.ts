@@ -25,6 +25,17 @@ export type { Guidance, Sampler, SamplingOptions } from "./sampler.ts";
  * @param stop an id at which a row has ended; the drawing ends when all rows have
  * @returns ids after each prompt, `stop` and what follows it left out
  * @throws UserError when the temperature, top-k or top-p cannot be
+ *
+ * @example Three image tokens
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const { chameleon } = ws.loadModel("data/tiny", "float32");
+ * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
+ * const drawn = ws.sample.generate(ws.imageSampler(chameleon, vocabulary), [[vocabulary.bos]], 3, { temperature: 1, seed: 1 });
+ * assert(drawn[0]!.every((id) => id >= vocabulary.firstImage));
+ * ```
  */
 export function generate(
   sampler: Sampler,

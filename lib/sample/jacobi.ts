@@ -25,6 +25,20 @@ import type { Sampler, SamplingOptions } from "./sampler.ts";
  * @param options temperature, seed and what limits the choice; guidance is not for passes
  * @returns ids after each prompt, and how many passes it took
  * @throws UserError with guidance
+ *
+ * @example The same tokens as one by one
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { chameleon } = ws.loadModel("data/tiny", "float32");
+ * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
+ * const options = { temperature: 1, seed: 1 };
+ * const sampler = ws.imageSampler(chameleon, vocabulary);
+ * const draft = [Array<number>(3).fill(vocabulary.firstImage)];
+ * const { drawn } = ws.sample.generateInPasses(sampler, [[vocabulary.bos]], draft, options);
+ * assertEquals(drawn, ws.sample.generate(sampler, [[vocabulary.bos]], 3, options));
+ * ```
  */
 export function generateInPasses(
   sampler: Sampler,

@@ -34,6 +34,18 @@ const ROUND = 16; // lengths are rounded up, so that few shapes are compiled
  * @param families sequences that are best scored together
  * @returns a likelihood for each sequence, in the same families
  * @throws UserError when a completion is empty
+ *
+ * @example Logarithms of probabilities are below zero
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const { chameleon } = ws.loadModel("data/tiny", "float32");
+ * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
+ * const sequence = ws.tokens.dynamicsSequence(vocabulary, new Uint16Array(64), new Uint16Array(64), "open the door");
+ * const [[likelihood]] = ws.logLikelihoods(ws.textSampler(chameleon, vocabulary), [[sequence]]) as [[ws.sample.Likelihood]];
+ * assert(likelihood.sum < 0 && likelihood.tokens.length === sequence.completion.length);
+ * ```
  */
 export function logLikelihoods(sampler: Sampler, families: readonly (readonly Sequence[])[]): Likelihood[][] {
   const scored: Likelihood[][] = [];

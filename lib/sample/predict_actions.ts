@@ -25,6 +25,18 @@ const BATCH = 50; // pairs drawn together
  * @param vocabulary of the model
  * @param pairs images before and after
  * @param options of sampling; greedy by default
+ * @returns an action for each pair
+ *
+ * @example One action for one pair
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { chameleon } = ws.loadModel("data/tiny", "float32");
+ * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
+ * const pairs = [{ source: new Uint16Array(64), target: new Uint16Array(64).fill(7) }];
+ * assertEquals(ws.predictActions(ws.textSampler(chameleon, vocabulary), vocabulary, pairs).length, 1);
+ * ```
  */
 export function predictActions(
   sampler: Sampler,

@@ -47,6 +47,19 @@ export interface ObservationOptions {
  * @param options of the choice, and the seed
  * @returns codes of each candidate of each query
  * @throws UserError when there are no candidates to draw, or an action does not fit into the context
+ *
+ * @example Two candidates of 64 codes
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { chameleon } = ws.loadModel("data/tiny", "float32");
+ * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
+ * const options = { temperature: 1, topK: 0, topP: 1, guidanceText: 1, guidanceImage: 1, seed: 1 };
+ * const queries = [{ id: "a", source: new Uint16Array(64), action: "remove the red circle" }];
+ * const [candidates] = ws.drawObservations(ws.imageSampler(chameleon, vocabulary), vocabulary, queries, 2, options);
+ * assertEquals(candidates!.map((codes) => codes.length), [64, 64]);
+ * ```
  */
 export function drawObservations(
   sampler: Sampler,

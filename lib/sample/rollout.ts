@@ -27,6 +27,18 @@ export interface RolloutStart {
  * @param starts observations and actions
  * @param options of the choice, and the seed
  * @returns codes after each action of each start
+ *
+ * @example An image after each action
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { chameleon } = ws.loadModel("data/tiny", "float32");
+ * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
+ * const options = { temperature: 1, topK: 0, topP: 1, guidanceText: 1, guidanceImage: 1, seed: 1 };
+ * const starts = [{ id: "a", source: new Uint16Array(64), actions: ["remove the red circle", "remove the blue square"] }];
+ * assertEquals(ws.sample.rollOut(ws.imageSampler(chameleon, vocabulary), vocabulary, starts, options)[0]!.length, 2);
+ * ```
  */
 export function rollOut(
   sampler: Sampler,

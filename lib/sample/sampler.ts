@@ -69,6 +69,16 @@ export interface Guidance {
  * @param adapter a dynamics model's, or none
  * @returns a sampler; free what it owns with {@linkcode disposeSampler}
  * @throws UserError when the vocabulary has more ids than the model
+ *
+ * @example Its head is the whole vocabulary
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { chameleon } = ws.loadModel("data/tiny", "float32");
+ * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
+ * assertEquals(ws.textSampler(chameleon, vocabulary).head.shape, [1583, 192]);
+ * ```
  */
 export function textSampler(model: Chameleon, vocabulary: Vocabulary, adapter?: Adapter): Sampler {
   const size = rowsFor(model, vocabulary);
@@ -83,6 +93,16 @@ export function textSampler(model: Chameleon, vocabulary: Vocabulary, adapter?: 
  * @param adapter a world model's, or none
  * @returns a sampler; free what it owns with {@linkcode disposeSampler}
  * @throws UserError when the vocabulary has more ids than the model
+ *
+ * @example Its head has the rows of image tokens
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { chameleon } = ws.loadModel("data/tiny", "float32");
+ * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
+ * assertEquals(ws.imageSampler(chameleon, vocabulary).head.shape, [1000, 192]);
+ * ```
  */
 export function imageSampler(model: Chameleon, vocabulary: Vocabulary, adapter?: Adapter): Sampler {
   rowsFor(model, vocabulary);
@@ -92,6 +112,20 @@ export function imageSampler(model: Chameleon, vocabulary: Vocabulary, adapter?:
 /**
  * Frees what a sampler's constructor made: its own rows of the output matrix and its rule. Model and adapter belong to the
  * caller. A copy with another adapter, `{ ...sampler, adapter }`, shares what is freed here: dispose of one of them only.
+ *
+ * @param sampler from a constructor, not a copy
+ *
+ * @example Its own rows are freed, the model is not
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { chameleon } = ws.loadModel("data/tiny", "float32");
+ * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
+ * const sampler = ws.imageSampler(chameleon, vocabulary);
+ * ws.sample.disposeSampler(sampler);
+ * assertEquals([sampler.head.isDisposed, chameleon.head.isDisposed], [true, false]);
+ * ```
  */
 export function disposeSampler({ model, head, rule }: Sampler): void {
   if (head !== model.head) head.dispose();

@@ -18,6 +18,20 @@ import { logLikelihoods } from "./likelihood.ts";
  * @param vocabulary of the model
  * @param queries sources and actions
  * @param candidates codes of the candidates of each query
+ * @returns rewards of the candidates of each query
+ *
+ * @example A reward for each candidate
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { chameleon } = ws.loadModel("data/tiny", "float32");
+ * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
+ * const queries = [{ id: "a", source: new Uint16Array(64), action: "remove the red circle" }];
+ * const candidates = [[Array<number>(64).fill(1), Array<number>(64).fill(2)]];
+ * const [rewards] = ws.sample.rewardCandidates(ws.textSampler(chameleon, vocabulary), vocabulary, queries, candidates);
+ * assertEquals(rewards!.length, 2);
+ * ```
  */
 export function rewardCandidates(
   sampler: Sampler,

@@ -67,7 +67,22 @@ export interface VideoPairs {
  * @param path the video
  * @param options of motion and key-frames
  * @param pool measures the motion
+ * @returns what was looked at, and the pairs with their frames
  * @throws Error in one sentence when it cannot be read, or nothing is done in it
+ *
+ * @example A video of the tiny world
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const folder = Deno.makeTempDirSync();
+ * const video = ws.world.worldVideos("default", 1, 20).find(({ kind }) => kind === "action")!;
+ * await ws.video.writeMp4(`${folder}/a.mp4`, await ws.world.renderVideo(video), ws.world.FRAME_RATE);
+ * const pool = ws.video.openMotionPool(1);
+ * const { pairs } = await ws.synthesis.pairsOfVideo(`${folder}/a.mp4`, ws.resolveConfig(undefined, []).annotate, pool);
+ * pool.close();
+ * assert(pairs.length >= 1);
+ * ```
  */
 export async function pairsOfVideo(path: string, options: MotionOptions & KeyFrameOptions, pool: MotionPool): Promise<VideoPairs> {
   const samples = await pool.measure(path, options);
@@ -120,7 +135,26 @@ export interface AnnotatedPair {
   readonly score: number;
 }
 
-/** What a dynamics model sees done between pairs of pictures, all pairs in one batch. */
+/**
+ * What a dynamics model sees done between pairs of pictures, all pairs in one batch.
+ *
+ * @param annotator the dynamics model
+ * @param images frames before and after
+ * @param options of the choice
+ * @returns an action and its score for each pair
+ *
+ * @example One pair
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { chameleon, vqgan } = ws.loadModel("data/tiny", "float32");
+ * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
+ * const grey = { width: 64, height: 64, data: new Uint8Array(64 * 64 * 3).fill(128) };
+ * const annotator = { sampler: ws.textSampler(chameleon, vocabulary), vqgan, vocabulary, cdm: "example" };
+ * assertEquals(ws.synthesis.annotatePairs(annotator, [[grey, grey]], { temperature: 0, seed: 1 }).length, 1);
+ * ```
+ */
 export function annotatePairs(
   { sampler, vqgan, vocabulary }: Annotator,
   images: readonly (readonly [RgbImage, RgbImage])[],

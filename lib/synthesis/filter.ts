@@ -63,7 +63,20 @@ export interface VideoStatistics {
   readonly words: number;
 }
 
-/** Statistics of trajectories as the paper's Table 4 gives them; videos without one are not counted. */
+/**
+ * Statistics of trajectories as the paper's Table 4 gives them; videos without one are not counted.
+ *
+ * @param trajectories of any videos
+ * @returns Table 4's numbers
+ *
+ * @example No trajectory
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(ws.synthesis.videoStatistics([]).samples, 0);
+ * ```
+ */
 export function videoStatistics(trajectories: readonly AnnotatedTrajectory[]): VideoStatistics {
   const videos = [...Map.groupBy(trajectories, ({ video }) => video).values()];
   const lengths = videos.map((own) => own[0]!.duration);
@@ -82,7 +95,19 @@ export function videoStatistics(trajectories: readonly AnnotatedTrajectory[]): V
  * Reads annotated trajectories.
  *
  * @param path a `trajectories.jsonl`
+ * @returns its trajectories
  * @throws UserError naming the line that is none
+ *
+ * @example A line for each trajectory
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const folder = Deno.makeTempDirSync();
+ * const one = { id: "v#0", video: "v", label: "roll", source: "a.png", target: "b.png", action: "roll it", score: -0.5 };
+ * Deno.writeTextFileSync(`${folder}/trajectories.jsonl`, JSON.stringify(one));
+ * assertEquals(ws.synthesis.readAnnotated(`${folder}/trajectories.jsonl`).map(({ action }) => action), ["roll it"]);
+ * ```
  */
 export function readAnnotated(path: string): AnnotatedTrajectory[] {
   if (!exists(path)) throw new UserError(`Cannot find annotated trajectories in ${path}: run "deno task annotate" first`);
@@ -113,6 +138,18 @@ function parseLine(line: string): AnnotatedTrajectory | undefined {
  *
  * @param path a `trajectories.jsonl`
  * @param most how many, the likeliest in each class; 0 takes all
+ * @returns trajectories whose frames are there, and the others with the reason
+ *
+ * @example Frames that are not there
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const folder = Deno.makeTempDirSync();
+ * const one = { id: "v#0", video: "v", label: "roll", source: "a.png", target: "b.png", action: "roll it", score: -0.5 };
+ * Deno.writeTextFileSync(`${folder}/trajectories.jsonl`, JSON.stringify(one));
+ * assertEquals(ws.synthesis.readSynthetic(`${folder}/trajectories.jsonl`, 0).problems.length, 1);
+ * ```
  */
 export function readSynthetic(path: string, most: number): TrajectoryList {
   const all = readAnnotated(path);

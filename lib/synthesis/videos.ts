@@ -34,7 +34,19 @@ const ENDINGS = /\.(mp4|avi|mkv|webm|mov|m4v|mpg|mpeg|ts|flv|wmv|3gp|ogv|wav|gif
  * that lead out of the folder are left out.
  *
  * @param path the folder or the CSV file
+ * @returns videos in the order of their names, and what could not be used
  * @throws UserError when there is neither, or no video
+ *
+ * @example Folders are classes
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const folder = Deno.makeTempDirSync();
+ * Deno.mkdirSync(`${folder}/roll`);
+ * Deno.writeTextFileSync(`${folder}/roll/a.mp4`, "");
+ * assertEquals(ws.synthesis.listVideos(folder).videos.map(({ label }) => label), ["roll"]);
+ * ```
  */
 export function listVideos(path: string): VideoList {
   if (!exists(path)) throw new UserError(`Cannot find videos in ${path}: it is not there`);
@@ -80,7 +92,21 @@ function videosOfKinetics(csv: string): VideoList {
   return { videos, problems };
 }
 
-/** The part of a list that worker `i` of `n` takes: every n-th. */
+/**
+ * The part of a list that worker `i` of `n` takes: every n-th.
+ *
+ * @param items all of them
+ * @param shard as "1/4"
+ * @returns this worker's
+ *
+ * @example Every second one
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(ws.synthesis.shardOf(["a", "b", "c"], "0/2"), ["a", "c"]);
+ * ```
+ */
 export function shardOf<T>(items: readonly T[], shard: string): T[] {
   const match = /^(\d+)\/(\d+)$/.exec(shard);
   const [i, n] = match ? [Number(match[1]), Number(match[2])] : [NaN, NaN];

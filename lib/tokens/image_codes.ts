@@ -16,6 +16,16 @@ const BATCH = 64; // pictures encoded together
  * @param vqgan the image tokenizer
  * @param pictures of the VQGAN's resolution
  * @returns codes row by row, one list a picture
+ *
+ * @example A grey picture
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { vqgan } = ws.loadModel("data/tiny", "float32");
+ * const grey = { width: 64, height: 64, data: new Uint8Array(64 * 64 * 3).fill(128) };
+ * assertEquals(ws.tokens.encodePictures(vqgan, [grey])[0]!.length, 64);
+ * ```
  */
 export function encodePictures(vqgan: Vqgan, pictures: readonly RgbImage[]): number[][] {
   const encoded: number[][] = [];
@@ -34,6 +44,16 @@ export function encodePictures(vqgan: Vqgan, pictures: readonly RgbImage[]): num
  * @param vqgan the image tokenizer, with its decoder
  * @param codes row by row, one list a picture
  * @returns pictures of the VQGAN's resolution
+ *
+ * @example One picture of 64 codes
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { vqgan } = ws.loadModel("data/tiny", "float32");
+ * const [image] = ws.tokens.decodedImages(vqgan, [Array<number>(64).fill(7)]);
+ * assertEquals([image!.width, image!.height], [64, 64]);
+ * ```
  */
 export function decodedImages(vqgan: Vqgan, codes: readonly (readonly number[])[]): RgbImage[] {
   const decoded = tidy(() => decodeCodes(vqgan, tf.tensor2d(codes.map((row) => [...row]), undefined, "int32")));

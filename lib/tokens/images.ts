@@ -29,6 +29,16 @@ const FORMATS: readonly (readonly [name: string, magic: RegExp])[] = [
  * @param name its name, for errors
  * @returns RGB pixels
  * @throws UserError when the bytes are another format, damaged, or too many pixels
+ *
+ * @example A PNG gives its pixels back
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const plain = (value: number) => ({ width: 4, height: 2, data: new Uint8Array(24).fill(value) });
+ * const png = await ws.tokens.encodePng(plain(9));
+ * assertEquals(await ws.tokens.decodeImage(png, "plain.png"), plain(9));
+ * ```
  */
 export async function decodeImage(bytes: Uint8Array, name: string): Promise<RgbImage> {
   const refuse = (why: string, cause?: unknown): never => {
@@ -54,7 +64,22 @@ export async function decodeImage(bytes: Uint8Array, name: string): Promise<RgbI
   }
 }
 
-/** Encodes an image as PNG. */
+/**
+ * Encodes an image as PNG.
+ *
+ * @param image RGB pixels
+ * @returns the file's bytes
+ *
+ * @example It begins as PNGs do
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const plain = (value: number) => ({ width: 4, height: 2, data: new Uint8Array(24).fill(value) });
+ * const png = await ws.tokens.encodePng(plain(9));
+ * assertEquals(new TextDecoder().decode(png.slice(1, 4)), "PNG");
+ * ```
+ */
 export async function encodePng({ data, width, height }: RgbImage): Promise<Uint8Array> {
   return new Uint8Array(await sharp(data, { raw: { width, height, channels: 3 } }).png().toBuffer());
 }
@@ -65,6 +90,16 @@ export async function encodePng({ data, width, height }: RgbImage): Promise<Uint
  * @param image any image
  * @param side the model's resolution
  * @returns side × side pixels
+ *
+ * @example The middle of a wide picture
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const plain = (value: number) => ({ width: 4, height: 2, data: new Uint8Array(24).fill(value) });
+ * const square = ws.tokens.squareCrop(plain(9), 2);
+ * assertEquals([square.width, square.height], [2, 2]);
+ * ```
  */
 export function squareCrop(image: RgbImage, side: number): RgbImage {
   const scale = side / Math.min(image.width, image.height);

@@ -36,13 +36,41 @@ const PRECISION = 22; // bits after the point
  * @param height pixels down wanted
  * @param kernel the resampling kernel
  * @returns the resized image
+ *
+ * @example Twice as large
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const plain = (value: number) => ({ width: 4, height: 2, data: new Uint8Array(24).fill(value) });
+ * const { width, height } = ws.tokens.resize(plain(9), 8, 4);
+ * assertEquals([width, height], [8, 4]);
+ * ```
  */
 export function resize(image: RgbImage, width: number, height: number, kernel: Kernel = "lanczos"): RgbImage {
   const wide = width === image.width ? image : resizeColumns(image, width, kernel);
   return height === wide.height ? wide : transpose(resizeColumns(transpose(wide), height, kernel));
 }
 
-/** Cuts out a rectangle that lies inside the image. */
+/**
+ * Cuts out a rectangle that lies inside the image.
+ *
+ * @param image the image
+ * @param left first column
+ * @param top first row
+ * @param width columns
+ * @param height rows
+ * @returns the rectangle
+ *
+ * @example The right half
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const plain = (value: number) => ({ width: 4, height: 2, data: new Uint8Array(24).fill(value) });
+ * assertEquals(ws.tokens.crop(plain(9), 2, 0, 2, 2).data.length, 2 * 2 * 3);
+ * ```
+ */
 export function crop(image: RgbImage, left: number, top: number, width: number, height: number): RgbImage {
   const data = new Uint8Array(width * height * 3);
   for (let y = 0; y < height; y++) {

@@ -44,23 +44,95 @@ export function idsToCodes({ firstImage, codes: limit }: Vocabulary, ids: ArrayL
   });
 }
 
-/** The world model's sequence; the completion is the target's image tokens. */
+/**
+ * The world model's sequence; the completion is the target's image tokens.
+ *
+ * @param vocabulary of the model
+ * @param source image codes, row by row
+ * @param action what is done
+ * @param target image codes
+ * @returns prompt and completion
+ *
+ * @example The target is what is learnt
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
+ * const codes = new Uint16Array(64);
+ * assertEquals(ws.tokens.worldSequence(vocabulary, codes, "open the door", codes).completion.length, 64);
+ * ```
+ */
 export function worldSequence(vocabulary: Vocabulary, source: ArrayLike<number>, action: string, target: ArrayLike<number>): Sequence {
   return { prompt: worldPrompt(vocabulary, source, action), completion: codesToIds(vocabulary, target) };
 }
 
-/** The world model's sequence up to where the target image begins. */
+/**
+ * The world model's sequence up to where the target image begins.
+ *
+ * @param vocabulary of the model
+ * @param source image codes, row by row
+ * @param action what is done
+ * @returns ids
+ *
+ * @example It ends where the target begins
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
+ * const prompt = ws.tokens.worldPrompt(vocabulary, new Uint16Array(64), "open the door");
+ * assertEquals([prompt[0], prompt.at(-1)], [vocabulary.bos, vocabulary.beginImage]);
+ * ```
+ */
 export function worldPrompt(vocabulary: Vocabulary, source: ArrayLike<number>, action: string): number[] {
   const { bos, endOfTurn, beginImage } = vocabulary;
   return [bos, ...imageIds(vocabulary, source), ...vocabulary.encode(action), endOfTurn, beginImage];
 }
 
-/** The dynamics model's sequence; the completion is the action and the end. */
+/**
+ * The dynamics model's sequence; the completion is the action and the end.
+ *
+ * @param vocabulary of the model
+ * @param source image codes, row by row
+ * @param target image codes
+ * @param action what was done
+ * @returns prompt and completion
+ *
+ * @example The action is what is learnt
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
+ * const codes = new Uint16Array(64);
+ * const { completion } = ws.tokens.dynamicsSequence(vocabulary, codes, codes, "open the door");
+ * assertEquals(completion.at(-1), vocabulary.eos);
+ * ```
+ */
 export function dynamicsSequence(vocabulary: Vocabulary, source: ArrayLike<number>, target: ArrayLike<number>, action: string): Sequence {
   return { prompt: dynamicsPrompt(vocabulary, source, target), completion: [...vocabulary.encode(action), vocabulary.eos] };
 }
 
-/** The dynamics model's sequence up to where the action begins. */
+/**
+ * The dynamics model's sequence up to where the action begins.
+ *
+ * @param vocabulary of the model
+ * @param source image codes, row by row
+ * @param target image codes
+ * @returns ids
+ *
+ * @example Two images and a question
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
+ * const codes = new Uint16Array(64);
+ * const prompt = ws.tokens.dynamicsPrompt(vocabulary, codes, codes);
+ * assertEquals(prompt.filter((id) => id === vocabulary.beginImage).length, 2);
+ * ```
+ */
 export function dynamicsPrompt(vocabulary: Vocabulary, source: ArrayLike<number>, target: ArrayLike<number>): number[] {
   const { bos, endOfTurn } = vocabulary;
   const question = vocabulary.encode(DYNAMICS_QUESTION);
@@ -107,7 +179,23 @@ export function padBatch(sequences: readonly Sequence[], pad: number, limit: num
   return { tokens, isToken, labels, positions, completions };
 }
 
-/** A sequence for the eyes: special tokens grey, image tokens blue, text plain, the learnt part green. */
+/**
+ * A sequence for the eyes: special tokens grey, image tokens blue, text plain, the learnt part green.
+ *
+ * @param vocabulary of the model
+ * @param sequence prompt and completion
+ * @returns text with colours for a terminal
+ *
+ * @example Image tokens show their codes
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
+ * const sequence = { prompt: [vocabulary.bos], completion: [vocabulary.firstImage + 7] };
+ * assert(ws.tokens.dumpSequence(vocabulary, sequence).includes("#7"));
+ * ```
+ */
 export function dumpSequence(vocabulary: Vocabulary, { prompt, completion }: Sequence): string {
   const isImage = (id: number) => id >= vocabulary.firstImage && id < vocabulary.firstImage + vocabulary.codes;
   const paint = (id: number, learnt: boolean) => {

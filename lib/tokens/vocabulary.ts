@@ -57,6 +57,15 @@ export function imageTokenName(code: number): string {
  * @param codes how many image codes its VQGAN has
  * @returns the vocabulary
  * @throws UserError when a special or image token is missing, or codes and ids are not in the same order
+ *
+ * @example Text to ids and back
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
+ * assertEquals(vocabulary.decode(vocabulary.encode("remove the red circle")).trim(), "remove the red circle");
+ * ```
  */
 export function loadVocabulary(folder: string, codes: number): Vocabulary {
   const path = `${folder}/tokenizer.json`;

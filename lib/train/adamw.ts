@@ -29,7 +29,21 @@ export interface TrainingState {
   readonly square: readonly Tensor[];
 }
 
-/** A state before its first step. */
+/**
+ * A state before its first step.
+ *
+ * @param params what is trained
+ * @returns params with moments of zero
+ *
+ * @example Moments begin at zero
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { tf } = ws.engine;
+ * assertEquals(ws.train.freshState([tf.ones([2])]).mean[0]!.dataSync()[0], 0);
+ * ```
+ */
 export function freshState(params: readonly Tensor[]): TrainingState {
   const zeros = () => params.map(({ shape }) => tf.zeros(shape));
   return { params, mean: zeros(), square: zeros() };
@@ -43,6 +57,18 @@ export function freshState(params: readonly Tensor[]): TrainingState {
  * @param rates `[2]`: the learning rate, and the number of this step from 1
  * @param config AdamW's numbers
  * @returns the new state and the gradients' global norm before clipping
+ *
+ * @example A step against the gradient
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const { tf } = ws.engine;
+ * const adamw = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, clip: 0 };
+ * const state = ws.train.freshState([tf.tensor1d([1])]);
+ * const { state: next } = ws.train.adamwStep(state, [tf.tensor1d([2])], tf.tensor1d([0.1, 1]), adamw);
+ * assert(Math.abs(next.params[0]!.dataSync()[0]! - 0.9) < 1e-6);
+ * ```
  */
 export const adamwStep: (
   state: TrainingState,
@@ -96,6 +122,15 @@ export interface Schedule {
  *
  * @param step from 1
  * @param schedule the course
+ * @returns the rate
+ *
+ * @example Half-way through the warm-up
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(ws.train.learningRate(5, { lr: 1, warmup: 10, steps: 100 }), 0.5);
+ * ```
  */
 export function learningRate(step: number, { lr, warmup, steps, final = 0 }: Schedule): number {
   if (step <= warmup) return lr * step / warmup;

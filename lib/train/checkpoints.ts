@@ -27,6 +27,17 @@ const KEPT = 2; // a damaged newest one leaves one to fall back on
  * @param folder the run's `checkpoints/`
  * @param point what to save
  * @param digest of the config: a point is of use to the same config alone
+ *
+ * @example It is found again
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { tf } = ws.engine;
+ * const folder = Deno.makeTempDirSync();
+ * ws.train.savePoint(folder, { step: 3, state: ws.train.freshState([tf.ones([2])]) }, "config");
+ * assertEquals(ws.train.loadPoint(folder, "config", [[2]], console.warn)?.step, 3);
+ * ```
  */
 export function savePoint(folder: string, { step, state }: TrainingPoint, digest: string, disk: Disk = realDisk): void {
   const path = pointPath(folder, step);
@@ -52,6 +63,14 @@ export function savePoint(folder: string, { step, state }: TrainingPoint, digest
  * @param shapes of the params, which the point must have
  * @param warn told of each damaged point that is passed over
  * @returns the point, or undefined when there is none
+ *
+ * @example None in an empty folder
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(ws.train.loadPoint(Deno.makeTempDirSync(), "config", [[2]], console.warn), undefined);
+ * ```
  */
 export function loadPoint(
   folder: string,

@@ -30,6 +30,24 @@ export interface CompletionLossOptions {
  * @param batch tokens, padding, labels, weights
  * @param seed of LoRA's dropout, or null for none
  * @returns a scalar
+ *
+ * @example Near the logarithm of the codebook at most
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const { chameleon, vqgan } = ws.loadModel("data/tiny", "float32");
+ * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
+ * const world = ws.worldTrajectories("easy", 1, "bench", 2);
+ * const { encoded } = await ws.encodeTrajectories(world, vqgan, Deno.makeTempDirSync());
+ * const lora = { rank: 2, alpha: 2, dropout: 0, targets: ["q_proj" as const] };
+ * const options = { weights: "none", normalise: "mean", floor: 0 } as const;
+ * const { tensors } = ws.trajectories.worldBatch(encoded, vocabulary, options, { limit: 1024, multiple: 16 });
+ * const adapter = ws.model.createAdapter(chameleon.config, lora, 1);
+ * const { head } = ws.imageSampler(chameleon, vocabulary);
+ * const loss = ws.train.completionLoss({ model: chameleon, head, adapter, checkpointing: false }, tensors, null);
+ * assert(loss.dataSync()[0]! < 1.5 * Math.log(1000));
+ * ```
  */
 export function completionLoss(
   { model, head, adapter, checkpointing }: CompletionLossOptions,
@@ -54,6 +72,23 @@ export function completionLoss(
  *
  * @param options model, head, adapter
  * @returns a function of factors, batch and seed
+ *
+ * @example A gradient for each factor
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { chameleon, vqgan } = ws.loadModel("data/tiny", "float32");
+ * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
+ * const world = ws.worldTrajectories("easy", 1, "bench", 2);
+ * const { encoded } = await ws.encodeTrajectories(world, vqgan, Deno.makeTempDirSync());
+ * const lora = { rank: 2, alpha: 2, dropout: 0, targets: ["q_proj" as const] };
+ * const { tensors } = ws.trajectories.dynamicsBatch(encoded, vocabulary, { limit: 1024, multiple: 16 });
+ * const adapter = ws.model.createAdapter(chameleon.config, lora, 1);
+ * const gradients = ws.train.completionGradients({ model: chameleon, head: chameleon.head, adapter, checkpointing: false });
+ * const factors = [...ws.model.adapterTensors(adapter).values()];
+ * assertEquals(gradients(factors, tensors, null).grads.length, factors.length);
+ * ```
  */
 export function completionGradients(
   options: CompletionLossOptions,

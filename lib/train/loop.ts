@@ -74,6 +74,24 @@ export interface TrainingStep extends StepLog {
  * @param training what to train
  * @returns a step after the other, the last one with the final parameters
  * @throws UserError when a loss or gradient is not finite; the checkpoint before stays
+ *
+ * @example A line through one point
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const { tf } = ws.engine;
+ * const loop = ws.train.train({
+ *   ...{ folder: Deno.makeTempDirSync(), digest: "example", saveEvery: 100, initial: () => [tf.zeros([1]) as ws.Tensor] },
+ *   schedule: { lr: 0.1, warmup: 1, steps: 20 },
+ *   adamw: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, clip: 1 },
+ *   batch: () => ({ tensors: {}, size: 1, samples: [] }),
+ *   gradients: (params) => ws.engine.valueAndGradients(([w]) => tf.sum(tf.square(tf.sub(w!, 1))) as ws.Tensor, params),
+ * });
+ * let last = Infinity;
+ * for await (const { loss } of loop) last = loss;
+ * assert(last < 0.5);
+ * ```
  */
 export async function* train<T>(training: Training<T>): AsyncGenerator<TrainingStep, void, void> {
   const { folder, digest, schedule, disk = realDisk, warn = console.warn } = training;
@@ -100,7 +118,22 @@ export async function* train<T>(training: Training<T>): AsyncGenerator<TrainingS
   }
 }
 
-/** The log of a run's folder, a line a step. */
+/**
+ * The log of a run's folder, a line a step.
+ *
+ * @param folder the run's folder
+ * @returns its steps, in order
+ *
+ * @example A line a step
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const folder = Deno.makeTempDirSync();
+ * Deno.writeTextFileSync(`${folder}/log.jsonl`, '{"step":1,"loss":2,"norm":1,"lr":0.1,"speed":9}\n');
+ * assertEquals(ws.train.readLog(folder).map(({ loss }) => loss), [2]);
+ * ```
+ */
 export function readLog(folder: string): StepLog[] {
   return resumeLog(`${folder}/log.jsonl`);
 }

@@ -20,6 +20,17 @@ import type { Observation, Problem, Trajectory, TrajectoryList } from "./traject
  * @param path the JSON file
  * @returns its trajectories, and for each entry that cannot be used the reason
  * @throws UserError when the file is not a list of objects
+ *
+ * @example What cannot be used is named
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const folder = Deno.makeTempDirSync();
+ * Deno.writeTextFileSync(`${folder}/list.json`, JSON.stringify([{ input: "a.png", output: "b.png", instruction: "go" }]));
+ * const { trajectories, problems } = ws.readAurora(`${folder}/list.json`);
+ * assertEquals([trajectories.length, problems.length], [0, 1]);
+ * ```
  */
 export function readAurora(path: string): TrajectoryList {
   const json = readJson(path);
@@ -55,7 +66,19 @@ export function describeProblems(problems: readonly Problem[], total: number): s
 /**
  * A list that can be worked with: one without problems, or with them when they may be left out.
  *
+ * @param list trajectories and problems
+ * @param allowMissing whether problems may be left out
+ * @returns the list
  * @throws UserError with all problems when they may not, or when nothing is left
+ *
+ * @example A list without problems is usable
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const list = { trajectories: ws.worldTrajectories("easy", 1, "train", 2), problems: [] };
+ * assertEquals(ws.trajectories.usableTrajectories(list, false), list);
+ * ```
  */
 export function usableTrajectories(list: TrajectoryList, allowMissing: boolean): TrajectoryList {
   const { trajectories, problems } = list;

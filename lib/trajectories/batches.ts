@@ -28,6 +28,16 @@ export interface CompletionBatch {
  * @param seed of the order
  * @param size trajectories a batch
  * @param number the batch, from 0
+ * @returns the trajectories of the batch
+ *
+ * @example Every item once an epoch
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const epoch = [0, 1].flatMap((number) => ws.trajectories.batchItems(["a", "b", "c", "d"], 1, 2, number));
+ * assertEquals(epoch.toSorted(), ["a", "b", "c", "d"]);
+ * ```
  */
 export function batchItems<T>(items: readonly T[], seed: number, size: number, number: number): T[] {
   const orders = new Map<number, number[]>();
@@ -55,7 +65,29 @@ export interface BatchShape {
   readonly multiple: number;
 }
 
-/** A batch for the world model: labels are image codes, weighted by recognition. */
+/**
+ * A batch for the world model: labels are image codes, weighted by recognition.
+ *
+ * @param items trajectories in tokens
+ * @param vocabulary of the model
+ * @param options of the weights
+ * @param shape of the batch
+ * @returns tokens [B, T], labels and weights [B, N], and how many tokens there are
+ *
+ * @example Weights have a mean of one
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const { vqgan } = ws.loadModel("data/tiny", "float32");
+ * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
+ * const world = ws.worldTrajectories("easy", 1, "bench", 2);
+ * const { encoded } = await ws.encodeTrajectories(world, vqgan, Deno.makeTempDirSync());
+ * const options = { weights: "l2", normalise: "mean", floor: 0.5 } as const;
+ * const { tensors } = ws.trajectories.worldBatch(encoded, vocabulary, options, { limit: 1024, multiple: 16 });
+ * assert(Math.abs(ws.engine.tf.mean(tensors.weights).dataSync()[0]! - 1) < 1e-4);
+ * ```
+ */
 export function worldBatch(
   items: readonly EncodedTrajectory[],
   vocabulary: Vocabulary,
@@ -67,7 +99,27 @@ export function worldBatch(
   return completionBatch(sequences, vocabulary, shape, vocabulary.firstImage, weights);
 }
 
-/** A batch for the dynamics model: labels are ids of the action; every token of the batch weighs the same. */
+/**
+ * A batch for the dynamics model: labels are ids of the action; every token of the batch weighs the same.
+ *
+ * @param items trajectories in tokens
+ * @param vocabulary of the model
+ * @param shape of the batch
+ * @returns tokens [B, T], labels and weights [B, N], and how many tokens there are
+ *
+ * @example A row for each trajectory
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { vqgan } = ws.loadModel("data/tiny", "float32");
+ * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
+ * const world = ws.worldTrajectories("easy", 1, "bench", 2);
+ * const { encoded } = await ws.encodeTrajectories(world, vqgan, Deno.makeTempDirSync());
+ * const { tensors } = ws.trajectories.dynamicsBatch(encoded, vocabulary, { limit: 1024, multiple: 16 });
+ * assertEquals(tensors.labels.shape[0], 2);
+ * ```
+ */
 export function dynamicsBatch(items: readonly EncodedTrajectory[], vocabulary: Vocabulary, shape: BatchShape): SizedBatch {
   const sequences = items.map((item) => dynamicsSequenceOf(item, vocabulary));
   const lengths = sequences.map(({ completion }) => completion.length);
@@ -75,17 +127,66 @@ export function dynamicsBatch(items: readonly EncodedTrajectory[], vocabulary: V
   return completionBatch(sequences, vocabulary, shape, 0, lengths.map((length) => new Float32Array(length).fill(weight)));
 }
 
-/** A trajectory as the world model's sequence. */
+/**
+ * A trajectory as the world model's sequence.
+ *
+ * @param item a trajectory in tokens
+ * @param vocabulary of the model
+ * @returns prompt and completion
+ *
+ * @example 64 image tokens are learnt
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { vqgan } = ws.loadModel("data/tiny", "float32");
+ * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
+ * const world = ws.worldTrajectories("easy", 1, "bench", 2);
+ * const { encoded } = await ws.encodeTrajectories(world, vqgan, Deno.makeTempDirSync());
+ * assertEquals(ws.trajectories.worldSequenceOf(encoded[0]!, vocabulary).completion.length, 64);
+ * ```
+ */
 export function worldSequenceOf({ source, target, trajectory }: EncodedTrajectory, vocabulary: Vocabulary): Sequence {
   return worldSequence(vocabulary, source, trajectory.action, target);
 }
 
-/** A trajectory as the dynamics model's sequence. */
+/**
+ * A trajectory as the dynamics model's sequence.
+ *
+ * @param item a trajectory in tokens
+ * @param vocabulary of the model
+ * @returns prompt and completion
+ *
+ * @example The action and the end are learnt
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { vqgan } = ws.loadModel("data/tiny", "float32");
+ * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
+ * const world = ws.worldTrajectories("easy", 1, "bench", 2);
+ * const { encoded } = await ws.encodeTrajectories(world, vqgan, Deno.makeTempDirSync());
+ * assertEquals(ws.trajectories.dynamicsSequenceOf(encoded[0]!, vocabulary).completion.at(-1), vocabulary.eos);
+ * ```
+ */
 export function dynamicsSequenceOf({ source, target, trajectory }: EncodedTrajectory, vocabulary: Vocabulary): Sequence {
   return dynamicsSequence(vocabulary, source, target, trajectory.action);
 }
 
-/** Positions of the longest sequence. */
+/**
+ * Positions of the longest sequence.
+ *
+ * @param sequences any sequences
+ * @returns positions; a completion's last token is only a label
+ *
+ * @example Three tokens need two positions
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(ws.trajectories.longestSequence([{ prompt: [1], completion: [2, 3] }]), 2);
+ * ```
+ */
 export function longestSequence(sequences: readonly Sequence[]): number {
   return Math.max(...sequences.map(({ prompt, completion }) => prompt.length + completion.length - 1));
 }

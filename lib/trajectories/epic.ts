@@ -17,6 +17,17 @@ import type { Problem, Trajectory, TrajectoryList } from "./trajectory.ts";
  * @param frames the folder of the frames
  * @returns trajectories of the subset "epic", and for each clip that cannot be used the reason
  * @throws UserError when columns are missing
+ *
+ * @example A clip whose frames are not there
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const folder = Deno.makeTempDirSync();
+ * const rows = ["narration_id,participant_id,video_id,narration,start_frame,stop_frame", "1,P01,P01_01,open door,1,9"];
+ * Deno.writeTextFileSync(`${folder}/epic.csv`, rows.join("\n"));
+ * assertEquals(ws.trajectories.readEpic(`${folder}/epic.csv`).problems.length, 1);
+ * ```
  */
 export function readEpic(path: string, frames: string = parent(path)): TrajectoryList {
   const rows = readCsv(path);

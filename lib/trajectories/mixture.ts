@@ -6,7 +6,22 @@
 import { permutation, randomStream } from "../engine/mod.ts";
 import type { Trajectory, TrajectoryList } from "./trajectory.ts";
 
-/** Several lists as one; a name that comes twice gets the list's number. */
+/**
+ * Several lists as one; a name that comes twice gets the list's number.
+ *
+ * @param lists one after the other
+ * @returns their trajectories and problems
+ *
+ * @example A name that comes twice is told apart
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const list = { trajectories: ws.worldTrajectories("easy", 1, "train", 1), problems: [] };
+ * const ids = ws.trajectories.joinLists([list, list]).trajectories.map(({ id }) => id);
+ * assertEquals(ids[1], `${ids[0]}@1`);
+ * ```
+ */
 export function joinLists(lists: readonly TrajectoryList[]): TrajectoryList {
   const seen = new Set<string>();
   const trajectories = lists.flatMap(({ trajectories }, number) =>

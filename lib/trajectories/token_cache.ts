@@ -42,6 +42,18 @@ const BATCH = 16; // pairs
  * @param vqgan the image tokenizer
  * @param cache the cache's folder
  * @param onProgress told how many are done
+ * @returns trajectories in tokens, and those whose images cannot be read
+ *
+ * @example Two transitions of the tiny world
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { vqgan } = ws.loadModel("data/tiny", "float32");
+ * const world = ws.worldTrajectories("easy", 1, "bench", 2);
+ * const { encoded } = await ws.encodeTrajectories(world, vqgan, Deno.makeTempDirSync());
+ * assertEquals(encoded.map(({ source, distances }) => [source.length, distances.length]), [[64, 64], [64, 64]]);
+ * ```
  */
 export async function encodeTrajectories(
   trajectories: readonly Trajectory[],

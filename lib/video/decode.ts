@@ -20,7 +20,20 @@ const MOST_PIXELS = 8192 * 8192; // a frame above is refused: a forged header co
  *
  * @param path the file
  * @param options which frames, and how
+ * @returns a frame after the other, upright, with its time in seconds
  * @throws UserError in one sentence when the file is no video, or has no frame that can be decoded
+ *
+ * @example Frames that were written
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const folder = Deno.makeTempDirSync();
+ * const frame = { width: 16, height: 16, data: new Uint8Array(768).fill(128) };
+ * await ws.video.writeMp4(`${folder}/a.mp4`, [frame, frame, frame], 12);
+ * const times = await Array.fromAsync(ws.video.readFrames(`${folder}/a.mp4`, { format: "gray" }), ({ time }) => time);
+ * assertEquals(times.map((time) => Math.round(12 * time)), [0, 1, 2]);
+ * ```
  */
 export async function* readFrames(path: string, options: ReadOptions): AsyncGenerator<VideoFrame> {
   checkRegular(path, Infinity); // a video is read in pieces, whatever its size

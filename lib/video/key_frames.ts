@@ -79,6 +79,16 @@ export function chooseBursts(
  * @param samples a video's moments
  * @param options of the choice
  * @returns pairs in order of time; none where nothing moves, or nothing is still beside it
+ *
+ * @example Nothing moves, so there is no pair
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const samples = [0, 1, 2, 3].map((index) => ({ index, time: index, motion: 0, flow: 0, change: 0, isBlank: false, isCut: false }));
+ * const options = ws.resolveConfig(undefined, []).annotate;
+ * assertEquals(ws.video.keyFramePairs(samples, options), []);
+ * ```
  */
 export function keyFramePairs(samples: readonly MotionSample[], options: KeyFrameOptions): KeyFramePair[] {
   const bursts = chooseBursts(samples, options);

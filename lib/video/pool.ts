@@ -20,6 +20,17 @@ type Reply = { readonly samples: MotionSample[] } | { readonly reason: string };
  * Opens a pool.
  *
  * @param size workers; by default one a core
+ * @returns the pool; close it when done
+ *
+ * @example Two workers
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const pool = ws.video.openMotionPool(2);
+ * pool.close();
+ * assert(typeof pool.measure === "function");
+ * ```
  */
 export function openMotionPool(size = navigator.hardwareConcurrency): MotionPool {
   const workers = Array.from({ length: size }, () => new Worker(new URL("./motion_worker.ts", import.meta.url).href, { type: "module" }));

@@ -16,6 +16,17 @@ import { loadAddon } from "./addon.ts";
  * @param frames pictures of one size, with even sides
  * @param rate frames a second
  * @throws UserError when there is no frame
+ *
+ * @example A file that is not empty
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const folder = Deno.makeTempDirSync();
+ * const frame = { width: 16, height: 16, data: new Uint8Array(768).fill(128) };
+ * await ws.video.writeMp4(`${folder}/a.mp4`, [frame, frame], 12);
+ * assert(Deno.statSync(`${folder}/a.mp4`).size > 100);
+ * ```
  */
 export async function writeMp4(path: string, frames: readonly RgbImage[], rate: number): Promise<void> {
   if (frames.length === 0) throw new UserError(`Cannot write ${path}: a video needs at least one frame`);

@@ -15,6 +15,15 @@ import { type Action, type ActionKind, type Direction, DIRECTIONS, type Family, 
  * @param scene the scene before
  * @param action what is done
  * @returns the scene after, or undefined where the action cannot be done or changes nothing
+ *
+ * @example Removing leaves one object less
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const [{ before, meaning }] = ws.worldTrajectories("easy", 1, "train", 1) as [ws.world.WorldTrajectory];
+ * assert(ws.world.applyAction(before, meaning) !== undefined);
+ * ```
  */
 export function applyAction(scene: Scene, action: Action): Scene | undefined {
   const person = scene.objects.find(({ shape }) => shape === "person");
@@ -56,7 +65,26 @@ function applyTo(scene: Scene, object: WorldObject, action: ActionOnObject): Sce
   }
 }
 
-/** A random action of a family that a scene allows; undefined when it allows none. */
+/**
+ * A random action of a family that a scene allows; undefined when it allows none.
+ *
+ * @param random the stream to draw from
+ * @param scene what there is
+ * @param world the dial
+ * @param family the family
+ * @returns an action that is possible, or undefined when none was found
+ *
+ * @example Possible in its scene
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const random = ws.engine.randomStream("example", 1);
+ * const scene = ws.world.randomScene(random, ws.world.DIFFICULTIES.easy);
+ * const action = ws.world.randomAction(random, scene, ws.world.DIFFICULTIES.easy, "edit");
+ * assert(action === undefined || ws.world.applyAction(scene, action) !== undefined);
+ * ```
+ */
 export function randomAction(random: Random, scene: Scene, world: Difficulty, family: Family): Action | undefined {
   const kinds = world.actions[family];
   for (const i of permutation(random, kinds.length)) {

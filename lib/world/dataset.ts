@@ -37,6 +37,16 @@ export interface WorldTrajectory extends Trajectory {
  * @param seed of the data
  * @param split the part
  * @param count how many
+ * @returns trajectories with their scenes
+ *
+ * @example One of each family
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const subsets = ws.worldTrajectories("easy", 1, "bench", 5).map(({ subset }) => subset);
+ * assertEquals(subsets, [...ws.world.FAMILIES]);
+ * ```
  */
 export function worldTrajectories(difficulty: DifficultyName, seed: number, split: Split, count: number): WorldTrajectory[] {
   const families: readonly Family[] = split === "simulated" ? ["physics"] : FAMILIES;
@@ -111,6 +121,16 @@ export function isKeptForBench({ colour, shape }: Name, kind: ActionKind): boole
  * @param difficulty the dial
  * @param seed of the choice
  * @returns sentences by trajectory id; scenes that allow nothing else are left out
+ *
+ * @example Never what was done
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const world = ws.worldTrajectories("default", 1, "bench", 5);
+ * const contrary = ws.world.counterfactualActions(world, "default", 1);
+ * assert(world.every(({ id, action }) => contrary.get(id) !== action));
+ * ```
  */
 export function counterfactualActions(
   trajectories: readonly WorldTrajectory[],

@@ -43,6 +43,16 @@ const TOO_MESSY = 0.2; // share of unreadable pixels at which a picture is no sc
  * @param before the scene before the action
  * @param after the scene that the action leads to
  * @param picture the prediction
+ * @returns both scores, 0 … 10, whether the picture is right, and reasons
+ *
+ * @example The target is right
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const [{ before, after, target }] = ws.worldTrajectories("easy", 1, "train", 1) as [ws.world.WorldTrajectory];
+ * assert(ws.world.judgePicture(before, after, await target.load()).right);
+ * ```
  */
 export function judgePicture(before: Scene, after: Scene, picture: RgbImage): Judgement {
   const { objects, tone, floor, mess } = readScene(picture);

@@ -50,7 +50,22 @@ export const PHRASINGS: Readonly<Record<ActionKind, readonly string[]>> = {
   roll: ["the {object} rolls to the {direction}", "the {object} slides {direction}", "let the {object} roll {direction}"],
 };
 
-/** An action in English, in one of its phrasings. */
+/**
+ * An action in English, in one of its phrasings.
+ *
+ * @param random the stream to draw from
+ * @param action what is done
+ * @returns one of its phrasings
+ *
+ * @example It parses back
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [{ meaning }] = ws.worldTrajectories("easy", 1, "train", 1) as [ws.world.WorldTrajectory];
+ * assertEquals(ws.world.parseAction(ws.world.sayAction(ws.engine.randomStream("example"), meaning)), meaning);
+ * ```
+ */
 export function sayAction(random: Random, action: Action): string {
   return fillIn(pick(random, PHRASINGS[action.kind]), action);
 }

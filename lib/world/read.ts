@@ -52,6 +52,16 @@ const LEAST_FIT = 0.6;
  *
  * @param image a square picture; sizes other than 64 × 64 are resized
  * @returns what it shows
+ *
+ * @example As many objects as were drawn
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const scene = ws.world.randomScene(ws.engine.randomStream("example", 1), ws.world.DIFFICULTIES.easy);
+ * const [picture] = await ws.world.renderScenes([scene]);
+ * assertEquals(ws.world.readScene(picture!).objects.length, scene.objects.length);
+ * ```
  */
 export function readScene(image: RgbImage): Reading {
   const { data } = image.width === SIDE && image.height === SIDE ? image : resize(image, SIDE, SIDE, "bilinear");

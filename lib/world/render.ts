@@ -22,6 +22,15 @@ const SHEET = 16; // scenes a sheet: larger ones fall out of the cache and take 
  * @param scenes the scenes
  * @param side pixels along a side
  * @returns their images, side × side
+ *
+ * @example 64 pixels a side
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const scene = ws.world.randomScene(ws.engine.randomStream("example", 1), ws.world.DIFFICULTIES.easy);
+ * assertEquals((await ws.world.renderScenes([scene])).map(({ width }) => width), [64]);
+ * ```
  */
 export async function renderScenes(scenes: readonly Scene[], side = SIDE): Promise<RgbImage[]> {
   const images: RgbImage[] = [];

@@ -51,7 +51,17 @@ export interface SceneWish {
  * @param random the stream to draw from
  * @param world the dial
  * @param wish what it must be
+ * @returns a scene
  * @throws UserError when the world cannot hold so many objects
+ *
+ * @example Equal streams, equal scenes
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const draw = () => ws.world.randomScene(ws.engine.randomStream("example", 1), ws.world.DIFFICULTIES.default);
+ * assertEquals(draw(), draw());
+ * ```
  */
 export function randomScene(random: Random, world: Difficulty, wish: SceneWish = {}): Scene {
   const { least = world.objects[0], most = world.objects[1], person = random() < 0.25, floor = random() < 0.25 } = wish;

@@ -62,6 +62,16 @@ const MOVING = 10; // frames of an action
  * @param difficulty the dial
  * @param seed of the data
  * @param count how many
+ * @returns videos as scenes, with what is done in them
+ *
+ * @example A scene for each frame
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const [video] = ws.world.worldVideos("easy", 1, 1);
+ * assert(video!.frames.length > 20);
+ * ```
  */
 export function worldVideos(difficulty: DifficultyName, seed: number, count: number): WorldVideo[] {
   return Array.from({ length: count }, (_, i) => {
@@ -71,7 +81,21 @@ export function worldVideos(difficulty: DifficultyName, seed: number, count: num
   });
 }
 
-/** The frames of a video as pictures. */
+/**
+ * The frames of a video as pictures.
+ *
+ * @param video its scenes
+ * @returns a picture for each frame
+ *
+ * @example As many pictures as frames
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [video] = ws.world.worldVideos("easy", 1, 1);
+ * assertEquals((await ws.world.renderVideo(video!)).length, video!.frames.length);
+ * ```
+ */
 export async function renderVideo({ frames }: WorldVideo): Promise<RgbImage[]> {
   return await renderScenes(frames);
 }
