@@ -38,6 +38,14 @@ const LONGEST_MESSAGE = 4000; // characters; lists of problems take a few lines
  *
  * @param text any text
  * @returns the text, cut to 4,000 characters
+ *
+ * @example An escape sequence loses its power
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(ws.printable("a\x1b[2Jb"), "a\\u001b[2Jb");
+ * ```
  */
 export function printable(text: string): string {
   const escaped = text.slice(0, LONGEST_MESSAGE).replace(

@@ -23,6 +23,7 @@ export const L1_SIGNATURES: Readonly<Record<Protocol, string>> = {
  * @param prediction the picture
  * @param target what should have been seen
  * @param protocol how both are framed
+ * @returns 0 for equal pictures, 1 for white beside black
  *
  * @example White beside black
  * ```ts

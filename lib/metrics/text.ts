@@ -29,6 +29,7 @@ export const SENTENCE_BLEU_SIGNATURE: string = BLEU_SIGNATURE.replace("eff:no", 
  * @param prediction what was said
  * @param reference what should have been said
  * @param n how many words in a row
+ * @returns precision, recall and their F, 0 … 1
  *
  * @example One of two words is shared
  * ```ts

@@ -137,6 +137,7 @@ export function disposeModel({ chameleon, vqgan }: Model): void {
  * @param model the weights
  * @param files its vocabulary map of image tokens, and `tokenizer.json` with its config as they are
  * @param precision of the transformer's matrices on disk
+ * @param disk where files are written, for tests
  *
  * @example Written and read again
  * ```ts

@@ -52,6 +52,7 @@ export function rewardCandidates(
  * @param rewards of the pool
  * @param scores what each candidate is worth
  * @param n how many are taken, 1 … the pool's size
+ * @returns the score to expect, in the scores' units
  * @throws UserError when n is another number
  *
  * @example One of two is the mean, two of two the better one

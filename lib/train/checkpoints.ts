@@ -27,6 +27,7 @@ const KEPT = 2; // a damaged newest one leaves one to fall back on
  * @param folder the run's `checkpoints/`
  * @param point what to save
  * @param digest of the config: a point is of use to the same config alone
+ * @param disk where files are written, for tests
  *
  * @example It is found again
  * ```ts

@@ -40,6 +40,7 @@ export function joinLists(lists: readonly TrajectoryList[]): TrajectoryList {
  * @param trajectories of all subsets
  * @param most how many of a subset are kept; subsets that are not named stay whole
  * @param seed of the choice
+ * @returns what is kept, in its order
  *
  * @example One of two subsets is cut to two
  * ```ts
