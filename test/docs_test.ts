@@ -68,3 +68,12 @@ Deno.test("all notebooks run in the Deno kernel, have at most 15 cells, and show
       assert(shown.includes("image/png"), `${name} shows no picture`);
     }
   }));
+
+Deno.test("docs/style.md points to where the code is", () => {
+  const places = [...Deno.readTextFileSync(`${ROOT}docs/style.md`).matchAll(/([\w./]+\.\w+):(\d+) `([^`]+)`/g)];
+  assert(places.length > 15);
+  for (const [place, path, line, text] of places) {
+    const found = Deno.readTextFileSync(`${ROOT}${path}`).split("\n").findIndex((one) => one.includes(text!)) + 1;
+    assert(found > 0 && Math.abs(found - Number(line)) <= 50, `${place}, now at ${found}`); // near enough for a reader
+  }
+});
