@@ -1,16 +1,16 @@
 /**
- * Trajectories as image tokens. Each image is encoded once and kept in a cache on disk, by the content of image and
- * VQGAN; the distances that recognition weights come from are kept by pair.
+ * Trajectories as image tokens. Each pair of images is encoded once and kept in a pack on disk, by the content of images and
+ * VQGAN: the codes of both, and the distances that recognition weights come from.
  *
  * @module
  */
 import { createHash } from "node:crypto";
-import { exists, writeFile } from "../files.ts";
 import { encodeFeatures, nearestCodes, type Vqgan } from "../model/mod.ts";
 import { type Tensor, tf, tidy, valuesOf } from "../engine/mod.ts";
 import { bytesOfTensor } from "../engine/storage.ts";
 import { squareCrop } from "../tokens/mod.ts";
 import { imagesToTensor } from "../tokens/images.ts";
+import { openPack, type Pack } from "./pack.ts";
 import type { Observation, Problem, Trajectory } from "./trajectory.ts";
 
 /** A trajectory in tokens. */
@@ -61,21 +61,18 @@ export async function encodeTrajectories(
   cache: string,
   onProgress: (done: number) => void = () => {},
 ): Promise<Encoding> {
-  const folder = `${cache}/tokens/${vqganDigest(vqgan)}`;
+  using pack = openPack(packPath(cache, vqgan), 8 * tokensOf(vqgan));
   const encoded: EncodedTrajectory[] = [];
   const problems: Problem[] = [];
   for (let i = 0; i < trajectories.length; i += BATCH) {
-    const batch = await Promise.all(trajectories.slice(i, i + BATCH).map((t) => prepare(t, folder, vqgan)));
+    const batch = await Promise.all(trajectories.slice(i, i + BATCH).map((t) => prepare(t, pack, vqgan)));
     const missing = batch.filter((item) => "images" in item);
     const fresh = missing.length > 0 ? encodePairs(missing, vqgan) : [];
     for (const item of batch) {
       if ("reason" in item) problems.push(item);
-      else if ("images" in item) {
-        const result = fresh.shift()!;
-        encoded.push(result);
-        store(item.paths, result);
-      } else encoded.push(item);
+      else encoded.push("images" in item ? fresh[missing.indexOf(item)]! : item);
     }
+    pack.append(missing.map(({ key }, j) => ({ key, content: contentOf(fresh[j]!) })));
     onProgress(Math.min(trajectories.length, i + BATCH));
   }
   return { encoded, problems };
@@ -90,27 +87,28 @@ export function vqganDigest({ weights }: Vqgan): string {
   return hash.digest("hex").slice(0, 16);
 }
 
-interface CachePaths {
-  readonly source: string;
-  readonly target: string;
-  readonly distances: string;
+/** The pack of a VQGAN's encodings. */
+export function packPath(cache: string, vqgan: Vqgan): string {
+  return `${cache}/tokens/${vqganDigest(vqgan)}.pack`;
+}
+
+/** Tokens of an image. */
+function tokensOf({ config: { resolution, channelMultiplier } }: Vqgan): number {
+  return (resolution / 2 ** (channelMultiplier.length - 1)) ** 2;
 }
 
 interface PreparedPair {
   readonly trajectory: Trajectory;
-  readonly paths: CachePaths;
+  readonly key: string; // in the pack
   readonly images: readonly [source: Float32Array, target: Float32Array];
 }
 
-async function prepare(trajectory: Trajectory, folder: string, vqgan: Vqgan): Promise<EncodedTrajectory | PreparedPair | Problem> {
+async function prepare(trajectory: Trajectory, pack: Pack, vqgan: Vqgan): Promise<EncodedTrajectory | PreparedPair | Problem> {
   try {
     const [source, target] = await Promise.all([trajectory.source.key(), trajectory.target.key()]);
-    const paths = {
-      source: `${folder}/${source}.codes`,
-      target: `${folder}/${target}.codes`,
-      distances: `${folder}/${source.slice(0, 32)}-${target.slice(0, 32)}.distances`,
-    };
-    return recall(trajectory, paths, vqgan) ?? { trajectory, paths, images: await loadPair(trajectory, vqgan) };
+    const key = createHash("sha256").update(`${source} ${target}`).digest("hex");
+    const content = pack.find(key);
+    return content ? { trajectory, ...partsOf(content) } : { trajectory, key, images: await loadPair(trajectory, vqgan) };
   } catch (error) {
     return { id: trajectory.id, reason: (error as Error).message };
   }
@@ -155,22 +153,19 @@ function pairDistances(features: Tensor): Tensor {
   return tf.sum(tf.square(tf.sub(source, target)), -1);
 }
 
-function store(paths: CachePaths, { source, target, distances }: EncodedTrajectory): void {
-  writeFile(paths.source, new Uint8Array(source.buffer), undefined, false);
-  writeFile(paths.target, new Uint8Array(target.buffer), undefined, false);
-  writeFile(paths.distances, new Uint8Array(distances.slice().buffer), undefined, false);
+/** An encoding as it lies in the pack: the codes of source and target, 2 bytes each, then the distances, 4 bytes each. */
+function contentOf({ source, target, distances }: EncodedTrajectory): Uint8Array {
+  const content = new Uint8Array(8 * source.length);
+  new Uint16Array(content.buffer).set([...source, ...target]);
+  new Float32Array(content.buffer, 4 * source.length).set(distances);
+  return content;
 }
 
-/** A cached encoding; files of another length count as absent. */
-function recall(trajectory: Trajectory, paths: CachePaths, { config }: Vqgan): EncodedTrajectory | undefined {
-  if (!exists(paths.distances) || !exists(paths.source) || !exists(paths.target)) return;
-  const tokens = (config.resolution / 2 ** (config.channelMultiplier.length - 1)) ** 2;
-  const [source, target, distances] = [paths.source, paths.target, paths.distances].map((path) => Deno.readFileSync(path));
-  if (source!.length !== 2 * tokens || target!.length !== 2 * tokens || distances!.length !== 4 * tokens) return;
+function partsOf(content: Uint8Array): Omit<EncodedTrajectory, "trajectory"> {
+  const count = content.length / 8;
   return {
-    trajectory,
-    source: new Uint16Array(source!.buffer),
-    target: new Uint16Array(target!.buffer),
-    distances: new Float32Array(distances!.buffer),
+    source: new Uint16Array(content.buffer, 0, count),
+    target: new Uint16Array(content.buffer, 2 * count, count),
+    distances: new Float32Array(content.buffer, 4 * count, count),
   };
 }
