@@ -48,7 +48,9 @@ async function main(invocation: Invocation): Promise<void> {
   const progress = showProgress(TASK.name, options.dynamics.length);
   for (const [name, path] of Object.entries(stage.adapters)) {
     const adapter = path === undefined ? undefined : loadAdapter(path, chameleon.config);
-    const actions = predictActions({ ...text, adapter }, vocabulary, items, { temperature: options.temperature, seed });
+    const actions = predictActions({ ...text, adapter }, vocabulary, items, {
+      ...{ temperature: options.temperature, seed, streams: items.map(({ trajectory: { id } }) => id) },
+    });
     const pairs = items.map(({ trajectory: { id, subset, action } }, i): ActionPair => {
       const truth = bench.truths.get(id);
       return { id, subset, predicted: actions[i]!, reference: action, meant: truth && doesTheSame(actions[i]!, truth) };

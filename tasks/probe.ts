@@ -43,14 +43,17 @@ async function main(invocation: Invocation): Promise<void> {
   const { folder, adapters: { adapter } } = stage;
 
   // 2. The model, trajectories in its tokens, and actions that contradict theirs
-  const models = loadModels(config, { text: adapter, image: adapter });
+  const models = loadModels(config, { text: adapter, image: adapter }, options.head);
   const { items, problems } = await encodeBench(bench.list, models.vqgan);
   const counterfactuals = await contradict(config, items.map(({ trajectory }) => trajectory), bench);
   writeSkipped(folder, [...problems, ...counterfactuals.problems]);
 
   // 3. Likelihoods
   const progress = showProgress("probe", items.length);
-  const points = probe(models, items, counterfactuals.actions, seed, (done) => progress.update(done));
+  const points = probe(models, items, counterfactuals.actions, seed, {
+    likelihood: options.likelihood,
+    onDone: (done) => progress.update(done),
+  });
   progress.stop();
 
   // 4. Tables and plots

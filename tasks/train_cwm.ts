@@ -35,7 +35,8 @@ async function main(invocation: Invocation): Promise<void> {
 
   // 1. Trajectories in tokens, and the frozen base
   const cwm = "cft" in flags ? { ...invocation.config.cwm, weights: "none" as const, synthetic: "" } : invocation.config.cwm;
-  const own = { ...invocation, config: { ...invocation.config, cwm } };
+  const data = { ...invocation.config.data, ...(!cwm.epic && { epic: "" }) };
+  const own = { ...invocation, config: { ...invocation.config, cwm, data } };
   const synthetic = pathsOf(cwm.synthetic).flatMap((name) => outputsOf(name, own.config));
   const training = await openTraining(own, TASK, { stage: stageName, section: "cwm", synthetic });
   if (!training) return;
@@ -44,10 +45,10 @@ async function main(invocation: Invocation): Promise<void> {
 
   // 2. What is trained, and the loss: cross-entropy of the target's image tokens, weighted by what changed
   const adapter = createAdapter(chameleon.config, options.lora, seed);
-  const sampler = imageSampler(chameleon, vocabulary, adapter); // its head has the rows of image tokens alone
+  const sampler = imageSampler(chameleon, vocabulary, adapter, options.head);
   const gradients = completionGradients({ model: chameleon, head: sampler.head, adapter, checkpointing: options.checkpointing });
   const longest = longestSequence(items.map((item) => worldSequenceOf(item, vocabulary)));
-  const shape = { limit: chameleon.config.maxPositions, multiple: longest };
+  const shape = { limit: chameleon.config.maxPositions, multiple: longest, firstId: sampler.firstId };
 
   // 3. The loop over steps
   let trained = adapter;

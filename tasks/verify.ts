@@ -56,7 +56,7 @@ async function main(invocation: Invocation): Promise<void> {
     const chunk = items.slice(start, start + options.together);
     const queries = chunk.map(({ source, trajectory: { id, action } }) => ({ id, source, action }));
     const drawn = drawObservations(image, vocabulary, queries, options.candidates, { ...options, seed: seed + repeat });
-    const rewards = rewardCandidates(text, vocabulary, queries, drawn);
+    const rewards = rewardCandidates(text, vocabulary, queries, drawn, options.likelihood);
     for (const [i, { trajectory }] of chunk.entries()) {
       const pictures = decodedImages(vqgan, drawn[i]!);
       const scores = await scoreAll(trajectory, pictures);

@@ -7,7 +7,7 @@ import { cacheFolder } from "../engine/mod.ts";
 import { UserError } from "../errors.ts";
 import { type Chameleon, loadAdapter, loadModel, type LoraAdapter, type Vqgan } from "../model/mod.ts";
 import { hasDecoder } from "../model/vqgan.ts";
-import { imageSampler, type Sampler, textSampler } from "../sample/mod.ts";
+import { type HeadRows, imageSampler, type Sampler, textSampler } from "../sample/mod.ts";
 import { loadVocabulary, type Vocabulary } from "../tokens/mod.ts";
 import { type EncodedTrajectory, encodeTrajectories, type Problem, type TrajectoryList, usableTrajectories } from "../trajectories/mod.ts";
 import type { Config } from "./schema.ts";
@@ -31,11 +31,13 @@ export interface Models {
  *
  * @param config its section `model`
  * @param adapters folders by use; undefined takes the base alone
+ * @param rows that the softmax over image tokens runs over
  * @returns models that are ready to draw and to score
  */
 export function loadModels(
   { model: { path, precision } }: Config,
   adapters: { readonly image?: string | undefined; readonly text?: string | undefined },
+  rows: HeadRows = "image",
 ): Models {
   const { chameleon, vqgan } = loadModel(path, precision);
   const vocabulary = loadVocabulary(path, vqgan.config.codes);
@@ -43,7 +45,7 @@ export function loadModels(
     folder === undefined ? undefined : loadAdapter(folder, chameleon.config);
   return {
     ...{ chameleon, vqgan, vocabulary },
-    image: imageSampler(chameleon, vocabulary, load(adapters.image)),
+    image: imageSampler(chameleon, vocabulary, load(adapters.image), rows),
     text: textSampler(chameleon, vocabulary, load(adapters.text)),
   };
 }

@@ -27,6 +27,14 @@ const LORA = z.strictObject({
 
 const DIFFICULTY = z.enum(["easy", "default", "hard"]).default("default").describe("the tiny world's dial");
 
+const LIKELIHOOD = z.enum(["mean", "sum"]).default("mean").describe(
+  'compare by the log-likelihood a token, or by the sum (paper §3.2, §3.3: "predicted likelihood")',
+);
+
+const HEAD = z.enum(["image", "all"]).default("image").describe(
+  "rows that the softmax over image tokens runs over: theirs, or the whole vocabulary (paper A.8.2 masks at inference alone)",
+);
+
 const LIST = z.union([z.string(), z.array(z.string())]);
 
 const DATA = z.strictObject({
@@ -90,10 +98,12 @@ const CDM = z.strictObject(FINE_TUNING);
 
 const CWM = z.strictObject({
   synthetic: LIST.default("").describe("filtered trajectories to train on beside the others: files of task filter, or the stage filter"),
-  syntheticLimit: whole.default(7000).describe("take so many of each file, the likeliest in each class; 0: all (paper A.8.3: 7K)"),
+  syntheticLimit: whole.default(7000).describe("take so many of each data set, the likeliest in each class; 0: all (paper A.8.3: 7K)"),
   weights: z.enum(["l2", "none"]).default("l2").describe("recognition weights of the loss (paper §3.2); none: C-FT"),
-  normalise: z.enum(["mean", "none"]).default("mean").describe("scale the weights of an image to mean 1"),
-  floor: share.default(0.1).describe("share of the loss that all tokens carry alike"),
+  normalise: z.enum(["mean", "none"]).default("mean").describe("scale the weights of an image to mean 1; none: as in paper eq. 2"),
+  floor: share.default(0.1).describe("share of the loss that all tokens carry alike; 0: as in paper eq. 2"),
+  head: HEAD,
+  epic: z.boolean().default(true).describe("train on data.epic too; the paper gives it to the dynamics model alone (A.8.2, A.8.3)"),
   temperature: z.number().min(0).default(1).describe("of the pictures"),
   ...FINE_TUNING,
 });
@@ -108,36 +118,50 @@ const PROBE = z.strictObject({
   adapter: z.string().default("").describe("a stage, as train-cdm, or an adapter's folder in PEFT's layout; empty: the base alone"),
   counterfactuals: LIST.default("").describe("AURORA's lists of contrary actions (disc_edit_data), one or several"),
   rewriter: z.string().default("").describe("a language model behind OPENAI_BASE_URL that contradicts the other actions; empty: none"),
+  likelihood: LIKELIHOOD,
+  head: HEAD,
 });
+
+const DATA_SET = z.strictObject({ videos: z.string(), clips: whole.default(0), hours: z.number().nonnegative().default(0) });
 
 const ANNOTATE = z.strictObject({
   videos: z.string().default("").describe("a folder of videos, of folders by class, or Kinetics-700's CSV; empty: the tiny world's"),
+  clips: whole.default(0).describe("take so many of these videos at random; 0: all"),
+  hours: z.number().nonnegative().default(0).describe("take so many hours of these videos at random; 0: all"),
+  datasets: z.record(z.string().regex(/^[\w.-]+$/), DATA_SET).default({}).describe(
+    "several data sets instead, each with videos, clips and hours of its own (paper §3.2: three, about 45 hours)",
+  ),
   world: count.default(400).describe("videos of the tiny world"),
   cdm: z.string().default("train-cdm").describe("the dynamics model: a stage, or an adapter's folder"),
-  temperature: z.number().min(0).default(0).describe("of the actions; 0: the likeliest token each"),
+  temperature: z.number().min(0).default(0).describe("of the actions; 0: the likeliest token each; 1: sampled, as in paper eq. 1"),
   videosAtOnce: count.default(16).describe("videos whose pairs go through the model together"),
   sheets: z.boolean().default(false).describe("a contact sheet of each video"),
   rate: z.number().positive().default(12).describe("frames looked at a second"),
   stride: z.number().positive().default(0.5).describe("seconds between the two frames of a flow"),
   side: count.default(160).describe("largest side of the frames that flow is computed on"),
-  bursts: count.default(2).describe("bursts of motion a video at most"),
-  interval: z.number().positive().default(1).describe("seconds between bursts at least"),
+  bursts: count.default(2).describe("bursts of motion a video at most: the paper's k (§3.2; Table 4 implies 3)"),
+  interval: z.number().positive().default(1).describe("seconds between bursts at least (paper §3.2)"),
   least: z.number().nonnegative().default(0.003).describe("motion of a burst at least, as a share of the picture's side"),
   share: share.default(0.7).describe("and as a share of the strongest burst"),
   reach: z.number().positive().default(1.5).describe("seconds from a burst to its key-frames at most"),
-  pairs: z.enum(["calm", "peaks"]).default("calm").describe("calm: the stillest moments around a burst; peaks: the paper's"),
+  pairs: z.enum(["calm", "peaks"]).default("calm").describe(
+    "calm: the stillest moments around a burst; peaks: neighbouring bursts, as in paper §3.2",
+  ),
 });
 
 const FILTER = z.strictObject({
   trajectories: LIST.default("annotate").describe("annotated trajectories: files of task annotate, or the stage annotate"),
-  keep: whole.default(0).describe("trajectories to keep; 0: the share below"),
+  keep: whole.default(0).describe("trajectories to keep of each data set (paper A.8.3: 7K); 0: the share below"),
   share: share.default(0.5).describe("share of the trajectories to keep, in each class"),
+  likelihood: LIKELIHOOD,
 });
 
 const CHOICE = {
   temperature: z.number().positive().default(1).describe("low values copy the source (paper A.8.2)"),
-  topK: whole.default(0).describe("draw among so many of the likeliest tokens; 0: all"),
-  topP: share.default(1).describe("draw among the likeliest tokens with this probability together"),
+  topK: whole.default(0).describe(
+    'draw among so many of the likeliest tokens; 0: all; 1: the likeliest, "top-1" of paper A.8.2 to the letter',
+  ),
+  topP: share.default(1).describe('draw among the likeliest tokens with this probability together; 1: how we read "top-1"'),
   guidanceText: z.number().nonnegative().default(1).describe("guidance: scale of the action; 1 and 1: none"),
   guidanceImage: z.number().nonnegative().default(1).describe("guidance: scale of the source image"),
   draft: z.enum(["none", "source"]).default("none").describe("source: all tokens in passes from the source, not one by one"),
@@ -155,6 +179,7 @@ const VERIFY = z.strictObject({
   candidates: count.default(8).describe("images drawn of each trajectory"),
   repeats: count.default(3).describe("pools of candidates, each with a seed of its own"),
   together: count.default(8).describe("trajectories whose candidates are drawn together"),
+  likelihood: LIKELIHOOD,
   ...CHOICE,
 });
 

@@ -14,6 +14,7 @@ export {
   probe,
   PROBE_TASKS,
   type ProbedModel,
+  type ProbeOptions,
   type ProbePoint,
   type ProbeTask,
 } from "./probe.ts";

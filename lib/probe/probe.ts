@@ -4,7 +4,7 @@
  * @module
  */
 import { pearson, wilson } from "../metrics/mod.ts";
-import { type Likelihood, logLikelihoods, type Sampler } from "../sample/mod.ts";
+import { type Likelihood, type LikelihoodKind, logLikelihoods, type Sampler, scoreOf } from "../sample/mod.ts";
 import { dynamicsSequence, type Vocabulary, worldSequence } from "../tokens/mod.ts";
 import { type Negative, NEGATIVES, negativesOf, type ScoredTransition } from "./negatives.ts";
 import type { EncodedTrajectory } from "../trajectories/mod.ts";
@@ -18,7 +18,7 @@ export type ProbeTask = typeof PROBE_TASKS[number];
 export interface ProbedModel {
   /** Draws and scores text, over the whole vocabulary. */
   readonly text: Sampler;
-  /** Draws and scores image tokens, over those alone. */
+  /** Draws and scores image tokens, over those alone or over the whole vocabulary. */
   readonly image: Sampler;
   /** The vocabulary. */
   readonly vocabulary: Vocabulary;
@@ -34,10 +34,18 @@ export interface ProbePoint {
   readonly task: ProbeTask;
   /** The manipulation. */
   readonly negative: Negative;
-  /** Mean log-likelihood a token of the true transition. */
+  /** Log-likelihood of the true transition, a token on average or in all. */
   readonly reference: number;
   /** The same of the manipulated one. */
   readonly manipulated: number;
+}
+
+/** How a probe compares. */
+export interface ProbeOptions {
+  /** Mean a token, or sum. */
+  readonly likelihood?: LikelihoodKind;
+  /** Told how many trajectories are done. */
+  readonly onDone?: (done: number) => void;
 }
 
 /**
@@ -47,7 +55,7 @@ export interface ProbePoint {
  * @param items true trajectories
  * @param counterfactuals contradicting actions by trajectory id
  * @param seed of the random actions
- * @param onDone told how many trajectories are done
+ * @param options of the comparison: mean a token by default, or sum; told how many trajectories are done
  * @returns a point for each trajectory, task and manipulation
  *
  * @example Two tasks, three manipulations
@@ -68,7 +76,7 @@ export function probe(
   items: readonly EncodedTrajectory[],
   counterfactuals: ReadonlyMap<string, string>,
   seed: number,
-  onDone: (done: number) => void = () => {},
+  { likelihood = "mean", onDone }: ProbeOptions = {},
 ): ProbePoint[] {
   const negatives = negativesOf(items, counterfactuals, seed);
   const points: ProbePoint[] = [];
@@ -80,12 +88,14 @@ export function probe(
       chunk.forEach(({ trajectory: { id, subset } }, j) => {
         const { reference, ...others } = likelihoods[j]!;
         for (const negative of NEGATIVES) {
-          const manipulated = others[negative]?.mean;
-          if (manipulated !== undefined) points.push({ id, subset, task, negative, reference: reference!.mean, manipulated });
+          const manipulated = others[negative];
+          if (!manipulated) continue;
+          const [truth, other] = [scoreOf(reference!, likelihood), scoreOf(manipulated, likelihood)];
+          points.push({ id, subset, task, negative, reference: truth, manipulated: other });
         }
       });
     }
-    onDone(Math.min(items.length, i + BATCH));
+    onDone?.(Math.min(items.length, i + BATCH));
   }
   return points;
 }

@@ -23,6 +23,30 @@ export interface Likelihood {
   readonly mean: number;
 }
 
+/** Which number stands for a likelihood where sequences are compared: the mean a token, or the sum, the likelihood itself. */
+export type LikelihoodKind = "mean" | "sum";
+
+/**
+ * The number by which the probe, the filter and the verifier compare. Among candidates for one action both kinds choose the
+ * same; among actions of several lengths the sum favours short ones.
+ *
+ * @param likelihood of a completion
+ * @param kind mean a token, or sum
+ * @returns nats
+ *
+ * @example Two tokens
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const likelihood = { sum: -3, mean: -1.5 };
+ * assertEquals([ws.sample.scoreOf(likelihood, "sum"), ws.sample.scoreOf(likelihood, "mean")], [-3, -1.5]);
+ * ```
+ */
+export function scoreOf(likelihood: Pick<Likelihood, LikelihoodKind>, kind: LikelihoodKind): number {
+  return likelihood[kind];
+}
+
 const BATCH = 32; // sequences scored together
 const ROUND = 16; // lengths are rounded up, so that few shapes are compiled
 

@@ -3,10 +3,10 @@
  *
  * @module
  */
-export { disposeSampler, type Guidance, imageSampler, type Sampler, type SamplingOptions, textSampler } from "./sampler.ts";
+export { disposeSampler, type Guidance, type HeadRows, imageSampler, type Sampler, type SamplingOptions, textSampler } from "./sampler.ts";
 export { generate } from "./generate.ts";
 export { generateInPasses } from "./jacobi.ts";
-export { type Likelihood, logLikelihoods } from "./likelihood.ts";
+export { type Likelihood, type LikelihoodKind, logLikelihoods, scoreOf } from "./likelihood.ts";
 export { type ImagePair, predictActions } from "./predict_actions.ts";
 export { drawObservations, type ObservationOptions, type ObservationQuery } from "./predict_images.ts";
 export { rollOut, type RolloutStart } from "./rollout.ts";

@@ -24,7 +24,7 @@ const BATCH = 50; // pairs drawn together
  * @param sampler the dynamics model, its head over the whole vocabulary
  * @param vocabulary of the model
  * @param pairs images before and after
- * @param options of sampling; greedy by default
+ * @param options of sampling; greedy by default; with a stream named for each pair, a pair's action does not depend on the others
  * @returns an action for each pair
  *
  * @example One action for one pair
@@ -47,7 +47,8 @@ export function predictActions(
   const actions: string[] = [];
   for (let i = 0; i < pairs.length; i += BATCH) {
     const prompts = pairs.slice(i, i + BATCH).map(({ source, target }) => dynamicsPrompt(vocabulary, source, target));
-    const drawn = generate(sampler, prompts, LONGEST, options, vocabulary.eos);
+    const own = options.streams ? { ...options, streams: options.streams.slice(i, i + BATCH) } : options;
+    const drawn = generate(sampler, prompts, LONGEST, own, vocabulary.eos);
     actions.push(...drawn.map((ids) => vocabulary.decode(ids).trim()));
   }
   return actions;

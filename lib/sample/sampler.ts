@@ -27,6 +27,9 @@ export interface Sampler {
   readonly pad: number;
 }
 
+/** Rows of the output matrix that the softmax over image tokens runs over: theirs alone, or all. */
+export type HeadRows = "image" | "all";
+
 /** How tokens are drawn. */
 export interface SamplingOptions {
   /** Divides the logits; low values copy the source (paper A.8.2). 0 takes the likeliest token. */
@@ -91,6 +94,8 @@ export function textSampler(model: Chameleon, vocabulary: Vocabulary, adapter?: 
  * @param model the base
  * @param vocabulary of the model
  * @param adapter a world model's, or none
+ * @param rows of the softmax: with `all`, likelihoods run over the whole vocabulary, and a rule masks all but image tokens when
+ *   it draws, as the paper's logits processor does (A.8.2); both draw from the same distribution
  * @returns a sampler; free what it owns with {@linkcode disposeSampler}
  * @throws UserError when the vocabulary has more ids than the model
  *
@@ -104,8 +109,11 @@ export function textSampler(model: Chameleon, vocabulary: Vocabulary, adapter?: 
  * assertEquals(ws.imageSampler(chameleon, vocabulary).head.shape, [1000, 192]);
  * ```
  */
-export function imageSampler(model: Chameleon, vocabulary: Vocabulary, adapter?: Adapter): Sampler {
-  rowsFor(model, vocabulary);
+export function imageSampler(model: Chameleon, vocabulary: Vocabulary, adapter?: Adapter, rows: HeadRows = "image"): Sampler {
+  const size = rowsFor(model, vocabulary);
+  if (rows === "all") {
+    return { model, adapter, head: model.head, firstId: 0, rule: imageRule(vocabulary, size), pad: vocabulary.pad };
+  }
   return { model, adapter, head: freezeHead(model, vocabulary), firstId: vocabulary.firstImage, pad: vocabulary.pad };
 }
 
@@ -144,6 +152,11 @@ export function textRule(vocabulary: Vocabulary, size: number = vocabulary.size)
   const banned = new Set([beginImage, endImage, endOfTurn, bos, pad]);
   const isBanned = (id: number) => banned.has(id) || id >= firstImage && id < firstImage + codes || id >= vocabulary.size;
   return tf.tensor1d(Array.from({ length: size }, (_, id) => isBanned(id) ? -1e9 : 0)); // [V]
+}
+
+/** The rule for images: image tokens and nothing else. [V] */
+function imageRule({ firstImage, codes }: Vocabulary, size: number): Tensor {
+  return tf.tensor1d(Array.from({ length: size }, (_, id) => id >= firstImage && id < firstImage + codes ? 0 : -1e9)); // [V]
 }
 
 function rowsFor({ head }: Chameleon, { size }: Vocabulary): number {

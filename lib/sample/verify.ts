@@ -8,16 +8,17 @@ import { UserError } from "../errors.ts";
 import { dynamicsSequence, type Vocabulary } from "../tokens/mod.ts";
 import type { Sampler } from "./sampler.ts";
 import type { ObservationQuery } from "./predict_images.ts";
-import { logLikelihoods } from "./likelihood.ts";
+import { type LikelihoodKind, logLikelihoods, scoreOf } from "./likelihood.ts";
 
 /**
- * Rewards of candidates: the mean log-likelihood a token of the action between source and candidate, by a dynamics model.
+ * Rewards of candidates: the log-likelihood of the action between source and candidate, by a dynamics model.
  * The source is read once for all candidates of a query.
  *
  * @param sampler the dynamics model, its head over the whole vocabulary
  * @param vocabulary of the model
  * @param queries sources and actions
  * @param candidates codes of the candidates of each query
+ * @param kind mean a token, or sum
  * @returns rewards of the candidates of each query
  *
  * @example A reward for each candidate
@@ -38,11 +39,12 @@ export function rewardCandidates(
   vocabulary: Vocabulary,
   queries: readonly ObservationQuery[],
   candidates: readonly (readonly (readonly number[])[])[],
+  kind: LikelihoodKind = "mean",
 ): number[][] {
   const families = queries.map(({ source, action }, i) =>
     candidates[i]!.map((codes) => dynamicsSequence(vocabulary, source, codes, action))
   );
-  return logLikelihoods(sampler, families).map((family) => family.map(({ mean }) => mean));
+  return logLikelihoods(sampler, families).map((family) => family.map((likelihood) => scoreOf(likelihood, kind)));
 }
 
 /**

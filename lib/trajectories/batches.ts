@@ -63,10 +63,12 @@ export interface BatchShape {
   readonly limit: number;
   /** Lengths are rounded up to a multiple of this. */
   readonly multiple: number;
+  /** Id of the first row of the output matrix in use, by which the world model's labels count: the first image token's when absent. */
+  readonly firstId?: number;
 }
 
 /**
- * A batch for the world model: labels are image codes, weighted by recognition.
+ * A batch for the world model: labels are the target's image tokens, weighted by recognition.
  *
  * @param items trajectories in tokens
  * @param vocabulary of the model
@@ -96,7 +98,7 @@ export function worldBatch(
 ): SizedBatch {
   const sequences = items.map((item) => worldSequenceOf(item, vocabulary));
   const weights = items.map(({ distances }) => recognitionWeights(distances, options));
-  return completionBatch(sequences, vocabulary, shape, vocabulary.firstImage, weights);
+  return completionBatch(sequences, vocabulary, shape, shape.firstId ?? vocabulary.firstImage, weights);
 }
 
 /**

@@ -15,12 +15,13 @@ export interface WeightOptions {
 }
 
 /**
- * Recognition weights of one target image (paper §3.2, equation 2). The paper's normalisation is not stated; here it is
- * explicit. Without a floor, tokens that do not change get no gradient at all.
+ * Recognition weights of one target image (paper §3.2, equation 2). The paper states neither a normalisation nor a floor:
+ * `normalise: "none"` with a floor of 0 is its equation to the letter, the distances themselves. Without a floor, tokens that
+ * do not change get no gradient at all.
  *
  * @param distances squared L2 distance of features, by place
  * @param options normalisation and floor
- * @returns weights by place; all 1 when nothing changes
+ * @returns weights by place; with `normalise: "mean"` all 1 when nothing changes
  *
  * @example Half of the loss falls on the place that changed
  * ```ts
@@ -33,7 +34,7 @@ export interface WeightOptions {
  */
 export function recognitionWeights(distances: ArrayLike<number>, { weights, normalise, floor }: WeightOptions): Float32Array {
   const mean = Array.from(distances).reduce((a, b) => a + b, 0) / distances.length;
-  if (weights === "none" || mean === 0) return new Float32Array(distances.length).fill(1);
+  if (weights === "none" || (mean === 0 && normalise === "mean")) return new Float32Array(distances.length).fill(1);
   const scale = normalise === "mean" ? 1 / mean : 1;
   return Float32Array.from(distances, (distance) => floor + (1 - floor) * distance * scale);
 }
