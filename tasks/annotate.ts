@@ -12,6 +12,7 @@ import { digestOf, runFolder } from "../lib/experiment/run.ts";
 import type { Config } from "../lib/experiment/schema.ts";
 import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
 import { type Invocation, SHARD_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { UserError } from "../lib/errors.ts";
 import { appendLine, exists, fileNameOf, resumeLog, writeFile } from "../lib/files.ts";
 import { doesTheSame } from "../lib/gates/mod.ts";
 import { contactSheet } from "../lib/report/mod.ts";
@@ -20,10 +21,11 @@ import {
   type AnnotatedTrajectory,
   annotatePairs,
   type Annotator,
-  listVideos,
+  listDataSets,
   pairsOfVideo,
   shardOf,
   type VideoFile,
+  type VideoList,
   videoStatistics,
 } from "../lib/synthesis/mod.ts";
 import { keepTrajectories } from "../lib/synthesis/annotate.ts";
@@ -59,8 +61,9 @@ async function main(invocation: Invocation): Promise<void> {
   const folder = runFolder(config, shardName(TASK.name, flags["shard"]), flags);
 
   // 1. The videos, the run, the dynamics model
-  const world = options.videos === "" ? new Map(worldVideos(data.difficulty, seed, options.world).map((v) => [v.id, v])) : undefined;
-  const list = world ? { videos: worldFiles(folder, world), problems: [] } : listVideos(options.videos);
+  const isWorld = options.videos === "" && Object.keys(options.datasets).length === 0;
+  const world = isWorld ? new Map(worldVideos(data.difficulty, seed, options.world).map((v) => [v.id, v])) : undefined;
+  const list = world ? { videos: worldFiles(folder, world), problems: [] } : await listReal(config);
   const videos = shardOf(list.videos, flags["shard"] ?? "0/1");
   const inputs = { videos: digestOf(videos.map(({ id }) => id)) };
   const stage = await openStage(invocation, TASK, { inputs, adapters: { cdm: options.cdm } });
@@ -117,7 +120,9 @@ async function annotateVideos(
     return { video, pairs: await pairsOfVideo(video.path, options, pool).catch((error) => reasonOf(error, video)) };
   }));
   const images = found.flatMap(({ pairs }) => typeof pairs === "string" ? [] : pairs.pairs.map((pair) => pair.images));
-  const annotated = images.length === 0 ? [] : annotatePairs(annotator, images, { temperature: options.temperature, seed });
+  const streams = found.flatMap(({ video, pairs }) => typeof pairs === "string" ? [] : pairs.pairs.map((_, i) => `${video.id}#${i}`));
+  const choice = { temperature: options.temperature, seed, streams }; // an action does not depend on what is drawn with it
+  const annotated = images.length === 0 ? [] : annotatePairs(annotator, images, choice);
   const lines: LogLine[] = [];
   for (const { video, pairs } of found) {
     if (typeof pairs === "string") {
@@ -134,6 +139,17 @@ async function annotateVideos(
     );
   }
   return lines;
+}
+
+/** The videos of the data sets that are named, or of the one without a name. */
+async function listReal({ annotate: { videos, clips, hours, datasets }, seed }: Config): Promise<VideoList> {
+  if (videos !== "" && Object.keys(datasets).length > 0) {
+    throw new UserError(`Cannot annotate both annotate.videos (${videos}) and annotate.datasets: leave one out, as --annotate.datasets={}`);
+  }
+  const list = await listDataSets(videos === "" ? datasets : { "": { videos, clips, hours } }, seed);
+  const counts = Map.groupBy(list.videos, ({ dataset }) => dataset ?? videos).entries().map(([name, own]) => `${own.length} of ${name}`);
+  console.log(`Videos: ${[...counts].join(", ")}`);
+  return list;
 }
 
 function reasonOf(error: Error, { path }: VideoFile): string {

@@ -12,11 +12,11 @@ import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
 import { type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
 import { UserError } from "../lib/errors.ts";
 import { exists, parent, writeFile } from "../lib/files.ts";
-import { mean } from "../lib/metrics/mod.ts";
 import { type GalleryPart, plotCounts, plotDistributions, writeTable } from "../lib/report/mod.ts";
+import { dataSetRows, rightOf } from "../lib/report/data_sets.ts";
 import { galleryHtml } from "../lib/report/gallery.ts";
-import { type AnnotatedTrajectory, readAnnotated, stratifiedTopK, videoStatistics } from "../lib/synthesis/mod.ts";
-import { isInside } from "../lib/synthesis/filter.ts";
+import { type AnnotatedTrajectory, readAnnotated, topKOfDataSets } from "../lib/synthesis/mod.ts";
+import { isInside, rankedBy } from "../lib/synthesis/filter.ts";
 import type { Problem } from "../lib/trajectories/mod.ts";
 
 const TASK: TaskInfo = {
@@ -32,20 +32,23 @@ const SHOWN = 12; // trajectories in each part of the gallery
 /** Runs the task. */
 async function main(invocation: Invocation): Promise<void> {
   const { config } = invocation;
+  const { keep, share, likelihood } = config.filter;
   const paths = pathsOf(config.filter.trajectories).flatMap((name) => outputsOf(name, config));
-  const lists = "dry-run" in invocation.flags ? [] : paths.map((path) => ({ path, trajectories: readAnnotated(path) }));
+  const lists = "dry-run" in invocation.flags
+    ? []
+    : paths.map((path) => ({ path, trajectories: rankedBy(likelihood, readAnnotated(path), path) }));
   const inputs = { trajectories: digestOf(lists.map(({ trajectories }) => trajectories.map(({ id, score }) => [id, score]))) };
   const stage = await openStage(invocation, TASK, { sections: ["filter"], inputs });
   if (!stage) return;
   const { folder } = stage;
 
-  // 1. The likeliest of each class; their frames come along
+  // 1. The likeliest of each class in each data set; their frames come along
   const problems: Problem[] = [];
   const all = lists.flatMap(({ path, trajectories }) => trajectories.filter((one) => isWhole(one, path, problems)));
   const home = new Map(lists.flatMap(({ path, trajectories }) => trajectories.map((one) => [one, parent(path)] as const)));
   writeSkipped(folder, problems);
   if (all.length === 0) throw new UserError(`Cannot filter ${paths.join(", ")}: there is no trajectory`);
-  const kept = stratifiedTopK(all, config.filter.keep || Math.round(config.filter.share * all.length));
+  const kept = topKOfDataSets(all, (own) => keep || Math.round(share * own.length));
   Deno.mkdirSync(`${folder}/frames`, { recursive: true });
   const filtered = kept.map((one, i) => {
     const files = ["source", "target"].map((side) => `frames/${i}-${side}.png`) as [string, string];
@@ -56,24 +59,14 @@ async function main(invocation: Invocation): Promise<void> {
   writeFile(`${folder}/trajectories.jsonl`, filtered.map((one) => JSON.stringify(one) + "\n").join(""));
 
   // 2. Table 4, classes before and after, Figure 11, the gallery
-  const rows = [["annotated", all], ["filtered", kept]] as const;
-  const table = writeTable(
-    `${folder}/table`,
-    rows.map(([name, own]) => {
-      const { averageLength, totalLength, samples, observations, actions, words } = videoStatistics(own);
-      return {
-        ...{ "": name, "average length, s": averageLength, "total length, h": totalLength, "samples": samples },
-        ...{ "observations a video": observations, "actions a video": actions, "words an action": words },
-        ...{ "mean score": mean(own.map(({ score }) => score)), "right": rightOf(own) },
-      };
-    }),
-  );
+  const rows = dataSetRows(all, kept);
+  const table = writeTable(`${folder}/table`, rows);
   const classes = classCounts(all, kept);
   writeTable(`${folder}/classes`, classes);
   await plotDistributions(
     `${folder}/scores`,
     all.map(({ score, label }) => ({ x: score, group: label })),
-    { x: "log-likelihood a token, all annotated", y: "class" },
+    { x: `log-likelihood ${likelihood === "mean" ? "a token" : "of the action"}, all annotated`, y: "class" },
   );
   const counts = classes.flatMap(({ class: group, annotated, filtered }) => [
     { group, series: "annotated", count: annotated },
@@ -82,7 +75,7 @@ async function main(invocation: Invocation): Promise<void> {
   await plotCounts(`${folder}/classes`, counts, { x: "trajectories", y: "class" });
   writeFile(`${folder}/gallery.html`, galleryHtml("Annotated trajectories, by likelihood", folder, galleryParts(filtered)));
   const right = { annotated: rightOf(all), filtered: rightOf(kept) };
-  stage.finish({ kind: "filter", annotated: all.length, filtered: kept.length, right, classes });
+  stage.finish({ kind: "filter", annotated: all.length, filtered: kept.length, right, classes, datasets: rows });
   console.log(
     `${table}\n\n  ${folder}/trajectories.jsonl\n  ${folder}/gallery.html   the best, the median, the worst of those kept\n  ${folder}/scores.png, classes.png`,
   );
@@ -126,12 +119,6 @@ function galleryParts(trajectories: readonly AnnotatedTrajectory[]): GalleryPart
     { title: "The median", trajectories: sorted.slice(middle, middle + SHOWN) },
     { title: "The least likely", trajectories: sorted.slice(-SHOWN) },
   ];
-}
-
-/** Share whose action is what was done; null where that is not known. */
-function rightOf(trajectories: readonly AnnotatedTrajectory[]): number | null {
-  const known = trajectories.filter(({ right }) => right !== undefined);
-  return known.length === 0 ? null : mean(known.map(({ right }) => Number(right)));
 }
 
 if (import.meta.main) await runTask(TASK, main);

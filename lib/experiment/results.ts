@@ -76,6 +76,7 @@ export const FILTER_RESULT = z.strictObject({
   ...{ annotated: number, filtered: number },
   right: z.object({ annotated: share.nullable(), filtered: share.nullable() }),
   classes: z.array(ROW),
+  datasets: z.array(ROW).default([]), // Table 4
 });
 
 /** Task sample. */

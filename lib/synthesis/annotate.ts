@@ -15,7 +15,9 @@ import type { VideoFile } from "./videos.ts";
 export interface AnnotatedTrajectory {
   /** Its name: the video's and the pair's number. */
   readonly id: string;
-  /** The video's name in its data set. */
+  /** The data set's name in the configuration; absent where there is one without a name. */
+  readonly dataset?: string;
+  /** The video's name in its data set, after the data set's where it has one. */
   readonly video: string;
   /** The video's class. */
   readonly label: string;
@@ -35,8 +37,10 @@ export interface AnnotatedTrajectory {
   readonly duration: number;
   /** What the dynamics model sees done. */
   readonly action: string;
-  /** Its log-likelihood by that model, a token on average. */
+  /** Its log-likelihood by that model, a token on average; in filtered files the number by which it was chosen. */
   readonly score: number;
+  /** Its log-likelihood in all. */
+  readonly sum?: number;
   /** Digest of the dynamics model. */
   readonly cdm: string;
   /** Whether the action is what was done, where that is known (the tiny world). */
@@ -133,6 +137,8 @@ export interface AnnotatedPair {
   readonly action: string;
   /** Mean log-likelihood a token. */
   readonly score: number;
+  /** Log-likelihood of all its tokens. */
+  readonly sum: number;
 }
 
 /**
@@ -164,26 +170,28 @@ export function annotatePairs(
   const pairs = images.map((_, i) => ({ source: codes[2 * i]!, target: codes[2 * i + 1]! }));
   const actions = predictActions(sampler, vocabulary, pairs, options);
   const families = pairs.map(({ source, target }, i) => [dynamicsSequence(vocabulary, source, target, actions[i]!)]);
-  return logLikelihoods(sampler, families).map(([likelihood], i) => ({ action: actions[i]!, score: likelihood!.mean }));
+  return logLikelihoods(sampler, families).map(([likelihood], i) => ({
+    ...{ action: actions[i]!, score: likelihood!.mean, sum: likelihood!.sum },
+  }));
 }
 
 /** Writes a video's frames into `FOLDER/frames` and gives its trajectories; pairs without an action are left out. */
 export async function keepTrajectories(
   folder: string,
-  { id, label }: VideoFile,
+  { id, label, dataset }: VideoFile,
   { samples, pairs }: VideoPairs,
   annotated: readonly AnnotatedPair[],
   cdm: string,
 ): Promise<AnnotatedTrajectory[]> {
   const kept: AnnotatedTrajectory[] = [];
   for (const [i, { source, target, images }] of pairs.entries()) {
-    const { action, score } = annotated[i]!;
+    const { action, score, sum } = annotated[i]!;
     if (action === "") continue;
     const name = `${id.replaceAll(/[^\w.-]+/g, "_")}-${i}`;
     const files = [`frames/${name}-source.png`, `frames/${name}-target.png`] as const;
     for (const [side, file] of files.entries()) writeFile(`${folder}/${file}`, await encodePng(images[side]!), undefined, false);
     kept.push({
-      ...{ id: `${id}#${i}`, video: id, label, source: files[0], target: files[1], action, score, cdm },
+      ...{ id: `${id}#${i}`, ...(dataset && { dataset }), video: id, label, source: files[0], target: files[1], action, score, sum, cdm },
       ...{ sourceTime: source.time, targetTime: target.time, sourceFrame: source.index, targetFrame: target.index },
       duration: samples.at(-1)!.time,
     });

@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { UserError } from "../errors.ts";
+import { quoted, UserError } from "../errors.ts";
 import { exists, parent, readText } from "../files.ts";
 import { mean } from "../metrics/statistics.ts";
+import { type LikelihoodKind, scoreOf } from "../sample/likelihood.ts";
 import type { Observation, Problem, Trajectory, TrajectoryList } from "../trajectories/mod.ts";
 import { fileObservation } from "../trajectories/aurora.ts";
 import type { AnnotatedTrajectory } from "./annotate.ts";
@@ -43,6 +44,53 @@ export function stratifiedTopK<T extends Pick<AnnotatedTrajectory, "label" | "sc
     ),
   );
   return trajectories.filter((_, i) => kept.has(i));
+}
+
+/**
+ * Trajectories with the number that the filter ranks by as their score.
+ *
+ * @param kind of the likelihood
+ * @param trajectories as task annotate left them
+ * @param path their file, for the message
+ * @returns the same trajectories, in order
+ * @throws UserError when the sum is wanted and a trajectory has none
+ */
+export function rankedBy(kind: LikelihoodKind, trajectories: readonly AnnotatedTrajectory[], path: string): AnnotatedTrajectory[] {
+  return trajectories.map((one) => {
+    const { id, score: mean, sum } = one;
+    if (kind === "mean") return one;
+    if (sum !== undefined) return { ...one, score: scoreOf({ mean, sum }, kind) };
+    throw new UserError(
+      `Cannot rank ${quoted(id)} of ${path} by the sum, as it has none: annotate again, or give --filter.likelihood=mean`,
+    );
+  });
+}
+
+/**
+ * Stratified top-k of each data set by itself (paper A.8.3: 7K of each).
+ *
+ * @param trajectories of all data sets; those without the name of one are one together
+ * @param keep how many of a data set's own stay
+ * @returns those that stay, in the order given
+ *
+ * @example One of each data set
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const all = [["mit", -1], ["ucf101", -9], ["mit", -2]].map(([dataset, score]) => ({
+ *   ...{ dataset: dataset as string, label: "a", score: score as number },
+ * }));
+ * assertEquals(ws.synthesis.topKOfDataSets(all, () => 1).map(({ score }) => score), [-1, -9]);
+ * ```
+ */
+export function topKOfDataSets<T extends Pick<AnnotatedTrajectory, "dataset" | "label" | "score">>(
+  trajectories: readonly T[],
+  keep: (own: readonly T[]) => number,
+): T[] {
+  const sets = [...Map.groupBy(trajectories, ({ dataset }) => dataset).values()];
+  const kept = new Set(sets.flatMap((own) => stratifiedTopK(own, keep(own))));
+  return trajectories.filter((one) => kept.has(one));
 }
 
 /** Table 4's statistics. */
@@ -127,7 +175,9 @@ function parseLine(line: string): AnnotatedTrajectory | undefined {
   try {
     const entry = JSON.parse(line) as Record<string, unknown>;
     const texts = ["id", "video", "label", "source", "target", "action"].every((key) => typeof entry[key] === "string");
-    return texts && typeof entry["score"] === "number" ? entry as unknown as AnnotatedTrajectory : undefined;
+    const numbers = [entry["score"], entry["sum"] ?? 0].every((value) => typeof value === "number");
+    const named = entry["dataset"] === undefined || typeof entry["dataset"] === "string";
+    return texts && numbers && named ? entry as unknown as AnnotatedTrajectory : undefined;
   } catch {
     return;
   }
@@ -137,7 +187,7 @@ function parseLine(line: string): AnnotatedTrajectory | undefined {
  * Filtered trajectories to train on, as the subset "synthetic". Frames outside the file's folder are refused.
  *
  * @param path a `trajectories.jsonl`
- * @param most how many, the likeliest in each class; 0 takes all
+ * @param most how many of each data set, the likeliest in each class; 0 takes all
  * @returns trajectories whose frames are there, and the others with the reason
  *
  * @example Frames that are not there
@@ -155,7 +205,7 @@ export function readSynthetic(path: string, most: number): TrajectoryList {
   const all = readAnnotated(path);
   const problems: Problem[] = [];
   const trajectories: Trajectory[] = [];
-  for (const { id, action, source, target } of stratifiedTopK(all, most === 0 ? all.length : most)) {
+  for (const { id, action, source, target } of topKOfDataSets(all, (own) => most === 0 ? own.length : most)) {
     const lost = [source, target].find((file) => !isInside(file) || !exists(`${parent(path)}/${file}`));
     if (lost !== undefined) problems.push({ id, reason: `${lost} not found beside ${path}` });
     else if (action.trim() === "") problems.push({ id, reason: "it has no action" });

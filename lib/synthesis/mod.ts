@@ -12,5 +12,6 @@ export {
   type PicturedPair,
   type VideoPairs,
 } from "./annotate.ts";
-export { readAnnotated, readSynthetic, stratifiedTopK, type VideoStatistics, videoStatistics } from "./filter.ts";
+export { type DataSet, listDataSets } from "./data_sets.ts";
+export { readAnnotated, readSynthetic, stratifiedTopK, topKOfDataSets, type VideoStatistics, videoStatistics } from "./filter.ts";
 export { listVideos, shardOf, type VideoFile, type VideoList } from "./videos.ts";

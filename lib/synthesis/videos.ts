@@ -16,6 +16,8 @@ export interface VideoFile {
   readonly path: string;
   /** Its class, "unlabelled" where none is known. */
   readonly label: string;
+  /** The name of its data set, where there are several. */
+  readonly dataset?: string;
 }
 
 /** The videos of a data set, in the order of their names, and what could not be used of it. */

@@ -10,7 +10,7 @@ import { checkRegular } from "../files.ts";
 import type { Demuxer as AvDemuxer, FilterAPI as AvFilter } from "node-av/api";
 import type { Frame as AvFrame, Stream as AvStream } from "node-av/lib";
 import { type Addon, loadAddon } from "./addon.ts";
-import { readByFfmpeg } from "./ffmpeg.ts";
+import { lengthByFfmpeg, readByFfmpeg } from "./ffmpeg.ts";
 import { filterGraph, type ReadOptions, type VideoFrame } from "./frames.ts";
 
 const MOST_PIXELS = 8192 * 8192; // a frame above is refused: a forged header could ask for any memory
@@ -45,6 +45,34 @@ export async function* readFrames(path: string, options: ReadOptions): AsyncGene
     yield frame;
   }
   if (frames === 0 && !options.wanted) throw new UserError(`Cannot read ${path} as a video: no frame can be decoded`);
+}
+
+/**
+ * The length of a video as its container says; nothing is decoded.
+ *
+ * @param path the file
+ * @returns seconds; 0 where it is not said
+ * @throws UserError in one sentence when the file is no video
+ *
+ * @example Three frames at twelve a second
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const folder = Deno.makeTempDirSync();
+ * const frame = { width: 16, height: 16, data: new Uint8Array(768).fill(128) };
+ * await ws.video.writeMp4(`${folder}/a.mp4`, [frame, frame, frame], 12);
+ * assertEquals(await ws.video.videoLength(`${folder}/a.mp4`), 0.25);
+ * ```
+ */
+export async function videoLength(path: string): Promise<number> {
+  checkRegular(path, Infinity);
+  const av = await openAddon();
+  if (!av) return await lengthByFfmpeg(path);
+  const { demuxer } = await openStream(path, av.api);
+  const seconds = demuxer.duration;
+  await demuxer.close();
+  return Number.isFinite(seconds) && seconds > 0 ? seconds : 0;
 }
 
 let addon: Promise<Addon | undefined> | undefined;

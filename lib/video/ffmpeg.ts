@@ -30,6 +30,14 @@ export async function* readByFfmpeg(path: string, options: ReadOptions): AsyncGe
   }
 }
 
+/** The length of a video in seconds, as `ffmpeg` says; 0 where it does not. */
+export async function lengthByFfmpeg(path: string): Promise<number> {
+  const child = spawnFfmpeg(["-nostdin", "-hide_banner", "-i", `file:${path}`], path);
+  const [text] = await Promise.all([new Response(child.stderr).text(), child.stdout.cancel(), child.status]);
+  const match = /Duration: (\d+):(\d\d):(\d\d\.\d+)/.exec(text);
+  return match ? 3600 * Number(match[1]) + 60 * Number(match[2]) + Number(match[3]) : 0;
+}
+
 function spawnFfmpeg(args: readonly string[], path: string) {
   try {
     return new Deno.Command("ffmpeg", { args: [...args], stdin: "null", stdout: "piped", stderr: "piped" }).spawn();

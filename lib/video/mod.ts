@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { readFrames } from "./decode.ts";
+export { readFrames, videoLength } from "./decode.ts";
 export { type FlowEngine, type GrayImage } from "./flow.ts";
 export { type ReadOptions, type VideoFrame } from "./frames.ts";
 export { chooseBursts, type KeyFrameOptions, type KeyFramePair, keyFramePairs } from "./key_frames.ts";
