@@ -10,7 +10,9 @@ import { benchTrajectories } from "../lib/experiment/datasets.ts";
 import { exists, readText, writeFile } from "../lib/files.ts";
 import {
   agreement,
+  agreementText,
   createStudy,
+  fleissKappa,
   openStudy,
   peopleDifferences,
   peopleScores,
@@ -19,12 +21,15 @@ import {
   readVotes,
   SOURCE_PICTURE,
   studyHandler,
+  type StudyItem,
+  studyItems,
   studySystems,
   type Vote,
 } from "../lib/human/mod.ts";
 import type { System } from "../lib/judge/mod.ts";
 import { type TableRow, writeTable } from "../lib/report/mod.ts";
 import { digestOf, openRun, runFolder } from "../lib/experiment/run.ts";
+import type { Config } from "../lib/experiment/schema.ts";
 import { openSystems, systemsOverlap } from "../lib/experiment/systems.ts";
 import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
 import { requireNoOverlap } from "../lib/experiment/overlap.ts";
@@ -46,15 +51,17 @@ async function main(invocation: Invocation): Promise<void> {
 }
 
 async function serve({ config, flags }: Invocation): Promise<void> {
-  const { perSubset, participants, hostname, port } = config.humanEval;
+  const { protocol, perSubset, participants, hostname, port } = config.humanEval;
   const folder = runFolder(config, "human-eval", flags);
   const given = listOf(flags["systems"]);
   const systems = openSystems(given);
   if (systems.length < 2) throw new UserError("Cannot compare fewer than two systems: give --systems=DIR,DIR");
   const { trajectories } = usableTrajectories(benchTrajectories(config).list, true);
   requireNoOverlap(systemsOverlap(given), flags);
-  const items = await comparable(trajectories, systems);
-  console.log(`${items.length} of ${trajectories.length} trajectories have a picture of every system`);
+  const whole = await comparable(trajectories, systems);
+  const items = studyItems(whole, protocol, perSubset, config.seed);
+  console.log(`${whole.length} of ${trajectories.length} trajectories have a picture of every system`);
+  console.log(planText(items, config.humanEval));
   if ("dry-run" in flags) return;
 
   const invites = readInvites(`${folder}/invites.txt`, participants);
@@ -66,6 +73,14 @@ async function serve({ config, flags }: Invocation): Promise<void> {
   Deno.addSignalListener("SIGINT", () => void server.shutdown());
   await server.finished;
   study.close();
+}
+
+/** How many votes there will be, and of what. */
+function planText(items: readonly StudyItem[], { protocol, perSubset, participants }: Config["humanEval"]): string {
+  const subsets = [...Map.groupBy(items, ({ subset }) => subset).values()];
+  const each = subsets.reduce((sum, { length }) => sum + Math.min(length, perSubset), 0);
+  const which = protocol === "paper" ? `the same ${each} items` : `${each} of ${items.length} items`;
+  return `${participants} participants see ${which} each: ${participants * each} votes (humanEval.protocol ${protocol})`;
 }
 
 /** Trajectories that every system has a picture for. */
@@ -112,27 +127,22 @@ function analyse({ config, flags }: Invocation): void {
   const inputs = { votes: digestOf(votes) };
   const run = openRun({ task: TASK.name, folder: to, config, sections: [], inputs, restart: true });
   const table = writeTable(`${to}/table`, tableOf(votes, systems));
-  const tests = writeTable(
-    `${to}/tests`,
-    peopleDifferences(votes, systems).map(({ system, against, difference, p, corrected }) => ({
-      ...{
-        system,
-        against,
-        difference: difference.mean,
-        from: difference.interval[0],
-        to: difference.interval[1],
-        p,
-        "p, Holm": corrected,
-      },
-    })),
-  );
+  const tests = writeTable(`${to}/tests`, testsOf(votes, systems));
   writeTable(`${to}/votes`, anonymous(votes));
-  const agreed = agreement(votes);
-  run.finish({ kind: "people", votes: votes.length, agreement: agreed });
-  const raters = new Set(votes.map(({ participant }) => participant)).size;
-  const alpha = (value: number | null) => value === null ? "not known: no item has two raters" : value.toFixed(2);
-  console.log(`${table}\n\n${tests}\n\n${votes.length} votes of ${raters} participants`);
-  console.log(`Krippendorff's alpha: best ${alpha(agreed.best)}, worst ${alpha(agreed.worst)}\n  ${to}/votes.csv   every vote`);
+  const [agreed, kappa] = [agreement(votes), agreement(votes, fleissKappa)];
+  const [raters, items] = (["participant", "trajectory"] as const).map((key) => new Set(votes.map((vote) => vote[key])).size);
+  run.finish({ kind: "people", votes: votes.length, raters: raters!, items: items!, agreement: agreed, kappa });
+  console.log(`${table}\n\n${tests}\n\n${votes.length} votes of ${raters} participants on ${items} items`);
+  console.log(`${agreementText(agreed, kappa)}\n  ${to}/votes.csv   every vote`);
+}
+
+/** Every pair of systems, over votes, and over items with the mean of their raters. */
+function testsOf(votes: readonly Vote[], systems: readonly string[]): TableRow[] {
+  const byItem = peopleDifferences(votes, systems, "item");
+  return peopleDifferences(votes, systems).map(({ system, against, difference, p, corrected }, i) => ({
+    ...{ system, against, difference: difference.mean, from: difference.interval[0], to: difference.interval[1] },
+    ...{ p, "p, Holm": corrected, "p over items, Holm": byItem[i]!.corrected },
+  }));
 }
 
 /** A row for each system, a column for each subset. */

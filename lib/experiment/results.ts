@@ -115,11 +115,14 @@ export const JUDGEMENT_RESULT = z.strictObject({
   scores: z.array(ROW),
 });
 
-/** Task human-eval analyse. */
+const AGREEMENT = z.object({ best: number.nullable(), worst: number.nullable() });
+
+/** Task human-eval analyse: Krippendorff's alpha, and Fleiss' kappa where all raters saw the same items. */
 export const PEOPLE_RESULT = z.strictObject({
   kind: z.literal("people"),
-  votes: number,
-  agreement: z.object({ best: number.nullable(), worst: number.nullable() }),
+  ...{ votes: number, raters: number, items: number },
+  agreement: AGREEMENT,
+  kappa: AGREEMENT,
 });
 
 /** Task gates: what each gate measured. */

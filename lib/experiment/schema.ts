@@ -194,7 +194,10 @@ const ROLLOUT = z.strictObject({
 });
 
 const EVALUATE = z.strictObject({
-  dynamics: z.array(z.string()).default(["base", "train-cdm"]).describe("whose actions: base, stages, adapters' folders"),
+  dynamics: z.array(z.string()).default(["base", "train-cdm"]).describe(
+    "whose actions: base, stages, adapters' folders, NAME=one of these",
+  ),
+  actions: LIST.default("").describe("actions of other systems as text: NAME=FILE.jsonl, lines of id and action"),
   temperature: z.number().min(0).default(0).describe("of the actions; 0: the likeliest token each"),
   bertModel: z.string().default("").describe("BERTScore's model: a folder with onnx/model.onnx, tokenizer.json, baseline.tsv"),
   clip: z.string().default("").describe("CLIP-I and CLIP-T: a folder with ONNX models; empty: left out"),
@@ -214,6 +217,9 @@ const JUDGE = z.strictObject({
 });
 
 const HUMAN_EVAL = z.strictObject({
+  protocol: z.enum(["paper", "spread"]).default("paper").describe(
+    "paper: the same sampled items for every participant, so that agreement can be measured; spread: the whole bench over all of them",
+  ),
   perSubset: count.default(5).describe("items of each subset that a participant sees"),
   participants: count.default(14).describe("invite links"),
   hostname: z.string().default("127.0.0.1").describe("where the server listens; 0.0.0.0: everywhere"),

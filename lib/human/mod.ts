@@ -4,5 +4,6 @@
  * @module
  */
 export * from "./analyse.ts";
+export * from "./protocol.ts";
 export * from "./server.ts";
 export * from "./study.ts";
