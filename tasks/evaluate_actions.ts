@@ -4,12 +4,16 @@
  *
  * @module
  */
-import { runTask } from "../lib/experiment/cli.ts";
-import { benchTrajectories } from "../lib/experiment/datasets.ts";
+import { listOf, runTask } from "../lib/experiment/cli.ts";
+import { parseNamed, readActions } from "../lib/experiment/actions_file.ts";
+import { type Bench, benchTrajectories, pathsOf } from "../lib/experiment/datasets.ts";
 import { encodeBench, loadModels } from "../lib/experiment/models.ts";
 import { showProgress } from "../lib/experiment/progress.ts";
-import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
+import { digestOf } from "../lib/experiment/run.ts";
+import type { Config } from "../lib/experiment/schema.ts";
+import { openStage, type Stage, writeSkipped } from "../lib/experiment/stage.ts";
 import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { UserError } from "../lib/errors.ts";
 import { fileNameOf, writeFile } from "../lib/files.ts";
 import { doesTheSame } from "../lib/gates/mod.ts";
 import { type ActionPair, type ActionScores, openBertScorer, scoreActions } from "../lib/metrics/mod.ts";
@@ -17,63 +21,126 @@ import { actionSignatures } from "../lib/metrics/actions.ts";
 import { loadAdapter } from "../lib/model/mod.ts";
 import { drawActions, writeTable } from "../lib/report/mod.ts";
 import { predictActions } from "../lib/sample/mod.ts";
+import { type Problem, type Trajectory, type TrajectoryList, usableTrajectories } from "../lib/trajectories/mod.ts";
 
 const TASK: TaskInfo = {
   name: "evaluate-actions",
-  about: "Measures the actions that dynamics models predict against what was done.",
+  about: "Measures the actions that dynamics models predict, and those of other systems as text, against what was done.",
   sections: ["data", "bench", "model", "evaluate"],
-  needs: ({ config }) => config.evaluate.dynamics,
+  needs: ({ config }) => config.evaluate.dynamics.map((text) => parseNamed(text).path),
   switches: STAGE_SWITCHES,
-  flags: BENCH_FLAG,
+  flags: {
+    ...BENCH_FLAG,
+    actions: 'NAME=FILE.jsonl of other systems, separated by commas: lines as {"id": "ag-0", "action": "…"}; short for --evaluate.actions',
+  },
 };
+
+/** Actions of one system by trajectory. */
+type Said = ReadonlyMap<string, string>;
 
 /** Runs the task. */
 async function main(invocation: Invocation): Promise<void> {
   const { config } = invocation;
-  const { evaluate: options, seed } = config;
+  const { evaluate: options } = config;
 
   // 1. Trajectories, and whose actions are measured
   const bench = benchTrajectories(config);
-  const stage = await openStage(invocation, TASK, { bench, adapters: Object.fromEntries(options.dynamics.map((name) => [name, name])) });
+  const { trajectories } = usableTrajectories(bench.list, true);
+  const dynamics = options.dynamics.map(parseNamed);
+  const others = pathsOf(options.actions).flatMap(listOf).map(parseNamed);
+  requireDistinct([...dynamics, ...others]);
+  const read = others.map((other) => ({ ...other, ...readActions(other, trajectories.map(({ id }) => id)) }));
+  const task = dynamics.length > 0 ? TASK : { ...TASK, sections: ["data", "bench", "evaluate"] as const }; // texts alone need no base
+  const adapters = Object.fromEntries(dynamics.map(({ name, path }) => [name, path]));
+  const inputs = Object.fromEntries(read.map(({ name, actions }) => [`actions of ${name}`, digestOf([...actions])]));
+  const stage = await openStage(invocation, task, { bench, adapters, inputs });
   if (!stage) return;
   const { folder, note } = stage;
-  const { text, chameleon, vqgan, vocabulary } = loadModels(config, {});
-  const { items, problems } = await encodeBench(bench.list, vqgan);
-  writeSkipped(folder, problems);
-  const scorer = options.bertModel === "" ? undefined : await openBertScorer(options.bertModel);
 
-  // 2. Actions of each dynamics model, and their scores
+  // 2. Actions of each dynamics model, beside those that were read
+  const predicted = dynamics.length > 0 ? await predictAll(config, stage, bench.list) : NOTHING_PREDICTED;
+  writeSkipped(folder, [...bench.list.problems, ...predicted.problems, ...read.flatMap(({ problems }) => problems)]);
+  const said = new Map<string, Said>([...predicted.said, ...read.map(({ name, actions }) => [name, actions] as const)]);
+
+  // 3. Scores, a table and a picture
+  const scorer = options.bertModel === "" ? undefined : await openBertScorer(options.bertModel);
   const scores: Record<string, Record<string, ActionScores>> = {};
-  const said: Record<string, string[]> = {};
-  const progress = showProgress(TASK.name, options.dynamics.length);
-  for (const [name, path] of Object.entries(stage.adapters)) {
-    const adapter = path === undefined ? undefined : loadAdapter(path, chameleon.config);
-    const actions = predictActions({ ...text, adapter }, vocabulary, items, {
-      ...{ temperature: options.temperature, seed, streams: items.map(({ trajectory: { id } }) => id) },
-    });
-    const pairs = items.map(({ trajectory: { id, subset, action } }, i): ActionPair => {
-      const truth = bench.truths.get(id);
-      return { id, subset, predicted: actions[i]!, reference: action, meant: truth && doesTheSame(actions[i]!, truth) };
-    });
+  for (const [name, actions] of said) {
+    const pairs = pairsOf(trajectories, actions, bench.truths);
     writeFile(`${folder}/actions/${fileNameOf(name)}.jsonl`, pairs.map((pair) => JSON.stringify(pair) + "\n").join(""));
     const bert = await scorer?.score(pairs.map(({ predicted }) => predicted), pairs.map(({ reference }) => reference));
     scores[name] = scoreActions(pairs, bert);
-    said[name] = actions;
-    progress.update(Object.keys(scores).length, name);
   }
-  progress.stop();
   await scorer?.close();
-
-  // 3. Table and picture
   const rows = Object.entries(scores).flatMap(([system, subsets]) =>
     Object.entries(subsets).map(([subset, own]) => ({ system, subset, ...own }))
   );
   const signatures = actionSignatures(scorer);
   const table = writeTable(`${folder}/table`, rows, note);
-  await drawActions(`${folder}/actions.png`, items.slice(0, 8), Object.values(said), vqgan.config.resolution);
+  const shown = await firstReadable(trajectories, 8);
+  const columns = [...said.values()].map((actions) => shown.map(({ id }) => actions.get(id) ?? ""));
+  await drawActions(`${folder}/actions.png`, shown.map((trajectory) => ({ trajectory })), columns, predicted.side);
   stage.finish({ kind: "actions", dynamics: scores, signatures });
   const named = Object.entries(signatures).map(([name, signature]) => `${name}: ${signature}`).join("\n");
-  console.log(`${table}\n\n${named}\n\n  ${folder}/actions.png   ${["reference", ...Object.keys(said)].join(" → ")}`);
+  console.log(`${table}\n\n${named}\n\n  ${folder}/actions.png   ${["reference", ...said.keys()].join(" → ")}`);
+}
+
+/** What dynamics models said. */
+interface Predicted {
+  readonly said: ReadonlyMap<string, Said>;
+  readonly problems: readonly Problem[];
+  readonly side: number; // pixels that the models see of a picture's side
+}
+
+const NOTHING_PREDICTED: Predicted = { said: new Map(), problems: [], side: 256 };
+
+/** What each dynamics model says of every trajectory that it can read. */
+async function predictAll(
+  config: Config,
+  { adapters }: Stage,
+  list: TrajectoryList,
+): Promise<Predicted> {
+  const { text, chameleon, vqgan, vocabulary } = loadModels(config, {});
+  const { items, problems } = await encodeBench(list, vqgan);
+  const said = new Map<string, Said>();
+  const progress = showProgress(TASK.name, Object.keys(adapters).length);
+  for (const [name, path] of Object.entries(adapters)) {
+    const adapter = path === undefined ? undefined : loadAdapter(path, chameleon.config);
+    const streams = items.map(({ trajectory: { id } }) => id);
+    const options = { temperature: config.evaluate.temperature, seed: config.seed, streams };
+    const actions = predictActions({ ...text, adapter }, vocabulary, items, options);
+    said.set(name, new Map(items.map(({ trajectory }, i) => [trajectory.id, actions[i]!])));
+    progress.update(said.size, name);
+  }
+  progress.stop();
+  return { said, problems: problems.slice(list.problems.length), side: vqgan.config.resolution };
+}
+
+/** Predictions beside references; a trajectory without one is left out. */
+function pairsOf(trajectories: readonly Trajectory[], actions: Said, truths: Bench["truths"]): ActionPair[] {
+  return trajectories.flatMap(({ id, subset, action }) => {
+    const [predicted, truth] = [actions.get(id), truths.get(id)];
+    if (predicted === undefined) return [];
+    return [{ id, subset, predicted, reference: action, meant: truth && doesTheSame(predicted, truth) }];
+  });
+}
+
+/** The first trajectories whose pictures can be shown. */
+async function firstReadable(trajectories: readonly Trajectory[], most: number): Promise<Trajectory[]> {
+  const readable: Trajectory[] = [];
+  for (const trajectory of trajectories) {
+    const { source, target } = trajectory;
+    if (await Promise.all([source.load(), target.load()]).then(() => true, () => false)) readable.push(trajectory);
+    if (readable.length === most) break;
+  }
+  return readable;
+}
+
+function requireDistinct(systems: readonly { readonly name: string }[]): void {
+  const names = systems.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined) throw new UserError(`Cannot measure two systems named ${twice}: give each a name of its own, NAME=FILE`);
+  if (names.length === 0) throw new UserError("Cannot measure nobody's actions: give --evaluate.dynamics or --actions=NAME=FILE.jsonl");
 }
 
 if (import.meta.main) await runTask(TASK, main);

@@ -51,6 +51,7 @@ export function parseArguments(args: readonly string[], task: TaskInfo): Invocat
     ...named.filter((name) => parsed[name] !== undefined).map((name) => [name, valueOf(name, parsed[name])]),
   ]);
   if (flags["bench"] !== undefined) overrides.push({ key: "bench.aurora", value: flags["bench"] });
+  if (flags["actions"] !== undefined) overrides.push({ key: "evaluate.actions", value: flags["actions"] });
   const file = flags["config"] ?? DEFAULT_CONFIG;
   if ("help" in flags) return void console.log(helpText(task, file, overrides));
   return { config: resolveConfig(file, overrides), flags, overrides, ...(verb && { verb }) };

@@ -31,7 +31,7 @@ import { drawSheet } from "./sheet.ts";
  */
 export async function drawActions(
   path: string,
-  items: readonly EncodedTrajectory[],
+  items: readonly Pick<EncodedTrajectory, "trajectory">[],
   said: readonly (readonly string[])[],
   side: number,
 ): Promise<void> {
