@@ -1,6 +1,7 @@
 /**
  * Verification at test time (paper §3.3, Figure 8): candidates of the world model, rewarded by the dynamics model. One pool of
- * candidates gives the curves for every N; the oracle shows what a perfect verifier would reach.
+ * candidates gives the curves for every N; the oracle shows what a perfect verifier would reach. Every candidate is kept, so that
+ * `judge --pools` and `evaluate-images --pools` can score the same pools.
  *
  * @module
  */
@@ -10,10 +11,12 @@ import { encodeBench, loadModels, requireDecoder } from "../lib/experiment/model
 import { showProgress } from "../lib/experiment/progress.ts";
 import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
 import { BENCH_FLAG, type Invocation, SHARD_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
-import { appendLine, fileNameOf, resumeLog, writeFile } from "../lib/files.ts";
-import { scorePicture } from "../lib/judge/mod.ts";
-import { scoreName } from "../lib/judge/picture_score.ts";
-import { drawSheet, plotLines, type Pool, verificationCurves, writeTable } from "../lib/report/mod.ts";
+import { appendLine, fileNameOf, writeFile } from "../lib/files.ts";
+import { readCandidates } from "../lib/judge/candidates.ts";
+import { type Candidate, scorePicture } from "../lib/judge/mod.ts";
+import { scoreName, scorerName } from "../lib/judge/picture_score.ts";
+import { CURVES_NOTE, plotCurves } from "../lib/report/curves.ts";
+import { drawSheet, scoredPools, verificationCurves, writeTable } from "../lib/report/mod.ts";
 import { drawObservations, rewardCandidates } from "../lib/sample/mod.ts";
 import { shardOf } from "../lib/synthesis/mod.ts";
 import { decodedImages, encodePng, type RgbImage, squareCrop } from "../lib/tokens/mod.ts";
@@ -38,6 +41,8 @@ async function main(invocation: Invocation): Promise<void> {
   const stage = await openStage(invocation, TASK, { bench, adapters: { cwm: options.adapter, cdm: options.cdm } });
   if (!stage) return;
   const { folder } = stage;
+  const isWorld = bench.truths.size > 0;
+  const scorer = scorerName(isWorld);
 
   // 1. Both models on one base, the bench
   const models = loadModels(config, { image: stage.adapters["cwm"], text: stage.adapters["cdm"] });
@@ -46,57 +51,78 @@ async function main(invocation: Invocation): Promise<void> {
   const { items: all, problems } = await encodeBench(bench.list, vqgan);
   writeSkipped(folder, problems);
   const items = shardOf(all, flags["shard"] ?? "0/1");
-  const pools = resumeLog<Pool>(`${folder}/candidates.jsonl`);
+  const done = resumePools(folder, options.candidates);
   const total = options.repeats * items.length;
+  const count = () => done.length / options.candidates;
 
-  // 2. Pools: candidates, rewards, scores; the chosen one is kept as a picture
-  const progress = showProgress("verify", total, pools.length);
-  while (pools.length < total) {
-    const [repeat, start] = [Math.floor(pools.length / items.length), pools.length % items.length];
+  // 2. Pools: candidates with rewards and scores, every one kept as a picture
+  const progress = showProgress("verify", total, count());
+  while (count() < total) {
+    const [repeat, start] = [Math.floor(count() / items.length), count() % items.length];
     const chunk = items.slice(start, start + options.together);
     const queries = chunk.map(({ source, trajectory: { id, action } }) => ({ id, source, action }));
-    const drawn = drawObservations(image, vocabulary, queries, options.candidates, { ...options, seed: seed + repeat });
+    const drawing = { ...options, seed: seed + repeat };
+    const drawn = drawObservations(image, vocabulary, queries, options.candidates, drawing);
     const rewards = rewardCandidates(text, vocabulary, queries, drawn, options.likelihood);
     for (const [i, { trajectory }] of chunk.entries()) {
       const pictures = decodedImages(vqgan, drawn[i]!);
-      const scores = await scoreAll(trajectory, pictures);
-      const { id, subset } = trajectory;
-      const pool: Pool = { id, subset, repeat, rewards: rewards[i]!, ...scores, chosen: rewards[i]!.indexOf(Math.max(...rewards[i]!)) };
-      writeFile(`${folder}/images/${repeat}/${fileNameOf(id)}.png`, await encodePng(pictures[pool.chosen]!), undefined, false);
-      appendLine(`${folder}/candidates.jsonl`, JSON.stringify(pool));
-      pools.push(pool);
-      if (pools.length <= SHOWN) writeFile(`${folder}/pools/${pools.length}.png`, await poolSheet(trajectory, pool, pictures));
+      const pool = await scorePool(trajectory, pictures, rewards[i]!, repeat, drawing.seed);
+      for (const [j, picture] of pictures.entries()) writeFile(`${folder}/${pool[j]!.image}`, await encodePng(picture), undefined, false);
+      appendLine(`${folder}/candidates.jsonl`, pool.map((candidate) => JSON.stringify(candidate)).join("\n"));
+      done.push(...pool);
+      if (count() <= SHOWN) writeFile(`${folder}/pools/${count()}.png`, await poolSheet(trajectory, pool, pictures));
     }
-    progress.update(pools.length);
+    progress.update(count());
   }
   progress.stop();
 
   // 3. Curves over N
-  const scored = scoreName(bench.truths.size > 0);
-  const curves = verificationCurves(pools);
-  const table = writeTable(`${folder}/table`, curves, stage.note);
-  await plotLines(`${folder}/curves`, curves.map(({ N, chooser, score }) => ({ x: N, y: score, line: chooser })), {
-    x: "candidates N",
-    y: scored,
-  });
-  stage.finish({ kind: "verification", pools: pools.length, skipped: problems.length, curves, scored });
+  const scored = scoreName(isWorld);
+  const curves = verificationCurves(scoredPools(done, scorer));
+  const note = [CURVES_NOTE, stage.note].filter(Boolean).join(" ");
+  const table = writeTable(`${folder}/table`, curves, note);
+  await plotCurves(`${folder}/curves`, curves, scored);
+  stage.finish({ kind: "verification", pools: count(), skipped: problems.length, curves, scored });
   console.log(
     `${table}\n\n  score: ${scored}\n  ${folder}/curves.png   score against N (Figure 8)\n  ${folder}/pools/     ${SHOWN} pools with rewards and scores\n` +
-      `  ${folder}/candidates.jsonl   every reward and score`,
+      `  ${folder}/images/    every candidate; ${folder}/candidates.jsonl its reward and score`,
   );
 
-  async function scoreAll(trajectory: Trajectory, pictures: readonly RgbImage[]): Promise<Pick<Pool, "scores" | "right">> {
-    const scored = await Promise.all(pictures.map((picture) => scorePicture(trajectory, bench.truths.get(trajectory.id), picture)));
-    return { scores: scored.map(({ score }) => score), right: scored.map(({ right }) => right) };
+  async function scorePool(
+    trajectory: Trajectory,
+    pictures: readonly RgbImage[],
+    rewards: readonly number[],
+    repeat: number,
+    drawnWith: number,
+  ): Promise<Candidate[]> {
+    const { id, subset } = trajectory;
+    const chosen = rewards.indexOf(Math.max(...rewards));
+    return await Promise.all(pictures.map(async (picture, index): Promise<Candidate> => {
+      const { score, right } = await scorePicture(trajectory, bench.truths.get(id), picture);
+      const file = `images/${repeat}/${fileNameOf(id)}-${index}.png`;
+      return {
+        ...{ id, subset, repeat, index, seed: drawnWith, image: file, logLikelihood: rewards[index]!, chosen: index === chosen },
+        ...{ scores: { [scorer]: score }, right },
+      };
+    }));
   }
 
-  async function poolSheet({ action, source, target }: Trajectory, pool: Pool, pictures: readonly RgbImage[]): Promise<Uint8Array> {
-    const { rewards, scores, chosen } = pool;
+  async function poolSheet({ action, source, target }: Trajectory, pool: readonly Candidate[], pictures: readonly RgbImage[]) {
     const truth = [source, target].map(async (one) => squareCrop(await one.load(), vqgan.config.resolution));
-    const caption = rewards.map((reward, i) => `${i === chosen ? "→ " : ""}${reward.toFixed(2)} (${scores[i]!.toFixed(0)})`).join("   ");
+    const caption = pool.map(({ logLikelihood, chosen, scores }) =>
+      `${chosen ? "→ " : ""}${logLikelihood.toFixed(2)} (${scores[scorer]!.toFixed(0)})`
+    ).join("   ");
     const rows = [{ caption: action, images: await Promise.all(truth) }, { caption, images: [...pictures] }];
     return await drawSheet(pictures.map((_, i) => `${i + 1}`), rows);
   }
+}
+
+/** Candidates of a run that was stopped; of a pool that was being written nothing is kept. */
+function resumePools(folder: string, size: number): Candidate[] {
+  const kept = readCandidates(folder);
+  const whole = kept.slice(0, kept.length - kept.length % size);
+  if (whole.length < kept.length) writeFile(`${folder}/candidates.jsonl`, whole.map((one) => JSON.stringify(one) + "\n").join(""));
+  return whole;
 }
 
 if (import.meta.main) await runTask(TASK, main);

@@ -88,7 +88,7 @@ export const SAMPLES_RESULT = z.strictObject({
 /** A point of the curves of verification. */
 export const CURVE_POINT = z.object({
   ...{ N: number, chooser: z.string(), score: number, right: number.nullable() },
-  ...{ "deviation of repeats": number, "± 95 % over trajectories": number },
+  ...{ "deviation of repeats": number, "± 95 % over trajectories": number, "first N": number, "deviation of first N": number },
 });
 
 /** Task verify. */
@@ -96,6 +96,17 @@ export const VERIFICATION_RESULT = z.strictObject({
   kind: z.literal("verification"),
   ...{ pools: number, skipped: number, scored: z.string() },
   curves: z.array(CURVE_POINT),
+});
+
+/** Tasks judge and evaluate-images with `--pools`: the candidates of task verify, scored. */
+export const POOLS_RESULT = z.strictObject({
+  kind: z.literal("pools"),
+  by: z.enum(["judge", "metrics"]),
+  systems: z.array(z.string()),
+  signatures: z.record(z.string(), z.string()),
+  pools: z.object({ scored: number, all: number }),
+  spent: z.object({ prompt: number, completion: number, dollars: number }).optional(),
+  curves: z.array(CURVE_POINT.extend({ system: z.string(), scorer: z.string(), subset: z.string() })),
 });
 
 /** Task rollout. */
@@ -131,7 +142,7 @@ export const GATES_RESULT = z.strictObject({ kind: z.literal("gates"), gates: z.
 /** The result of any stage; `kind` says of which. */
 export const RESULT = z.discriminatedUnion("kind", [
   ...[TRAINING_RESULT, PRETRAINING_RESULT, PROBE_RESULT, ACTIONS_RESULT, IMAGES_RESULT, ANNOTATION_RESULT, FILTER_RESULT] as const,
-  ...[SAMPLES_RESULT, VERIFICATION_RESULT, ROLLOUT_RESULT, JUDGEMENT_RESULT, PEOPLE_RESULT, GATES_RESULT] as const,
+  ...[SAMPLES_RESULT, VERIFICATION_RESULT, POOLS_RESULT, ROLLOUT_RESULT, JUDGEMENT_RESULT, PEOPLE_RESULT, GATES_RESULT] as const,
 ]);
 
 /** The result of any stage. */

@@ -168,8 +168,8 @@ export function digestOf(value: unknown): string {
 const OURS: readonly RegExp[] = [
   /^(manifest|result|lock)\.json$/,
   /^(log|skipped|predictions|candidates|scores|trajectories)\.jsonl$/,
-  /^(table|tests|classes|votes|claims)\.(md|csv|json)$/,
-  /^(loss|curves|likelihoods|drift|scores|classes)\.(png|svg)$/,
+  /^(table|tests|classes|votes|claims|curves)\.(md|csv|json)$/,
+  /^(loss|curves|curves-[\w.-]+|likelihoods|drift|scores|classes)\.(png|svg)$/,
   /^(predictions|actions|pairs|tree)\.png$/,
   /^(gallery\.html|pictures\.sha256)$/,
   /^((vqgan|vqgan-local|transformer|transformer-near)\/)?(log\.jsonl|checkpoints\/\d+\.safetensors)$/,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { type Candidate, groupPools } from "./candidates.ts";
 export { type Ask, type JudgedPicture, judgePictures, judgeQuestion, parseVerdict, type Verdict } from "./llm_judge.ts";
 export { type PictureScore, scorePicture } from "./picture_score.ts";
 export { type Score, scoreRows, scoresBySystem } from "./scores_file.ts";

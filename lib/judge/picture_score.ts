@@ -21,6 +21,11 @@ export function scoreName(isWorld: boolean): string {
   return isWorld ? "min(editing success, minimal editing)" : "10 · (1 − L1 to the target, as the model sees it)";
 }
 
+/** The score's short name, under which candidates keep it. */
+export function scorerName(isWorld: boolean): string {
+  return isWorld ? "world" : "10 · (1 − L1)";
+}
+
 /**
  * Scores a picture; `world` is what is true of the trajectory, where that is known.
  *

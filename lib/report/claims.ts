@@ -3,13 +3,12 @@
  *
  * @module
  */
-import { FILTER_RESULT, IMAGES_RESULT, PROBE_RESULT, readResult, VERIFICATION_RESULT } from "../experiment/results.ts";
+import { FILTER_RESULT, IMAGES_RESULT, PROBE_RESULT, readResult } from "../experiment/results.ts";
 import { UserError } from "../errors.ts";
-import { resumeLog } from "../files.ts";
 import { scoresBySystem } from "../judge/mod.ts";
 import { readScores } from "../judge/scores_file.ts";
 import { type Estimate, estimate, mean, pairedTest, pairedValues } from "../metrics/mod.ts";
-import type { Pool } from "./curves.ts";
+import { verified } from "./pools.ts";
 import type { TableRow } from "./table.ts";
 
 /**
@@ -74,9 +73,7 @@ function meanL1(system: Readonly<Record<string, Readonly<Record<string, Estimate
 }
 
 function verificationClaims(at: (folder: string) => string, name: string): TableRow[] {
-  const folder = at(`verify-${name.toLowerCase()}`);
-  const { curves } = readResult(folder, VERIFICATION_RESULT);
-  const pools = resumeLog<Pool>(`${folder}/candidates.jsonl`);
+  const { scorer, pools, curves } = verified(at, name);
   const gain = estimate(pools.map(({ scores, chosen }) => scores[chosen]! - mean(scores)));
   const of = (chooser: string) => curves.filter((row) => row.chooser === chooser).at(-1)!.score;
   const [one, best] = [curves[0]!.score, of("dynamics model")];
@@ -85,7 +82,7 @@ function verificationClaims(at: (folder: string) => string, name: string): Table
       `§3.3: verification improves ${name}`,
       `${one.toFixed(2)} → ${best.toFixed(2)} with ${curves.at(-1)!.N} candidates (gain ${interval(gain)}); oracle ${
         of("oracle").toFixed(2)
-      }`,
+      }${scorer === "world" ? "" : `; scored by ${scorer}`}`,
       gain.interval[0] > 0,
     ),
   ];

@@ -4,7 +4,7 @@
  * @module
  */
 export { drawActions } from "./actions.ts";
-export { type CurvePoint, type Pool, verificationCurves } from "./curves.ts";
+export { type CurvePoint, type Pool, scoredPools, verificationCurves } from "./curves.ts";
 export { drawFamilies } from "./families.ts";
 export { type GalleryPart } from "./gallery.ts";
 export { type GalleryItem, type PageSection } from "./page.ts";

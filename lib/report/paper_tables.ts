@@ -7,13 +7,15 @@ import { shardFolders } from "../experiment/pipeline.ts";
 import { overlapNote } from "../experiment/overlap.ts";
 import { readResult, RESULT, type Result } from "../experiment/results.ts";
 import { readManifest } from "../experiment/run.ts";
-import { exists, readJson, resumeLog } from "../files.ts";
+import { exists, readJson } from "../files.ts";
 import { comparePairs } from "../metrics/mod.ts";
 import { type Score, scoreRows, scoresBySystem } from "../judge/mod.ts";
+import { readCandidates } from "../judge/candidates.ts";
 import { readScores } from "../judge/scores_file.ts";
 import type { PageSection } from "./page.ts";
 import { plotDistributions } from "./plot.ts";
-import { type Pool, verificationCurves } from "./curves.ts";
+import { CURVES_NOTE, plotCurves, scoredPools, verificationCurves } from "./curves.ts";
+import { bestOfRows, curvesFile, metricRows, poolCurves, scorersOf } from "./pools.ts";
 import type { TableRow } from "./table.ts";
 
 /** The paper's rows, by table: `data/published.json`. */
@@ -60,6 +62,8 @@ export async function paperTables(folder: string, name: string, published: Publi
   const note = overlapNote(Math.max(...folders.map((one) => readManifest(one)?.overlap ?? 0)));
   const tables = result.kind === "judgement"
     ? await judgeTables(folders, name, published, result, `${plots}/${name}`)
+    : result.kind === "pools"
+    ? await poolTables(folders, name, published, result, `${plots}/${name}`)
     : runTables(folders, name, published, result);
   return note === "" ? tables : tables.map((table) => ({ ...table, text: [table.text, note].filter(Boolean).join(" ") }));
 }
@@ -96,8 +100,10 @@ function runTables(folders: readonly string[], name: string, published: Publishe
     case "probe":
       return [{ name, title: `The probe (Figures 2 and 4): ${name}`, rows: readTable(folder), pictures: pictures("likelihoods.png") }];
     case "verification": {
-      const curves = verificationCurves(folders.flatMap((shard) => resumeLog<Pool>(`${shard}/candidates.jsonl`)));
-      return [{ name, title: `Verification (Figure 8): ${name}`, rows: curves, pictures: pictures("curves.png") }];
+      const candidates = folders.flatMap(readCandidates);
+      const curves = verificationCurves(scoredPools(candidates, scorersOf(candidates)[0] ?? ""));
+      const rows = { rows: curves, text: CURVES_NOTE, pictures: pictures("curves.png") };
+      return [{ name, title: `Verification (Figure 8): ${name}`, ...rows }];
     }
     default:
       return exists(`${folder}/table.json`) ? [{ name, title: `${result.kind}: ${name}`, rows: readTable(folder) }] : [];
@@ -105,6 +111,30 @@ function runTables(folders: readonly string[], name: string, published: Publishe
 }
 
 const TABLE_4 = "The paper's samples seem to be videos: times actions a video they give the 20K, 21K and 46K triplets of its §3.2.";
+
+/** Best-of-N and verification beside Table 2 or 3, and Figure 8 for each scorer. */
+async function poolTables(
+  folders: readonly string[],
+  name: string,
+  published: Published,
+  { by, signatures }: Extract<Result, { kind: "pools" }>,
+  plot: string,
+): Promise<PaperTable[]> {
+  const candidates = folders.flatMap(readCandidates);
+  const text = [CURVES_NOTE, ...Object.entries(signatures).map(([scorer, signature]) => `${scorer}: ${signature}.`)].join(" ");
+  const curves = scorersOf(candidates).map((scorer) => [scorer, poolCurves(candidates, scorer)] as const);
+  const figures = await Promise.all(curves.map(async ([scorer, points]): Promise<PaperTable> => {
+    const path = `${plot}-${curvesFile(scorer)}`;
+    await plotCurves(path, points.filter(({ subset }) => subset === "all"), scorer);
+    const title = `Verification by ${scorer} (Figure 8)`;
+    return { name: `${name}-${curvesFile(scorer)}`, title, rows: points, text: CURVES_NOTE, pictures: [`${path}.png`] };
+  }));
+  const all = curves.flatMap(([, points]) => points);
+  const table = by === "judge"
+    ? { title: "Best-of-3 and verification (Table 2)", rows: beside(bestOfRows(all), published.judge) }
+    : { title: "Best-of-3 and verification (Table 3)", rows: beside(metricRows(all), published.metrics) };
+  return [{ name, text, ...table }, ...figures];
+}
 
 /** The paper's rows of Table 4 under our columns. */
 function videoRows({ videos }: Published): TableRow[] {

@@ -14,6 +14,8 @@ export interface PlotPoint {
   readonly y: number;
   /** The line it belongs to. */
   readonly line: string;
+  /** How far a band reaches above and below. */
+  readonly spread?: number;
 }
 
 /**
@@ -39,15 +41,26 @@ export async function plotLines(
   titles: { readonly x: string; readonly y: string },
 ): Promise<void> {
   await draw(path, {
-    ...{ width: 520, height: 260, background: "white", data: { values: [...points] } },
-    mark: { type: "line", strokeWidth: 1.5 },
+    ...{ width: 520, height: 260, background: "white", data: { values: points.map(withBand) } },
     encoding: {
       x: { field: "x", type: "quantitative", title: titles.x },
-      y: { field: "y", type: "quantitative", title: titles.y },
       color: { field: "line", type: "nominal", title: null },
     },
+    layer: [
+      ...(points.some(({ spread = 0 }) => spread > 0) ? [BAND] : []),
+      { mark: { type: "line", strokeWidth: 1.5 }, encoding: { y: { field: "y", type: "quantitative", title: titles.y } } },
+    ],
   });
 }
+
+function withBand({ spread = 0, ...point }: PlotPoint) {
+  return { ...point, low: point.y - spread, high: point.y + spread };
+}
+
+const BAND = {
+  mark: { type: "area" as const, opacity: 0.15 },
+  encoding: { y: { field: "low", type: "quantitative" as const }, y2: { field: "high" } },
+};
 
 /** A point of a scatter plot. */
 export interface ScatterPoint {
