@@ -1,6 +1,7 @@
 /**
- * Judges saved predictions (paper §4.3, Table 2): by GPT-4o or any compatible vision-language model, or by the tiny world's exact
- * judge. Only saved images are judged; an answer that was paid for is kept, by the content of images, action, prompt and model.
+ * Judges saved predictions (paper §4.3, Table 2), or the candidates of task `verify` (best-of-3 and Figure 8): by GPT-4o or any
+ * compatible vision-language model, or by the tiny world's exact judge. Only saved images are judged; an answer that was paid for
+ * is kept, by the content of images, framing, action, prompt and model.
  *
  * @module
  */
@@ -9,30 +10,30 @@ import { UserError } from "../lib/errors.ts";
 import { listOf, runTask } from "../lib/experiment/cli.ts";
 import { benchTrajectories } from "../lib/experiment/datasets.ts";
 import { shardName } from "../lib/experiment/pipeline.ts";
+import { openPools, poolNames, POOLS_FLAG } from "../lib/experiment/pools.ts";
 import { showProgress } from "../lib/experiment/progress.ts";
 import { digestOf, runFolder } from "../lib/experiment/run.ts";
 import type { Config } from "../lib/experiment/schema.ts";
-import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
+import { openStage, type Stage, writeSkipped } from "../lib/experiment/stage.ts";
 import { openSystems, systemsOverlap } from "../lib/experiment/systems.ts";
 import { BENCH_FLAG, type Invocation, SHARD_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
-import { exists, readText, writeFile } from "../lib/files.ts";
-import { type JudgedPicture, judgePictures, type Score, scoreRows, type System, type Verdict } from "../lib/judge/mod.ts";
+import { readText, writeFile } from "../lib/files.ts";
+import { type Campaign, type Cost, costText, judgeEntries, planCosts } from "../lib/judge/campaign.ts";
 import {
-  type Answer,
-  askAll,
-  askBatch,
-  type ChatOptions,
-  dollarsOf,
-  expectedTokens,
-  NOT_ASKED,
-  type Price,
-  priceOf,
-  requireKey,
-  type Usage,
-} from "../lib/llm/mod.ts";
+  distinctEntries,
+  type Entry,
+  nameOf,
+  readEntries,
+  type Shown,
+  shownCandidates,
+  shownPredictions,
+  type Unread,
+} from "../lib/judge/entries.ts";
+import { type Candidate, type Score, scoreRows, type Verdict } from "../lib/judge/mod.ts";
+import { priceOf, requireKey } from "../lib/llm/mod.ts";
 import { writeTable } from "../lib/report/mod.ts";
+import { writePools } from "../lib/report/pools.ts";
 import { shardOf } from "../lib/synthesis/mod.ts";
-import { encodePng, type RgbImage } from "../lib/tokens/mod.ts";
 import { type Problem, type Trajectory, usableTrajectories } from "../lib/trajectories/mod.ts";
 import { judgePicture, type WorldTrajectory } from "../lib/world/mod.ts";
 
@@ -41,159 +42,150 @@ const TASK: TaskInfo = {
   about: "Judges saved predictions on editing success and minimal editing, 0 to 10 each.",
   sections: ["bench", "judge"],
   switches: STAGE_SWITCHES,
-  flags: { ...BENCH_FLAG, ...SHARD_FLAG, systems: "whose images: copy, DIR, NAME=DIR, separated by commas" },
+  flags: { ...BENCH_FLAG, ...SHARD_FLAG, systems: "whose images: copy, DIR, NAME=DIR, separated by commas", ...POOLS_FLAG },
 };
 
-/** A picture of a system. */
-interface Entry {
-  readonly system: string;
-  readonly trajectory: Trajectory;
-  readonly picture: RgbImage;
+/** What was judged, and what came of it. */
+interface Judged {
+  readonly entries: readonly Entry[];
+  readonly unread: readonly Unread[];
+  readonly verdicts: readonly Verdict[]; // of the entries
+  readonly id: { readonly judge: string; readonly date: string; readonly prompt: string; readonly framing: string };
+  readonly paid: { readonly spent: Cost; readonly cost: Cost };
 }
 
 /** Runs the task. */
 async function main(invocation: Invocation): Promise<void> {
   const { config, flags } = invocation;
   const { judge } = config;
+  const isWorld = judge.model === "world";
   const { list, truths, digest } = benchTrajectories(config);
   const { trajectories } = usableTrajectories(list, true);
+  const pools = listOf(flags["pools"]);
   const names = listOf(flags["systems"]);
-  if (names.length === 0) throw new UserError("Cannot judge without systems: give --systems=copy,DIR,NAME=DIR");
-  if (judge.model === "world" && truths.size === 0) {
+  requireOneKind(pools, names);
+  if (isWorld && truths.size === 0) {
     throw new UserError("Cannot judge real pictures by the tiny world's judge: give --judge.model=gpt-4o-2024-11-20 or another model");
   }
 
-  // 1. Saved pictures
-  const problems: Problem[] = [...list.problems];
-  const entries = await readEntries(openSystems(names), shardOf(trajectories, flags["shard"] ?? "0/1"), problems);
-  const prompt = readText(judge.prompt);
-  if ("dry-run" in flags) return console.log(await costText(entries, prompt, judge));
-  if (judge.model !== "world") requireKey();
-  const folder = runFolder(config, shardName(TASK.name, flags["shard"]), flags);
-  const inputs = {
-    bench: digest,
-    entries: digestOf(entries.map(({ system, trajectory, picture }) => [system, trajectory.id, digestOf([...picture.data])])),
-    prompt: digestOf(prompt),
-  };
-  const stage = await openStage(invocation, TASK, { sections: ["seed", "data", "bench", "judge"], inputs, overlap: systemsOverlap(names) });
+  // 1. Saved pictures, and what judging them will cost
+  const own = shardOf(trajectories, flags["shard"] ?? "0/1");
+  const shown = pools.length > 0 ? shownCandidates(openPools(pools, config), own) : shownPredictions(openSystems(names), own);
+  const reading = showProgress("read", shown.length);
+  const { entries, unread } = await readEntries(shown, reading.update);
+  reading.stop();
+  const stageName = shardName(pools.length > 0 ? "judge-pools" : TASK.name, flags["shard"]);
+  const campaign = campaignOf(judge, `${runFolder(config, stageName, flags)}/batches.json`, "restart" in flags);
+  const cost = isWorld
+    ? `${entries.length} pictures for the tiny world's judge: no calls, no cost`
+    : costText(await planCosts(entries, campaign), judge.model, judge.prices, campaign.price !== undefined);
+  if ("dry-run" in flags) return console.log(`${cost}\nNothing was asked.`);
+  if (!isWorld) requireKey();
+  const prompt = digestOf(campaign.protocol.prompt);
+  const stage = await openStage(invocation, TASK, {
+    stage: stageName,
+    sections: ["seed", "data", "bench", "judge"],
+    inputs: { bench: digest, entries: digestOf(entries.map((entry) => [nameOf(entry), entry.digest])), prompt },
+    overlap: systemsOverlap(pools.length > 0 ? poolNames(pools, config) : names),
+  });
   if (!stage) return;
+  console.log(cost);
 
-  // 2. Verdicts
-  const spent = { prompt: 0, completion: 0, dollars: 0 };
-  const verdicts = judge.model === "world"
-    ? entries.map(({ trajectory, picture }) => worldVerdict(truths.get(trajectory.id)!, picture))
-    : await askVerdicts(entries, prompt, judge, spent, `${folder}/batches.json`);
-  const id = { judge: judge.model, date: new Date().toISOString().slice(0, 10), prompt: judge.model === "world" ? "none" : inputs.prompt };
+  // 2. Verdicts; what has none says why
+  const asked = showProgress("judge", isWorld ? entries.length : distinctEntries(entries).distinct.length);
+  const onProgress = (done: number, dollars: number) => asked.update(done, `${dollars.toFixed(2)} US dollars`);
+  const { verdicts, ...paid } = isWorld
+    ? { verdicts: await worldVerdicts(entries, truths), spent: FREE, cost: FREE }
+    : await judgeEntries(entries, { ...campaign, onProgress });
+  asked.stop();
+  const how = isWorld ? { prompt: "none", framing: "none" } : { prompt, framing: judge.framing };
+  const judged = { entries, unread, verdicts, paid, id: { judge: judge.model, date: new Date().toISOString().slice(0, 10), ...how } };
+  writeSkipped(stage.folder, [
+    ...list.problems,
+    ...(pools.length > 0 ? missingPools(shown, own) : []),
+    ...unread.map(({ shown, reason }) => ({ id: nameOf(shown), reason })),
+    ...entries.flatMap((entry, i) =>
+      "unscored" in verdicts[i]! ? [{ id: nameOf(entry), reason: `unscored: ${verdicts[i].unscored}` }] : []
+    ),
+  ]);
+
+  // 3. Of systems the mean of the smaller score with intervals; of pools best-of-3 and Figure 8
+  const table = pools.length > 0 ? await finishPools(stage, judged) : finishSystems(stage, judged, names);
+  const file = `${stage.folder}/${pools.length > 0 ? "candidates" : "scores"}.jsonl`;
+  console.log(
+    `${table}\n\n${describe(judged.id)}${isWorld ? "" : `\n${paidText(paid, judge.prices)}`}\n  ${file}   every score with its reason`,
+  );
+}
+
+function requireOneKind(pools: readonly string[], systems: readonly string[]): void {
+  if (pools.length === 0 && systems.length === 0) throw new UserError("Cannot judge without systems: give --systems=copy,DIR,NAME=DIR");
+  if (pools.length > 0 && systems.length > 0) throw new UserError("Cannot judge systems and pools in one run: give --systems or --pools");
+}
+
+function campaignOf(judge: Config["judge"], ledger: string, again: boolean): Campaign {
+  const { model, framing, detail, maxCost, prices, batch, concurrency, timeout } = judge;
+  const price = model === "world" ? undefined : priceOf(prices, model, batch);
+  if (maxCost > 0 && !price) throw new UserError(`Cannot keep to ${maxCost} US dollars: ${prices} has no price of ${model}; add it there`);
+  const protocol = { prompt: readText(judge.prompt), framing, detail };
+  return { protocol, model, price, maxCost, batch, concurrency, timeout, ledger, again, cache: cacheFolder(), onProgress: () => {} };
+}
+
+async function worldVerdicts(entries: readonly Entry[], truths: ReadonlyMap<string, WorldTrajectory>): Promise<Verdict[]> {
+  const verdicts: Verdict[] = [];
+  for (const { trajectory, load } of entries) {
+    const { before, after } = truths.get(trajectory.id)!;
+    const { success, minimal, reasons } = judgePicture(before, after, (await load())!);
+    verdicts.push({ success, minimal, score: Math.min(success, minimal), reason: reasons.join(" ") });
+  }
+  return verdicts;
+}
+
+/** Trajectories of the bench that a system has no pool of. */
+function missingPools(shown: readonly Shown[], trajectories: readonly Trajectory[]): Problem[] {
+  return [...Map.groupBy(shown, ({ system }) => system)].flatMap(([system, own]) => {
+    const seen = new Set(own.map(({ trajectory }) => trajectory.id));
+    return trajectories.filter(({ id }) => !seen.has(id)).map(({ id }) => ({ id: `${system}: ${id}`, reason: "it has no pool" }));
+  });
+}
+
+function finishSystems({ folder, note, finish }: Stage, { entries, verdicts, id, paid }: Judged, systems: string[]): string {
   const scores = entries.map(({ system, trajectory: { id: name, subset, action } }, i): Score => ({
     ...{ system, id: name, subset, action },
     ...verdicts[i],
     ...id,
   }));
   writeFile(`${folder}/scores.jsonl`, scores.map((score) => JSON.stringify(score) + "\n").join(""));
-  for (const { system, id: name, unscored } of scores) {
-    if (unscored) problems.push({ id: `${system}: ${name}`, reason: `unscored: ${unscored}` });
-  }
-  writeSkipped(folder, problems);
-
-  // 3. The mean over samples of the smaller score, with intervals
   const rows = scoreRows(scores);
-  const table = writeTable(`${folder}/table`, rows, stage.note);
-  stage.finish({ kind: "judgement", ...id, spent, systems: names, scores: rows });
-  const cost = spent.prompt === 0
-    ? ""
-    : `\nSpent ${spent.prompt} + ${spent.completion} tokens, ${spent.dollars.toFixed(2)} US dollars by ${judge.prices}`;
-  console.log(
-    `${table}\n\nJudge ${id.judge}, ${id.date}, prompt ${id.prompt}${cost}\n  ${folder}/scores.jsonl   every score with its reason`,
-  );
+  const table = writeTable(`${folder}/table`, rows, [note, `${describe(id)}.`].filter(Boolean).join(" "));
+  finish({ kind: "judgement", ...id, ...paid, systems, scores: rows });
+  return table;
 }
 
-async function readEntries(systems: readonly System[], trajectories: readonly Trajectory[], problems: Problem[]): Promise<Entry[]> {
-  const entries: Entry[] = [];
-  for (const system of systems) {
-    for (const trajectory of trajectories) {
-      const picture = await system.predict(trajectory).catch((error: Error) =>
-        void problems.push({ id: `${system.name}: ${trajectory.id}`, reason: error.message })
-      );
-      if (picture) entries.push({ system: system.name, trajectory, picture });
-      else if (problems.at(-1)?.id !== `${system.name}: ${trajectory.id}`) {
-        problems.push({ id: `${system.name}: ${trajectory.id}`, reason: "it has no prediction" });
-      }
-    }
-  }
-  return entries;
-}
-
-function worldVerdict({ before, after }: WorldTrajectory, picture: RgbImage): Verdict {
-  const { success, minimal, reasons } = judgePicture(before, after, picture);
-  return { success, minimal, score: Math.min(success, minimal), reason: reasons.join(" ") };
-}
-
-/** The model's verdicts; asking ends when the budget is spent. */
-async function askVerdicts(
-  entries: readonly Entry[],
-  prompt: string,
-  { model, prices, maxCost, concurrency, batch }: Config["judge"],
-  spent: { prompt: number; completion: number; dollars: number },
-  ledger: string,
-): Promise<Verdict[]> {
-  const price = priceOf(prices, model, batch);
-  if (maxCost > 0 && !price) throw new UserError(`Cannot keep to ${maxCost} US dollars: ${prices} has no price of ${model}; add it there`);
-  if (maxCost > 0 && batch && !exists(ledger)) await requireBudget(entries, prompt, price!, maxCost);
-  const pictures = await Promise.all(entries.map(async ({ trajectory, picture }): Promise<JudgedPicture> => ({
-    action: trajectory.action,
-    source: await encodePng(await trajectory.source.load()),
-    prediction: await encodePng(picture),
-  })));
-  const progress = showProgress("judge", pictures.length);
-  const pay = (answer: Answer) => {
-    const { prompt, completion } = "cached" in answer && answer.cached ? NOTHING : answer.usage ?? NOTHING;
-    spent.prompt += prompt;
-    spent.completion += completion;
-    spent.dollars = price ? dollarsOf(spent, price) : 0;
+async function finishPools({ folder, note, finish }: Stage, { entries, unread, verdicts, id, paid }: Judged): Promise<string> {
+  const scored = ({ system, candidate }: Shown, verdict: Verdict): Candidate => {
+    const scores: Candidate["scores"] = "score" in verdict ? { [id.judge]: verdict.score } : {};
+    return { ...candidate!, system, scores, ...verdict };
   };
-  const onAnswer: NonNullable<ChatOptions["onAnswer"]> = (done, answer) => {
-    pay(answer);
-    progress.update(Math.min(done, pictures.length), `${spent.dollars.toFixed(2)} US dollars`);
-    return maxCost === 0 || spent.dollars < maxCost;
-  };
-  const chat = { model, cache: cacheFolder(), concurrency };
-  const verdicts = await judgePictures(pictures, prompt, async (questions) => {
-    if (maxCost > 0 && spent.dollars >= maxCost) return questions.map(() => ({ failure: NOT_ASKED }));
-    if (!batch) return await askAll(questions, { ...chat, onAnswer });
-    const answers = await askBatch(questions, { ...chat, ledger, onLook: (done) => progress.update(done, "answered") });
-    answers.forEach(pay);
-    return answers;
-  });
-  progress.stop();
-  return verdicts;
+  const candidates = [
+    ...entries.map((entry, i) => scored(entry, verdicts[i]!)),
+    ...unread.map(({ shown, reason }) => scored(shown, { unscored: reason })),
+  ];
+  writeFile(`${folder}/candidates.jsonl`, candidates.map((one) => JSON.stringify(one) + "\n").join(""));
+  const { table, curves, pools } = await writePools(folder, candidates, "judge", [note, `${describe(id)}.`].filter(Boolean).join(" "));
+  const systems = [...new Set(candidates.map(({ system }) => system!))];
+  finish({ kind: "pools", by: "judge", systems, signatures: { [id.judge]: describe(id) }, pools, ...paid, curves });
+  return `${table}\n\n${pools.scored} of ${pools.all} pools are scored whole; the others are left out of every number.`;
 }
 
-const NOTHING: Usage = { prompt: 0, completion: 0 };
-
-async function requireBudget(entries: readonly Entry[], prompt: string, price: Price, maxCost: number): Promise<void> {
-  const dollars = dollarsOf(await expectedUsage(entries, prompt), price);
-  if (dollars <= maxCost) return;
-  throw new UserError(`Cannot submit the batch: it would cost about ${dollars.toFixed(2)} US dollars, judge.maxCost is ${maxCost}`);
+function describe({ judge, date, prompt, framing }: Judged["id"]): string {
+  return `Judge ${judge}, ${date}, prompt ${prompt}, framing ${framing}`;
 }
 
-/** Calls, tokens and price, before anything is asked. */
-async function costText(entries: readonly Entry[], prompt: string, { model, prices, batch }: Config["judge"]): Promise<string> {
-  if (model === "world") return `${entries.length} pictures for the tiny world's judge: no calls, no cost`;
-  const usage = await expectedUsage(entries, prompt);
-  const price = priceOf(prices, model, batch);
-  const dollars = price ? `${dollarsOf(usage, price).toFixed(2)} US dollars by ${prices}` : `no price of ${model} in ${prices}`;
-  return `${entries.length} calls of ${model}, about ${usage.prompt} + ${usage.completion} tokens, ${dollars}\nNothing was asked.`;
-}
+const FREE: Cost = { prompt: 0, completion: 0, dollars: 0 };
 
-async function expectedUsage(entries: readonly Entry[], prompt: string): Promise<Usage> {
-  let [asked, answered] = [0, 0];
-  for (const { trajectory, picture } of entries) {
-    const source = await trajectory.source.load();
-    const tokens = expectedTokens(prompt + trajectory.action, [[source.width, source.height], [picture.width, picture.height]]);
-    asked += tokens.prompt;
-    answered += tokens.completion;
-  }
-  return { prompt: asked, completion: answered };
+function paidText({ spent, cost }: Judged["paid"], prices: string): string {
+  return `Spent ${spent.prompt} + ${spent.completion} tokens, ${spent.dollars.toFixed(2)} US dollars by ${prices}; ` +
+    `all these answers, those kept from before included, cost ${cost.dollars.toFixed(2)}`;
 }
 
 if (import.meta.main) await runTask(TASK, main);

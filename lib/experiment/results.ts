@@ -98,17 +98,6 @@ export const VERIFICATION_RESULT = z.strictObject({
   curves: z.array(CURVE_POINT),
 });
 
-/** Tasks judge and evaluate-images with `--pools`: the candidates of task verify, scored. */
-export const POOLS_RESULT = z.strictObject({
-  kind: z.literal("pools"),
-  by: z.enum(["judge", "metrics"]),
-  systems: z.array(z.string()),
-  signatures: z.record(z.string(), z.string()),
-  pools: z.object({ scored: number, all: number }),
-  spent: z.object({ prompt: number, completion: number, dollars: number }).optional(),
-  curves: z.array(CURVE_POINT.extend({ system: z.string(), scorer: z.string(), subset: z.string() })),
-});
-
 /** Task rollout. */
 export const ROLLOUT_RESULT = z.strictObject({
   kind: z.literal("rollout"),
@@ -117,13 +106,27 @@ export const ROLLOUT_RESULT = z.strictObject({
   alternatives: z.array(z.string()),
 });
 
+/** What was paid: by the last process alone, and for all answers, whenever they were paid for. */
+const COST = z.object({ prompt: number, completion: number, dollars: number });
+
 /** Task judge. */
 export const JUDGEMENT_RESULT = z.strictObject({
   kind: z.literal("judgement"),
-  ...{ judge: z.string(), date: z.string(), prompt: z.string() },
-  spent: z.object({ prompt: number, completion: number, dollars: number }),
+  ...{ judge: z.string(), date: z.string(), prompt: z.string(), framing: z.string().default("paper") },
+  ...{ spent: COST, cost: COST.optional() },
   systems: z.array(z.string()),
   scores: z.array(ROW),
+});
+
+/** Tasks judge and evaluate-images with `--pools`: the candidates of task verify, scored. */
+export const POOLS_RESULT = z.strictObject({
+  kind: z.literal("pools"),
+  by: z.enum(["judge", "metrics"]),
+  systems: z.array(z.string()),
+  signatures: z.record(z.string(), z.string()),
+  pools: z.object({ scored: number, all: number }),
+  ...{ spent: COST.optional(), cost: COST.optional() },
+  curves: z.array(CURVE_POINT.extend({ system: z.string(), scorer: z.string(), subset: z.string() })),
 });
 
 const AGREEMENT = z.object({ best: number.nullable(), worst: number.nullable() });

@@ -210,10 +210,15 @@ const JUDGE = z.strictObject({
     "world: the tiny world's exact judge; otherwise a model's id at OPENAI_BASE_URL, as gpt-4o-2024-11-20",
   ),
   prompt: z.string().default("data/prompts/judge.md"),
+  framing: z.enum(["paper", "aligned"]).default("paper").describe(
+    "paper: source and prediction as they are; aligned: the middle square of both, as the model saw the source",
+  ),
+  detail: z.enum(["high", "low"]).default("high").describe("how closely the judge looks: in tiles of 512 pixels, or once at low cost"),
   prices: z.string().default("data/prices.json").describe("US dollars a million tokens, with their date"),
   maxCost: z.number().nonnegative().default(0).describe("US dollars after which no more is asked; 0: no limit"),
   batch: z.boolean().default(false).describe("by the provider's Batch API: cheaper, within a day"),
   concurrency: count.default(8).describe("questions in flight"),
+  timeout: count.default(60).describe("seconds after which an attempt counts as failed"),
 });
 
 const HUMAN_EVAL = z.strictObject({

@@ -5,7 +5,7 @@
  * @module
  */
 import { encodeBase64 } from "../files.ts";
-import type { Answer, Question } from "../llm/mod.ts";
+import type { Answer, Detail, LazyQuestion, Question } from "../llm/mod.ts";
 
 /** A judgement, or why there is none. Nothing is ever guessed. */
 export type Verdict =
@@ -22,12 +22,32 @@ export interface JudgedPicture {
   readonly prediction: Uint8Array;
 }
 
+/** What is judged, read when it is asked about. */
+export interface LazyPicture {
+  /** What was done, or should have been. */
+  readonly action: string;
+  /** Names the source as it is shown; equal names are equal pictures, and their answer is kept under them. */
+  readonly source: string;
+  /** Names the prediction as it is shown. */
+  readonly prediction: string;
+  /** Reads both. */
+  readonly load: () => Promise<JudgedPicture>;
+}
+
+/** How a question is put. */
+export interface QuestionOptions {
+  /** How closely the model looks; absent: as the endpoint likes. */
+  readonly detail?: Detail;
+  /** Whether the last answer could not be read. */
+  readonly again?: boolean;
+}
+
 /**
  * The question about a picture. `prompt` holds `{action}`.
  *
  * @param picture what is judged
  * @param prompt the question, with `{action}` where the action goes
- * @param again whether the last answer could not be read
+ * @param options how closely the model looks, and whether it is asked once more
  * @returns the body of a chat completion, without the model
  *
  * @example The action stands in the question
@@ -40,19 +60,40 @@ export interface JudgedPicture {
  * assert(JSON.stringify(question).includes("Was this done: open the door?"));
  * ```
  */
-export function judgeQuestion({ action, source, prediction }: JudgedPicture, prompt: string, again = false): Question {
+export function judgeQuestion({ action, source, prediction }: JudgedPicture, prompt: string, options: QuestionOptions = {}): Question {
+  const [first, second] = [source, prediction].map((bytes) => `data:image/png;base64,${encodeBase64(bytes)}`);
+  return questionOf(action, [first!, second!], prompt, options);
+}
+
+function questionOf(action: string, pictures: readonly string[], prompt: string, { detail, again }: QuestionOptions): Question {
   const text = prompt.replace("{action}", () => action.replaceAll(/<\/?action>/gi, ""));
-  const image = (bytes: Uint8Array) => ({ type: "image_url" as const, image_url: { url: `data:image/png;base64,${encodeBase64(bytes)}` } });
+  const image = (url: string) => ({ type: "image_url" as const, image_url: { url, ...(detail && { detail }) } });
   const reminder = again ? "\nYour last answer could not be read: answer with the JSON object alone." : "";
   return {
-    messages: [{ role: "user", content: [{ type: "text", text: text + reminder }, image(source), image(prediction)] }],
+    messages: [{ role: "user", content: [{ type: "text", text: text + reminder }, ...pictures.map(image)] }],
     temperature: 0,
     max_completion_tokens: 400,
-    response_format: { type: "json_schema", json_schema: { name: "judgement", strict: true, schema: SCHEMA } },
+    response_format: { type: "json_schema", json_schema: { name: "judgement", strict: true, schema: JUDGEMENT_SCHEMA } },
   };
 }
 
-const SCHEMA = {
+/**
+ * The question about a picture that is read when it is asked: what its answer is kept under names the pictures.
+ *
+ * @param picture what is judged
+ * @param prompt the question
+ * @param options how it is put
+ */
+export function lazyQuestion(picture: LazyPicture, prompt: string, options: QuestionOptions = {}): LazyQuestion {
+  const { action, source, prediction, load } = picture;
+  return {
+    content: { ...questionOf(action, [source, prediction], prompt, options) },
+    make: async () => judgeQuestion(await load(), prompt, options),
+  };
+}
+
+/** The form of an answer. */
+export const JUDGEMENT_SCHEMA = {
   type: "object",
   properties: { reasoning: { type: "string" }, editing_success: { type: "number" }, minimal_editing: { type: "number" } },
   required: ["reasoning", "editing_success", "minimal_editing"],
@@ -96,7 +137,7 @@ function isScore(value: unknown): value is number {
 }
 
 /** Asks questions: live (`askAll`) or through the Batch API (`askBatch`), with its options bound. */
-export type Ask = (questions: readonly Question[]) => Promise<Answer[]>;
+export type Ask = (questions: readonly (Question | LazyQuestion)[]) => Promise<Answer[]>;
 
 /**
  * Judges pictures; what cannot be read is asked once more.
@@ -104,6 +145,7 @@ export type Ask = (questions: readonly Question[]) => Promise<Answer[]>;
  * @param pictures what to judge
  * @param prompt the question (`data/prompts/judge.md`)
  * @param ask gives answers in the questions' order
+ * @param options how questions are put
  * @returns a verdict for each picture
  *
  * @example A judge that is silent leaves pictures unscored
@@ -116,11 +158,18 @@ export type Ask = (questions: readonly Question[]) => Promise<Answer[]>;
  * assertEquals(await ws.judge.judgePictures([picture], "{action}", ask), [{ unscored: "no answer" }]);
  * ```
  */
-export async function judgePictures(pictures: readonly JudgedPicture[], prompt: string, ask: Ask): Promise<Verdict[]> {
-  const answers = await ask(pictures.map((picture) => judgeQuestion(picture, prompt)));
+export async function judgePictures(
+  pictures: readonly (JudgedPicture | LazyPicture)[],
+  prompt: string,
+  ask: Ask,
+  options: QuestionOptions = {},
+): Promise<Verdict[]> {
+  const question = (picture: JudgedPicture | LazyPicture, again: boolean) =>
+    "load" in picture ? lazyQuestion(picture, prompt, { ...options, again }) : judgeQuestion(picture, prompt, { ...options, again });
+  const answers = await ask(pictures.map((picture) => question(picture, false)));
   const verdicts = answers.map(parseVerdict);
   const unread = answers.flatMap((answer, i) => "text" in answer && "unscored" in verdicts[i]! ? [i] : []);
-  const again = unread.length === 0 ? [] : await ask(unread.map((i) => judgeQuestion(pictures[i]!, prompt, true)));
+  const again = unread.length === 0 ? [] : await ask(unread.map((i) => question(pictures[i]!, true)));
   again.forEach((answer, k) => verdicts[unread[k]!] = parseVerdict(answer));
   return verdicts;
 }

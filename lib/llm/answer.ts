@@ -16,7 +16,7 @@ export interface Usage {
 /** An answer, or why there is none. Never a guess. */
 export type Answer =
   | { readonly text: string; readonly usage: Usage; readonly cached: boolean }
-  | { readonly failure: string; readonly usage?: Usage };
+  | { readonly failure: string; readonly usage?: Usage; readonly cached?: boolean };
 
 /** Where questions go. */
 export interface ChatOptions {
@@ -30,6 +30,8 @@ export interface ChatOptions {
   readonly timeout?: number;
   /** Attempts after the first, with growing pauses, when the endpoint is busy or down. */
   readonly retries?: number;
+  /** Whether to ask again what was paid for and came to nothing: refused, cut off, empty. */
+  readonly again?: boolean;
   /** Told how many are answered; when it says `false` no more are asked. */
   readonly onAnswer?: (done: number, answer: Answer) => boolean | void;
 }

@@ -6,13 +6,13 @@
  */
 import type OpenAI from "openai";
 import { exists, readJson, sha256, writeFile } from "../files.ts";
-import type { Answer, ChatOptions, Usage } from "./answer.ts";
+import type { Answer, ChatOptions } from "./answer.ts";
 import { answerOf, failureOf, openClient, REFUSED_KEY } from "./endpoint.ts";
 
 /** A part of a message: text, or an image as a data URI. */
 export type MessagePart =
   | { readonly type: "text"; readonly text: string }
-  | { readonly type: "image_url"; readonly image_url: { readonly url: string } };
+  | { readonly type: "image_url"; readonly image_url: { readonly url: string; readonly detail?: "low" | "high" } };
 
 /** A question: the body of a chat completion, without the model. */
 export interface Question {
@@ -31,6 +31,19 @@ export interface Question {
   };
 }
 
+/** A question that is made when it is asked: thousands with pictures do not fit into memory at once. */
+export interface LazyQuestion {
+  /** Its answer is kept under this: all that the question is made of, pictures by their digests. */
+  readonly content: Readonly<Record<string, unknown>>;
+  /** Makes it. */
+  readonly make: () => Promise<Question>;
+}
+
+/** The body of a question. */
+export async function questionBody(question: Question | LazyQuestion): Promise<Question> {
+  return "make" in question ? await question.make() : question;
+}
+
 /** What is said of questions that were not asked because the key or the budget ended the work. */
 export const NOT_ASKED = "not asked";
 
@@ -42,7 +55,7 @@ export const NOT_ASKED = "not asked";
  * @param options model, cache, concurrency
  * @throws UserError when there is no key
  */
-export async function askAll(questions: readonly Question[], options: ChatOptions): Promise<Answer[]> {
+export async function askAll(questions: readonly (Question | LazyQuestion)[], options: ChatOptions): Promise<Answer[]> {
   const { concurrency = 8, onAnswer = () => {} } = options;
   const client = await openClient(options);
   const answers = questions.map((): Answer => ({ failure: NOT_ASKED }));
@@ -60,32 +73,47 @@ export async function askAll(questions: readonly Question[], options: ChatOption
 }
 
 /** Where an answer to a question is kept. */
-export async function answerPath({ model, cache }: ChatOptions, question: Question): Promise<string> {
-  const content = JSON.stringify({ model, base: Deno.env.get("OPENAI_BASE_URL") ?? "", ...question });
+export async function answerPath(
+  { model, cache }: Pick<ChatOptions, "model" | "cache">,
+  question: Question | LazyQuestion,
+): Promise<string> {
+  const parts = "make" in question ? question.content : question;
+  const content = JSON.stringify({ model, base: Deno.env.get("OPENAI_BASE_URL") ?? "", ...parts });
   return `${cache}/answers/${await sha256(new TextEncoder().encode(content))}.json`;
 }
 
-async function ask(client: OpenAI, question: Question, options: ChatOptions): Promise<Answer> {
+async function ask(client: OpenAI, question: Question | LazyQuestion, options: ChatOptions): Promise<Answer> {
   const path = await answerPath(options, question);
-  const kept = keptAnswer(path);
+  const kept = keptAnswer(path, options.again);
   if (kept) return kept;
+  let body: Question;
   try {
-    const answer = answerOf(await client.chat.completions.create({ model: options.model, ...question } as Body));
-    if ("text" in answer) keepAnswer(path, answer);
+    body = await questionBody(question);
+  } catch (error) {
+    return { failure: (error as Error).message }; // a picture that is gone
+  }
+  try {
+    const answer = answerOf(await client.chat.completions.create({ model: options.model, ...body } as Body));
+    keepAnswer(path, answer);
     return answer;
   } catch (error) {
     return { failure: failureOf(error) };
   }
 }
 
-/** The answer that is kept at a path, if there is one. */
-export function keptAnswer(path: string): Answer | undefined {
-  return exists(path) ? { ...readJson(path) as { text: string; usage: Usage }, cached: true } : undefined;
+/** What is kept at a path, if anything: an answer, or that one was paid for and came to nothing unless that is to be asked `again`. */
+export function keptAnswer(path: string, again = false): Answer | undefined {
+  if (!exists(path)) return;
+  const answer = { ...readJson(path) as Answer, cached: true };
+  return "failure" in answer && again ? undefined : answer;
 }
 
-/** Keeps an answer, so that its question is never asked again. */
-export function keepAnswer(path: string, { text, usage }: Answer & { readonly text: string }): void {
-  writeFile(path, JSON.stringify({ text, usage }) + "\n");
+/** Keeps an answer that was paid for, so that its question is not asked again. */
+export function keepAnswer(path: string, answer: Answer): void {
+  const { usage } = answer;
+  if (!("text" in answer) && !(usage && usage.prompt + usage.completion > 0)) return;
+  const said = "text" in answer ? { text: answer.text } : { failure: answer.failure };
+  writeFile(path, JSON.stringify({ ...said, usage }) + "\n");
 }
 
 type Body = OpenAI.Chat.ChatCompletionCreateParamsNonStreaming;

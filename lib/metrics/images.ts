@@ -35,11 +35,31 @@ export const L1_SIGNATURES: Readonly<Record<Protocol, string>> = {
  * ```
  */
 export function l1Distance(prediction: RgbImage, target: RgbImage, protocol: Protocol): number {
-  const square = protocol === "aligned" ? Math.min(prediction.width, prediction.height) : 0;
   const [a, b] = protocol === "aligned"
-    ? [squareCrop(prediction, square), squareCrop(target, square)]
+    ? alignedPair(prediction, target)
     : [resize(prediction, target.width, target.height, "lanczos"), target];
   let sum = 0;
   for (let i = 0; i < a.data.length; i++) sum += Math.abs(a.data[i]! - b.data[i]!);
   return sum / a.data.length / 255;
+}
+
+/**
+ * A prediction and another picture of the same scene, framed alike: the middle square of both, at the prediction's resolution.
+ *
+ * @param prediction the picture
+ * @param other its source or target, of any size
+ * @returns both as squares of the prediction's shorter side
+ *
+ * @example A wide source beside a square prediction
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const of = (width: number, height: number) => ({ width, height, data: new Uint8Array(3 * width * height) });
+ * assertEquals(ws.metrics.alignedPair(of(2, 2), of(8, 4)).map(({ width, height }) => [width, height]), [[2, 2], [2, 2]]);
+ * ```
+ */
+export function alignedPair(prediction: RgbImage, other: RgbImage): [RgbImage, RgbImage] {
+  const side = Math.min(prediction.width, prediction.height);
+  return [squareCrop(prediction, side), squareCrop(other, side)];
 }

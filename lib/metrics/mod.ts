@@ -6,7 +6,7 @@
 export { type ActionPair, type ActionScores, scoreActions } from "./actions.ts";
 export { type BertScorer, type Embedded, openBertScorer } from "./bert_score.ts";
 export { cosine, type ImageEncoder, openImageEncoder } from "./image_encoder.ts";
-export { L1_SIGNATURES, l1Distance, type Protocol, PROTOCOLS } from "./images.ts";
+export { alignedPair, L1_SIGNATURES, l1Distance, type Protocol, PROTOCOLS } from "./images.ts";
 export { type OnnxArray, type OnnxModel } from "./onnx.ts";
 export {
   comparePairs,

@@ -149,13 +149,15 @@ async function judgeTables(
   folders: readonly string[],
   name: string,
   published: Published,
-  { judge, date, prompt }: Extract<Result, { kind: "judgement" }>,
+  { judge, date, prompt, framing }: Extract<Result, { kind: "judgement" }>,
   plot: string,
 ): Promise<PaperTable[]> {
   const scores = folders.flatMap(readScores);
   const rows = scoreRows(scores);
   const corrected = scores.filter(({ correctedBy }) => correctedBy).length;
-  const by = `Judge ${judge}, ${date}, prompt ${prompt}${corrected > 0 ? `, ${corrected} scores changed by hand` : ""}. `;
+  const by = `Judge ${judge}, ${date}, prompt ${prompt}, framing ${framing}${
+    corrected > 0 ? `, ${corrected} scores changed by hand` : ""
+  }. `;
   await plotDistributions(`${plot}-distributions`, distributions(scores), { x: "score", y: "" });
   const pairs = comparePairs(scoresBySystem(scores)).map(({ system, against, difference, p, corrected }) => ({
     ...{ system, against, n: difference.n, difference: difference.mean, from: difference.interval[0], to: difference.interval[1] },

@@ -46,14 +46,24 @@ export function verified(at: (folder: string) => string, name: string): Verified
   return { scorer, pools, curves: verificationCurves(pools, isDistance(scorer)) };
 }
 
+/** A point of a system's curve, by one scorer, on one subset. */
+export interface PoolPoint extends CurvePoint {
+  /** Whose candidates. */
+  readonly system: string;
+  /** Who scored them. */
+  readonly scorer: string;
+  /** The subset, or "all". */
+  readonly subset: string;
+}
+
 /**
  * Figure 8: score against N for each system and subset, by one scorer.
  *
  * @param candidates with scores
  * @param scorer whose scores count
- * @returns points with `system`, `scorer` and `subset`
+ * @returns points of all curves
  */
-export function poolCurves(candidates: readonly Candidate[], scorer: string): CurvePoint[] {
+export function poolCurves(candidates: readonly Candidate[], scorer: string): PoolPoint[] {
   return [...Map.groupBy(candidates, ({ system = "" }) => system)].flatMap(([system, own]) => {
     const pools = scoredPools(own, scorer);
     const subsets = [["all", pools] as const, ...Map.groupBy(pools, ({ subset }) => subset)];
@@ -70,13 +80,13 @@ export function poolCurves(candidates: readonly Candidate[], scorer: string): Cu
  * @param curves by `poolCurves`
  * @returns a row for each system and way of choosing, a column for each subset
  */
-export function bestOfRows(curves: readonly CurvePoint[]): TableRow[] {
-  return [...Map.groupBy(curves, ({ system }) => `${system}`)].flatMap(([system, own]) => {
+export function bestOfRows(curves: readonly PoolPoint[]): TableRow[] {
+  return [...Map.groupBy(curves, ({ system }) => system)].flatMap(([system, own]) => {
     const most = Math.max(...own.map(({ N }) => N));
     const few = Math.min(BEST_OF, most);
     const row = (name: string, chooser: string, n: number): TableRow => {
       const points = own.filter((point) => point.chooser === chooser && point.N === n);
-      return { system: name, ...Object.fromEntries(points.map((point) => [`${point["subset"]}`, point.score])) };
+      return { system: name, ...Object.fromEntries(points.map((point) => [point.subset, point.score])) };
     };
     return [
       row(system, "random", 1),
@@ -87,9 +97,9 @@ export function bestOfRows(curves: readonly CurvePoint[]): TableRow[] {
 }
 
 /** Rows of the paper's Table 3: the rows of Table 2 for each metric, a row for each system and subset, a column for each metric. */
-export function metricRows(curves: readonly CurvePoint[]): TableRow[] {
+export function metricRows(curves: readonly PoolPoint[]): TableRow[] {
   const cells = new Map<string, Record<string, string | number | null>>();
-  for (const [scorer, own] of Map.groupBy(curves, (point) => `${point["scorer"]}`)) {
+  for (const [scorer, own] of Map.groupBy(curves, ({ scorer }) => scorer)) {
     for (const { system, ...bySubset } of bestOfRows(own)) {
       for (const [subset, value] of Object.entries(bySubset)) {
         const key = JSON.stringify([system, subset]);
@@ -106,7 +116,7 @@ export interface PoolSummary {
   /** The table in Markdown. */
   readonly table: string;
   /** Points of all curves. */
-  readonly curves: readonly CurvePoint[];
+  readonly curves: PoolPoint[];
   /** Pools that every scorer scored whole, and all. */
   readonly pools: { readonly scored: number; readonly all: number };
 }
@@ -129,7 +139,7 @@ export async function writePools(
   const scorers = scorersOf(candidates);
   const curves = scorers.flatMap((scorer) => poolCurves(candidates, scorer));
   for (const scorer of scorers) {
-    const own = curves.filter((point) => point["scorer"] === scorer && point["subset"] === "all");
+    const own = curves.filter((point) => point.scorer === scorer && point.subset === "all");
     await plotCurves(`${folder}/${curvesFile(scorer)}`, own, scorer);
   }
   const text = [CURVES_NOTE, note].filter(Boolean).join(" ");
