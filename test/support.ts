@@ -8,6 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { ChameleonConfig } from "../lib/model/config.ts";
 import { adapterTensors, createAdapter, disposeAdapter, type LoraAdapter, type LoraConfig, withAdapterTensors } from "../lib/model/lora.ts";
 import { readHeader, readInto, type StoredTensor } from "../lib/model/safetensors.ts";
+import { type Disk, realDisk } from "../lib/files.ts";
 import { dispose, normal, openBackend, seedTensor, type Tensor, tf, tidy } from "../lib/engine/mod.ts";
 import { liveTensors } from "../lib/engine/scope.ts";
 
@@ -47,6 +48,26 @@ export async function withFolder(body: (folder: string) => Promise<void> | void)
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
+}
+
+/** A disk whose n-th call fails as a full one does. */
+export function failingDisk(n: number): { disk: Disk; calls: () => number } {
+  let calls = 0;
+  const guard = <A extends unknown[], R>(call: (...args: A) => R) => (...args: A): R => {
+    if (++calls === n) throw new Error("No space left on device (os error 28)");
+    return call(...args);
+  };
+  const { open, append, write, sync, rename, remove, mkdir } = realDisk;
+  const disk = {
+    open: guard(open),
+    append: guard(append),
+    write: guard(write),
+    sync: guard(sync),
+    rename: guard(rename),
+    remove,
+    mkdir: guard(mkdir),
+  };
+  return { disk, calls: () => calls };
 }
 
 /** Checks that values are as close as `tolerance`, as the largest difference. */

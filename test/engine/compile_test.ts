@@ -1,17 +1,5 @@
-import {
-  compile,
-  dispose,
-  freeze,
-  precisionOf,
-  seedTensor,
-  type Tensor,
-  tf,
-  tidy,
-  toPrecision,
-  valueAndGradients,
-} from "../../lib/engine/mod.ts";
+import { compile, dispose, freeze, seedTensor, type Tensor, tf, tidy, valueAndGradients } from "../../lib/engine/mod.ts";
 import { liveTensors } from "../../lib/engine/scope.ts";
-import { bytesOfTensor, tensorOfBytes } from "../../lib/engine/storage.ts";
 import { activeBinding } from "../../lib/engine/kernels.ts";
 import { dropout, rmsNorm } from "../../lib/nn/layers.ts";
 import { assert, assertClose, assertEquals, assertThrows, engine, take, withoutLeaks } from "../support.ts";
@@ -77,14 +65,6 @@ Deno.test("compile() keeps captured tensors alive", graphs, () => {
   x.dispose();
 });
 
-Deno.test("freeze() leaves out gradients of frozen arguments alone", () => {
-  const [x, w] = [tf.ones([2, 2]), freeze(tf.ones([2, 2]))];
-  const product = compile((x: Tensor, w: Tensor) => tf.matMul(x, w) as Tensor, { xla: true });
-  const { value, grads } = tidy(() => valueAndGradients(([x]) => tf.sum(product(x!, w)) as Tensor, [x]));
-  assertEquals([...take(grads[0]!)], [2, 2, 2, 2]);
-  dispose([value, x, w]);
-});
-
 Deno.test("a thousand compiled steps leave the number of tensors and the memory where they were", () => {
   const step = compile((x: Tensor) =>
     valueAndGradients(([y]) => tf.sum(tf.square(dropout(y!, 0.5, seedTensor(1), "float32"))) as Tensor, [x])
@@ -101,25 +81,4 @@ Deno.test("a thousand compiled steps leave the number of tensors and the memory 
   assertEquals(liveTensors(), tensors);
   assert(Deno.memoryUsage().rss - memory < 64 * 2 ** 20, "resident memory grew by more than 64 MiB");
   x.dispose();
-});
-
-Deno.test("toPrecision() rounds to bfloat16 and back, in files as in memory", graphs, () =>
-  withoutLeaks(() => {
-    const x = tf.tensor1d([1, 1.00390625, -3.14159, 65504]);
-    const narrow = toPrecision(x, "bfloat16");
-    assertEquals(precisionOf(narrow), "bfloat16");
-    assertClose(narrow.dataSync() as Float32Array, [1, 1, -3.140625, 65536], 0);
-    assertEquals(bytesOfTensor(x, "BF16"), bytesOfTensor(narrow, "BF16"));
-    const read = tensorOfBytes([4], "BF16", (memory) => memory.set(bytesOfTensor(narrow, "BF16")));
-    assertEquals(take(read), narrow.dataSync() as Float32Array);
-    dispose([x, narrow]);
-  }));
-
-Deno.test("bfloat16 and float32 mix by widening, and gradients come back in their own type", graphs, () => {
-  const x = tf.tensor1d([1, 2, 3]);
-  const half = toPrecision(tf.tensor1d([0.5, 0.5, 0.5]), "bfloat16");
-  const { value, grads } = tidy(() => valueAndGradients(([x]) => tf.sum(tf.mul(toPrecision(x!, "bfloat16"), half)) as Tensor, [x]));
-  assertEquals(precisionOf(grads[0]!), "float32");
-  assertEquals([...take(grads[0]!)], [0.5, 0.5, 0.5]);
-  dispose([value, x, half]);
 });

@@ -35,7 +35,7 @@ Deno.test("seedTensor() gives a name the same two whole numbers, today and in a 
 Deno.test("uniform() gives a seed the same numbers on every backend", () =>
   withoutLeaks(() => {
     const seed = tf.tensor1d([5, -77], "int32");
-    assertClose(take(tidy(() => uniform([3], seed))), [0.524666965007782, 0.7399277687072754, 0.37627655267715454], 0); // as in wasm_test.ts
+    assertClose(take(tidy(() => uniform([3], seed))), [0.524666965007782, 0.7399277687072754, 0.37627655267715454], 0); // as in backend_test.ts
     seed.dispose();
   }));
 

@@ -1,16 +1,11 @@
-import { type Ask, judgePictures, judgeQuestion, openSystem, parseVerdict } from "../../lib/judge/mod.ts";
+import { type Ask, judgePictures, judgeQuestion, parseVerdict } from "../../lib/judge/mod.ts";
 import { askAll } from "../../lib/llm/mod.ts";
-import { estimate, l1Distance, pairedTest } from "../../lib/metrics/mod.ts";
-import { randomInt, randomStream } from "../../lib/engine/mod.ts";
-import { decodeImage, encodePng, type RgbImage } from "../../lib/tokens/mod.ts";
-import { readAurora } from "../../lib/trajectories/mod.ts";
-import { fileObservation } from "../../lib/trajectories/aurora.ts";
-import { assert, assertClose, assertEquals, assertRejects, assertThrows, sharedData, withFolder } from "../support.ts";
+import { assert, assertEquals, withFolder } from "../support.ts";
 
-const shared = sharedData();
 const PROMPT = Deno.readTextFileSync(new URL("../../data/prompts/judge.md", import.meta.url));
 const json = (success: unknown, minimal: unknown, more: object = {}) =>
   JSON.stringify({ reasoning: "seen", editing_success: success, minimal_editing: minimal, ...more });
+
 const verdict = (text: string) => parseVerdict({ text, usage: { prompt: 1, completion: 1 }, cached: false });
 
 Deno.test("parseVerdict() scores what is one object with two scores", () => {
@@ -124,60 +119,4 @@ Deno.test("judgePictures() asks once more for what cannot be read, and leaves a 
       Deno.env.delete("OPENAI_API_KEY");
       await server.shutdown();
     }
-  }));
-
-Deno.test({
-  name: "copying's L1 on the 100 real triplets is what the data's README says, to four digits",
-  ignore: !shared,
-  async fn() {
-    const { trajectories } = readAurora(`${shared}/aurora-bench/test.json`);
-    const known = { magicbrush: 0.0248, ag: 0.0665, something: 0.1218, whatsup: 0.0325, kubric: 0.0123 };
-    for (const [subset, expected] of Object.entries(known)) {
-      const own = trajectories.filter((trajectory) => trajectory.subset === subset);
-      let sum = 0;
-      for (const { source, target } of own) sum += l1Distance(await source.load(), await target.load(), "paper");
-      assertClose([sum / own.length], [expected], 5e-5, subset);
-    }
-  },
-});
-
-const flat = (value: number, width = 4, height = 4): RgbImage => ({ width, height, data: new Uint8Array(3 * width * height).fill(value) });
-
-Deno.test("l1Distance() frames by its protocol; estimate() and pairedTest() are the same each time", () => {
-  const wide = flat(255, 8, 4);
-  wide.data.fill(0, 0, 3); // a corner that the square crop leaves out
-  assertEquals(l1Distance(flat(255), wide, "aligned"), 0);
-  assert(l1Distance(flat(255), wide, "paper") > 0.03);
-  const random = randomStream("estimate");
-  const values = Array.from({ length: 100 }, () => randomInt(random, 11));
-  const { mean, n, interval: [from, to] } = estimate(values);
-  assert(from < mean && mean < to && to - from < 2 && n === 100);
-  assertEquals(estimate(values), estimate(values));
-  const better = values.map((value) => value + 1);
-  assert(pairedTest(better, values) < 0.001 && pairedTest(values, values.toReversed()) > 0.9);
-});
-
-Deno.test("openSystem() finds predictions by list and by name, and none outside its folder", () =>
-  withFolder(async (folder) => {
-    Deno.mkdirSync(`${folder}/own/images`, { recursive: true });
-    Deno.writeFileSync(`${folder}/own/images/ag-0.png`, await encodePng(flat(7)));
-    Deno.writeFileSync(`${folder}/secret.png`, await encodePng(flat(9)));
-    Deno.writeTextFileSync(`${folder}/own/images/ag-2.png`, "no picture");
-    const listed = [{ id: "ag-1", image: "images/ag-0.png" }, { id: "ag-3", image: "../secret.png" }, {
-      id: "ag-4",
-      image: `${folder}/secret.png`,
-    }];
-    Deno.writeTextFileSync(`${folder}/own/predictions.json`, JSON.stringify(listed));
-    const image = fileObservation(`${folder}/secret.png`);
-    const of = (id: string) => ({ id, subset: "ag", source: image, action: "go", target: image });
-    const system = openSystem(`mine=${folder}/own`);
-    assertEquals(system.name, "mine");
-    assertEquals([(await system.predict(of("ag-0")))!.data[0], (await system.predict(of("ag-1")))!.data[0]], [7, 7]);
-    for (const id of ["ag-3", "ag-4", "ag-5"]) assertEquals(await system.predict(of(id)), undefined);
-    await assertRejects(() => system.predict(of("ag-2")), Error, "as an image");
-    assertEquals(
-      (await openSystem("copy").predict(of("x")))!.data[0],
-      (await decodeImage(Deno.readFileSync(`${folder}/secret.png`), "")).data[0],
-    );
-    assertThrows(() => openSystem(`${folder}/nowhere`), Error, "there is no folder");
   }));

@@ -1,27 +1,11 @@
 import sharp from "sharp";
-import { decodeBmp } from "../../lib/tokens/bmp.ts";
-import { decodeImage, encodePng, MOST_PIXELS } from "../../lib/tokens/images.ts";
-import { assert, assertEquals, assertRejects, assertThrows, UserError } from "../support.ts";
+import { createHash } from "node:crypto";
+import { decodeImage, encodePng, imagesToTensor, MOST_PIXELS, tensorToImages } from "../../lib/tokens/images.ts";
+import { squareCrop } from "../../lib/tokens/mod.ts";
+import { assert, assertEquals, assertRejects, engine, UserError } from "../support.ts";
+import { bitmap, IMAGE } from "./bitmap.ts";
 
-const IMAGE = { width: 3, height: 2, data: Uint8Array.from({ length: 18 }, (_, i) => 14 * i) };
-
-/** A bitmap of the image, its rows from below unless told otherwise. */
-function bitmap({ bits = 24, topDown = false, width = 3, height = 2 } = {}): Uint8Array {
-  const row = Math.ceil(3 * bits / 32) * 4;
-  const bytes = new Uint8Array(54 + 2 * row);
-  const view = new DataView(bytes.buffer);
-  bytes.set([66, 77]);
-  for (const [at, value] of [[10, 54], [14, 40], [18, width], [22, topDown ? -height : height]] as const) view.setInt32(at, value, true);
-  view.setUint16(28, bits, true);
-  for (let y = 0; y < 2; y++) {
-    for (let x = 0; x < 3; x++) {
-      const at = 54 + row * (topDown ? y : 1 - y) + x * bits / 8;
-      bytes.set([2, 1, 0].map((channel) => IMAGE.data[(y * 3 + x) * 3 + channel]!), at);
-    }
-  }
-  return bytes;
-}
-
+await engine();
 Deno.test("decodeImage() reads PNG, lossless WebP, TIFF and bitmaps of both orders to the same pixels", async () => {
   const raw = sharp(IMAGE.data, { raw: { width: 3, height: 2, channels: 3 } });
   const files = [
@@ -61,13 +45,26 @@ Deno.test("decodeImage() refuses too many pixels before it decodes them, and dam
   await assertRejects(() => decodeImage(png.slice(0, 40), "cut.png"), UserError, "the PNG file is damaged");
 });
 
-Deno.test("decodeBmp() refuses forged sizes, compression and truncation", () => {
-  for (const forged of [bitmap({ width: 2 ** 30, height: 2 ** 30 }), bitmap({ width: -3 }), bitmap({ height: 0 })]) {
-    assertThrows(() => decodeBmp(forged, "x", 1e6), UserError, "pixels, 1 to 1000000 are read");
-  }
-  assertThrows(() => decodeBmp(bitmap({ width: 30 }), "x", 1e6), UserError, "is cut off");
-  assertThrows(() => decodeBmp(bitmap().slice(0, 60), "x", 1e6), UserError, "is cut off");
-  const palette = bitmap();
-  palette[28] = 8; // bits a pixel
-  assertThrows(() => decodeBmp(palette, "x", 1e6), UserError, "this one has 8 bits");
+Deno.test("decodeImage() lays transparency on white and refuses what is not an image", async () => {
+  const rgba = { create: { width: 2, height: 1, channels: 4 as const, background: { r: 255, g: 0, b: 0, alpha: 0.5 } } };
+  const png = new Uint8Array(await sharp(rgba).png().toBuffer());
+  const { data } = await decodeImage(png, "half.png");
+  assertEquals([...data.slice(0, 3)], [255, 127, 127]); // (1 − 128/255) · 255
+  await assertRejects(() => decodeImage(new TextEncoder().encode("hello"), "x.png"), Error, "Cannot read x.png as an image: ");
+  await assertRejects(() => decodeImage(new Uint8Array(), "y.png"), Error, "Cannot read y.png as an image: it is empty");
+});
+
+Deno.test("squareCrop() keeps the middle, and pixels survive the way to a tensor and back", async () => {
+  const [width, height] = [96, 64];
+  const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => i * 7 % 256);
+  const square = squareCrop({ width, height, data }, 64);
+  assertEquals([square.width, square.height, ...square.data.slice(0, 3)], [64, 64, ...data.slice(16 * 3, 16 * 3 + 3)]);
+  const tensor = imagesToTensor([square]);
+  const [back] = tensorToImages(tensor);
+  tensor.dispose();
+  const largest = Math.max(...square.data.map((x, i) => Math.abs(x - back!.data[i]!)));
+  assert(largest <= 1, `pixels differ by ${largest}`); // truncation may take one
+  const again = await decodeImage(await encodePng(square), "again.png");
+  const digest = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+  assertEquals(digest(again.data), digest(square.data));
 });

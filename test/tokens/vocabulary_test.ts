@@ -1,6 +1,9 @@
 import { loadVocabulary } from "../../lib/tokens/vocabulary.ts";
-import { assert, assertEquals, assertThrows, UserError, withFolder } from "../support.ts";
+import { tinyTokenizer } from "../../lib/world/tokenizer.ts";
+import { randomInt, randomStream } from "../../lib/engine/random.ts";
+import { assert, assertEquals, assertThrows, engine, UserError, withFolder } from "../support.ts";
 
+await engine();
 const FOLDER = new URL("../../data/tiny", import.meta.url).pathname;
 const TOKENIZER = JSON.parse(Deno.readTextFileSync(`${FOLDER}/tokenizer.json`));
 
@@ -9,6 +12,18 @@ function refusal(folder: string, change: Record<string, unknown>): string {
   Deno.writeTextFileSync(`${folder}/tokenizer.json`, JSON.stringify({ ...TOKENIZER, ...change }));
   const error = assertThrows(() => loadVocabulary(folder, 1000), UserError);
   return error.message;
+}
+
+const CODES = 12;
+
+function withVocabulary(
+  body: (folder: string, json: { added_tokens: { content: string; id: number }[]; model: { vocab: Record<string, number> } }) => void,
+) {
+  return withFolder((folder) => {
+    const text = tinyTokenizer(CODES).files["tokenizer.json"]!;
+    Deno.writeTextFileSync(`${folder}/tokenizer.json`, text);
+    body(folder, JSON.parse(text));
+  });
 }
 
 Deno.test("loadVocabulary() reads text to ids and back", () => {
@@ -51,4 +66,49 @@ Deno.test("loadVocabulary() refuses a pattern that takes exponential time, and s
     const slow = { type: "Split", pattern: { Regex: "(a+)+$" }, behavior: "Isolated", invert: false };
     const message = refusal(folder, { pre_tokenizer: { type: "Sequence", pretokenizers: [slow, TOKENIZER.pre_tokenizer] } });
     assert(/takes more than 250 ms for \d+ repetitions of "a"/.test(message) && message.includes("(a+)+$"), message);
+  }));
+
+Deno.test("loadVocabulary() finds special and image tokens by name, and spells unknown words", () =>
+  withVocabulary((folder) => {
+    const vocabulary = loadVocabulary(folder, CODES);
+    assertEquals([vocabulary.bos, vocabulary.pad, vocabulary.eos, vocabulary.firstImage], [0, 1, 2, 4]);
+    assertEquals(vocabulary.encode("move the red circle left").length, 5);
+    assertEquals(vocabulary.decode(vocabulary.encode("Zählt 3 Äpfel 🍏")).trim(), "Zählt 3 Äpfel 🍏");
+  }));
+
+Deno.test("loadVocabulary() refuses a tokenizer without a special token, or with image tokens out of order", () =>
+  withVocabulary((folder, json) => {
+    const write = (change: (copy: typeof json) => void) => {
+      const copy = structuredClone(json);
+      change(copy);
+      Deno.writeTextFileSync(`${folder}/tokenizer.json`, JSON.stringify(copy));
+    };
+    write(({ added_tokens, model }) => {
+      added_tokens.splice(0, added_tokens.length, ...added_tokens.filter(({ content }) => content !== "<racm3:break>"));
+      delete model.vocab["<racm3:break>"];
+    });
+    assertThrows(() => loadVocabulary(folder, CODES), UserError, 'it has no token "<racm3:break>", which Chameleon needs');
+    write(({ added_tokens, model }) => {
+      [model.vocab["IMGIMGAZ"], model.vocab["IMGIMGBZ"]] = [model.vocab["IMGIMGBZ"]!, model.vocab["IMGIMGAZ"]!];
+      for (const token of added_tokens) token.id = model.vocab[token.content]!;
+    });
+    assertThrows(() => loadVocabulary(folder, CODES), UserError, "image code 1 must have id");
+  }));
+
+Deno.test("loadVocabulary() reads or refuses 2,000 mutated tokenizers with a sentence", () =>
+  withFolder((folder) => {
+    const text = tinyTokenizer(4).files["tokenizer.json"]!;
+    const random = randomStream("tokenizers");
+    for (let i = 0; i < 2000; i++) {
+      const at = randomInt(random, i % 2 ? text.length : 1500);
+      Deno.writeTextFileSync(
+        `${folder}/tokenizer.json`,
+        text.slice(0, at) + '01-"{}[],:'[randomInt(random, 10)] + text.slice(at + 1 + randomInt(random, 3)),
+      );
+      try {
+        loadVocabulary(folder, 4);
+      } catch (error) {
+        assert((error as Error).message.startsWith("Cannot "), String(error));
+      }
+    }
   }));

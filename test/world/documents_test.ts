@@ -1,20 +1,9 @@
 import { randomStream } from "../../lib/engine/random.ts";
 import { loadVocabulary } from "../../lib/tokens/mod.ts";
-import { applyAction, DIFFICULTIES, FAMILIES, PHRASINGS, randomAction, renderScenes, worldVideos } from "../../lib/world/mod.ts";
-import { fullCaption, onlyIn, placesApart } from "../../lib/world/captions.ts";
+import { applyAction, DIFFICULTIES, FAMILIES, PHRASINGS, randomAction } from "../../lib/world/mod.ts";
+import { fullCaption, placesApart } from "../../lib/world/captions.ts";
 import { alikeScenes, nearScenes, randomDocuments } from "../../lib/world/documents.ts";
-import { tinyTokenizer } from "../../lib/world/tokenizer.ts";
 import { assert, assertEquals } from "../support.ts";
-
-const object = { shape: "circle", colour: "red", size: "large", turn: 0, row: 2, column: 0, offset: [0, 0] } as const;
-
-Deno.test("fullCaption() reads row by row, onlyIn() says what the other lacks", () => {
-  const other = { ...object, colour: "blue", row: 0 } as const;
-  const background = { tone: "grey", pattern: "plain" } as const;
-  const [both, one] = [[object, other], [other]].map((objects) => ({ background, objects, camera: [0, 0] as const }));
-  assertEquals(fullCaption(both!), "blue circle top left, red circle bottom left");
-  assertEquals([onlyIn(both!, one!), onlyIn(one!, both!)], ["red circle bottom left", "nothing"]);
-});
 
 Deno.test("alikeScenes() and nearScenes() never show an action", () => {
   for (let i = 0; i < 60; i++) {
@@ -56,16 +45,6 @@ Deno.test("randomDocuments() show no image beside the words of an action", () =>
   assert(sentences > 5);
 });
 
-Deno.test("tinyTokenizer() gives every token an id of its own", () => {
-  const { files, size } = tinyTokenizer(10);
-  const { model } = JSON.parse(files["tokenizer.json"]!);
-  assertEquals(new Set(Object.values(model.vocab)).size, size);
-});
-
-Deno.test("data/tiny has the tokenizer that tinyTokenizer() makes", () => {
-  assertEquals(tinyTokenizer(1000).files["tokenizer.json"], Deno.readTextFileSync("data/tiny/tokenizer.json"));
-});
-
 Deno.test("nearScenes() differ from each other by more than an action, and share something", () => {
   for (let i = 0; i < 50; i++) {
     const [first, ...others] = nearScenes(randomStream("near", i), DIFFICULTIES.default, 3);
@@ -75,29 +54,5 @@ Deno.test("nearScenes() differ from each other by more than an action, and share
       assert(apart > 2 && apart <= 4, `${fullCaption(first!)} | ${fullCaption(other)}`);
       assert(placesApart(first!, other) !== "nothing" && placesApart(first!, first!) === "nothing");
     }
-  }
-});
-
-Deno.test("renderScenes() draws the same picture alone and on a sheet", async () => {
-  const scenes = alikeScenes(randomStream("draw"), DIFFICULTIES.hard, 20);
-  const sheet = await renderScenes(scenes);
-  const [alone] = await renderScenes([scenes.at(-1)!]);
-  assertEquals(sheet.at(-1), alone);
-});
-
-Deno.test("worldVideos() idle, act, idle, and are the same for a seed", () => {
-  const videos = worldVideos("default", 1, 60);
-  assertEquals(videos, worldVideos("default", 1, 60));
-  assertEquals(new Set(videos.map(({ kind }) => kind)).size, 4);
-  for (const { kind, frames, truth, label } of videos) {
-    assertEquals(truth === undefined, kind === "no action");
-    if (!truth) return;
-    assertEquals(label, truth.meaning.kind);
-    const [first, last] = [frames[truth.first]!, frames[truth.last]!].map(({ objects }) => JSON.stringify(objects));
-    if (kind === "action") {
-      assertEquals(JSON.stringify(frames[0]!.objects), first);
-      assertEquals(JSON.stringify(frames.at(-1)!.objects), last);
-    }
-    assert(first !== last);
   }
 });

@@ -1,16 +1,7 @@
 import sharp from "sharp";
 import type { RgbImage } from "../../lib/tokens/mod.ts";
 import { randomStream } from "../../lib/engine/random.ts";
-import {
-  type Judgement,
-  judgePicture,
-  readScene,
-  renderScenes,
-  type Scene,
-  SIDE,
-  type WorldObject,
-  worldTrajectories,
-} from "../../lib/world/mod.ts";
+import { type Judgement, judgePicture, renderScenes, type Scene, SIDE, type WorldObject, worldTrajectories } from "../../lib/world/mod.ts";
 import { changesOf } from "../../lib/world/oracle.ts";
 import { isFree } from "../../lib/world/scene.ts";
 import { assert, assertEquals } from "../support.ts";
@@ -127,12 +118,4 @@ Deno.test("a blurred picture loses points, and the more the more it is blurred",
     judgements.reduce((sum, { success, minimal }) => sum + success + minimal, 0) / judgements.length;
   const [sharpest, softer, softest] = [points(await blurred(0.5)), points(await blurred(2)), points(await blurred(4))];
   assert(sharpest > 19 && softer < sharpest && softest < 2, `${sharpest}, ${softer}, ${softest}`);
-});
-
-Deno.test("readScene() reads larger pictures too", async () => {
-  const [large] = await renderScenes([TRAJECTORIES[0]!.after], 256);
-  assertEquals(
-    readScene(large!).objects.map(({ colour, shape }) => [colour, shape]),
-    readScene(AFTER[0]!).objects.map(({ colour, shape }) => [colour, shape]),
-  );
 });

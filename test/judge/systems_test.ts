@@ -1,0 +1,31 @@
+import { openSystem } from "../../lib/judge/mod.ts";
+import { decodeImage, encodePng, type RgbImage } from "../../lib/tokens/mod.ts";
+import { fileObservation } from "../../lib/trajectories/aurora.ts";
+import { assertEquals, assertRejects, assertThrows, withFolder } from "../support.ts";
+
+const flat = (value: number, width = 4, height = 4): RgbImage => ({ width, height, data: new Uint8Array(3 * width * height).fill(value) });
+
+Deno.test("openSystem() finds predictions by list and by name, and none outside its folder", () =>
+  withFolder(async (folder) => {
+    Deno.mkdirSync(`${folder}/own/images`, { recursive: true });
+    Deno.writeFileSync(`${folder}/own/images/ag-0.png`, await encodePng(flat(7)));
+    Deno.writeFileSync(`${folder}/secret.png`, await encodePng(flat(9)));
+    Deno.writeTextFileSync(`${folder}/own/images/ag-2.png`, "no picture");
+    const listed = [{ id: "ag-1", image: "images/ag-0.png" }, { id: "ag-3", image: "../secret.png" }, {
+      id: "ag-4",
+      image: `${folder}/secret.png`,
+    }];
+    Deno.writeTextFileSync(`${folder}/own/predictions.json`, JSON.stringify(listed));
+    const image = fileObservation(`${folder}/secret.png`);
+    const of = (id: string) => ({ id, subset: "ag", source: image, action: "go", target: image });
+    const system = openSystem(`mine=${folder}/own`);
+    assertEquals(system.name, "mine");
+    assertEquals([(await system.predict(of("ag-0")))!.data[0], (await system.predict(of("ag-1")))!.data[0]], [7, 7]);
+    for (const id of ["ag-3", "ag-4", "ag-5"]) assertEquals(await system.predict(of(id)), undefined);
+    await assertRejects(() => system.predict(of("ag-2")), Error, "as an image");
+    assertEquals(
+      (await openSystem("copy").predict(of("x")))!.data[0],
+      (await decodeImage(Deno.readFileSync(`${folder}/secret.png`), "")).data[0],
+    );
+    assertThrows(() => openSystem(`${folder}/nowhere`), Error, "there is no folder");
+  }));
