@@ -1,0 +1,27 @@
+import { printable, quoted, UserError } from "../lib/errors.ts";
+import { assert, assertEquals } from "./support.ts";
+
+Deno.test("printable() escapes what steers a terminal or turns text around, and leaves line breaks and letters", () => {
+  assertEquals(printable("a\x1b[2Jb\x07\u202ec\u2028d"), "a\\u001b[2Jb\\u0007\\u202ec\\u2028d");
+  assertEquals(printable("Zürich 東京\nline two"), "Zürich 東京\nline two");
+  const emoji = "👍"; // a pair of surrogates is a letter, half of one is none
+  assertEquals([printable(emoji), printable(emoji[0]!)], [emoji, "\\ud83d"]);
+});
+
+Deno.test("printable() cuts what is longer than 4,000 characters", () => {
+  assertEquals(printable("x".repeat(4000)).length, 4000);
+  assertEquals(printable("x".repeat(1e6)), `${"x".repeat(4000)}…`);
+});
+
+Deno.test("quoted() takes one line, says where it cut, and shows what is no text as JSON", () => {
+  assertEquals(quoted("a\nb\tc"), '"a\\nb\\u0009c"');
+  assertEquals([quoted("abcd", 4), quoted("abcde", 4)], ['"abcd"', '"abcd…"']);
+  assertEquals([quoted(7), quoted(null), quoted([1, "a"]), quoted(undefined)], ["7", "null", '[1,"a"]', "undefined"]);
+});
+
+Deno.test("UserError keeps its cause, and its message is safe to print", () => {
+  const cause = new TypeError("x");
+  const error = new UserError("Cannot read \x1b]0;evil", { cause });
+  assert(error instanceof Error && error.cause === cause);
+  assertEquals([error.name, error.message], ["UserError", "Cannot read \\u001b]0;evil"]);
+});

@@ -1,0 +1,107 @@
+import {
+  appendLine,
+  checkRegular,
+  diskError,
+  encodeBase64,
+  exists,
+  fileNameOf,
+  parent,
+  readBytes,
+  readJson,
+  readText,
+  resumeLog,
+  sha256,
+  writeFile,
+} from "../lib/files.ts";
+import { assert, assertEquals, assertThrows, failingDisk, UserError, withFolder } from "./support.ts";
+
+Deno.test("writeFile() leaves the old file or the new one, and nothing between, whichever disk call fails", () =>
+  withFolder((folder) => {
+    const path = `${folder}/deep/er/a.txt`;
+    writeFile(path, "old");
+    for (let n = 1;; n++) {
+      const { disk, calls } = failingDisk(n);
+      let failed = false;
+      try {
+        writeFile(path, [new TextEncoder().encode("ne"), new TextEncoder().encode("w")], disk);
+      } catch (error) {
+        failed = true;
+        assertEquals((error as Error).message, `Cannot write ${path} as the disk is full: free some space and start again`);
+      }
+      assert(["old", "new"].includes(readText(path)), readText(path));
+      assertEquals([...Deno.readDirSync(parent(path))].length, 1, "a temporary file was left");
+      if (!failed) {
+        assertEquals(readText(path), "new");
+        assert(calls() < n && n > 6, "every call failed once");
+        break;
+      }
+      writeFile(path, "old");
+    }
+  }));
+
+Deno.test("resumeLog() gives the whole lines, and takes a last line that was being written off the file", () =>
+  withFolder((folder) => {
+    const path = `${folder}/log.jsonl`;
+    assertEquals(resumeLog(path), []);
+    appendLine(path, '{"step":1}');
+    appendLine(path, '{"step":2}');
+    Deno.writeTextFileSync(path, '{"step":3', { append: true });
+    assertEquals(resumeLog(path), [{ step: 1 }, { step: 2 }]);
+    assertEquals(readText(path), '{"step":1}\n{"step":2}\n');
+    appendLine(path, '{"step":3}');
+    assertEquals(resumeLog<{ step: number }>(path).map(({ step }) => step), [1, 2, 3]);
+    Deno.writeTextFileSync(path, '{"step":1}\nstep 2\n');
+    assertThrows(() => resumeLog(path), UserError, `Cannot read line 2 of ${path}: it is not JSON, found "step 2"`);
+  }));
+
+Deno.test("checkRegular() refuses folders, devices and pipes without opening them, and what is too large", () =>
+  withFolder(async (folder) => {
+    assertThrows(() => checkRegular(folder, 1), UserError, "as it is a folder: give a file");
+    assertThrows(() => checkRegular(`${folder}/none`, 1), UserError, "as it is not there");
+    writeFile(`${folder}/five`, "12345");
+    checkRegular(`${folder}/five`, 5);
+    assertThrows(() => checkRegular(`${folder}/five`, 4), UserError, "as it has 5 bytes: at most 4 are read of such a file");
+    if (Deno.build.os === "windows") return;
+    assertThrows(() => checkRegular("/dev/zero", 1), UserError, "no regular file but a device or a pipe");
+    await new Deno.Command("mkfifo", { args: [`${folder}/pipe`] }).output();
+    assertThrows(() => readBytes(`${folder}/pipe`), UserError, "no regular file but a device or a pipe");
+  }));
+
+Deno.test("readText() leaves a byte order mark out, readJson() names a file that is not JSON", () =>
+  withFolder((folder) => {
+    writeFile(`${folder}/a.json`, '\ufeff{"a": "ü"}');
+    assertEquals(readJson(`${folder}/a.json`), { a: "ü" });
+    writeFile(`${folder}/a.json`, "{a");
+    assertThrows(() => readJson(`${folder}/a.json`), UserError, `Cannot read ${folder}/a.json as JSON: `);
+  }));
+
+Deno.test("parent() gives the folder of every form of a path", () => {
+  const pairs = [["a/b/c", "a/b"], ["a/b/", "a"], ["a", "."], ["/a", "/"], ["/a/b", "/a"], ["a//", "."]];
+  assertEquals(pairs.map(([path]) => parent(path!)), pairs.map(([, folder]) => folder!));
+});
+
+Deno.test("fileNameOf() makes any text one file's name", () => {
+  assertEquals(fileNameOf("../a b/c:d"), ".._a_b_c_d");
+  assertEquals(fileNameOf("ag-0.1_x"), "ag-0.1_x");
+});
+
+Deno.test("sha256() and encodeBase64() give the published test vectors", async () => {
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  assertEquals(await sha256(bytes("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"); // FIPS 180-4
+  assertEquals(await sha256(bytes("")), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  assertEquals(["", "f", "fo", "foo", "foobar"].map((text) => encodeBase64(bytes(text))), ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYmFy"]); // RFC 4648
+});
+
+Deno.test("diskError() says what may help, and keeps its cause", () => {
+  const cases: readonly (readonly [Error, string])[] = [
+    [new Deno.errors.NotFound("x"), "Cannot do it as it is not there"],
+    [new Deno.errors.PermissionDenied("x"), "as this user may not: choose another folder or change its permissions"],
+    [new Error("No space left on device (os error 28)"), "as the disk is full: free some space and start again"],
+    [new Error("odd"), "Cannot do it: odd"],
+  ];
+  for (const [cause, said] of cases) {
+    const error = diskError("do it", cause);
+    assert(error instanceof UserError && error.message.includes(said) && error.cause === cause, error.message);
+  }
+  assert(!exists("/nowhere/at/all"));
+});
