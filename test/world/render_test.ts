@@ -1,6 +1,9 @@
 import { randomStream } from "../../lib/engine/random.ts";
-import { DIFFICULTIES, renderScenes } from "../../lib/world/mod.ts";
+import { DIFFICULTIES, renderScenes, type Scene } from "../../lib/world/mod.ts";
 import { alikeScenes } from "../../lib/world/documents.ts";
+import { COLOURS, TONES } from "../../lib/world/things.ts";
+import { FLOOR } from "../../lib/world/render.ts";
+import type { RgbImage } from "../../lib/tokens/mod.ts";
 import { assertEquals } from "../support.ts";
 
 Deno.test("renderScenes() draws the same picture alone and on a sheet", async () => {
@@ -8,4 +11,31 @@ Deno.test("renderScenes() draws the same picture alone and on a sheet", async ()
   const sheet = await renderScenes(scenes);
   const [alone] = await renderScenes([scenes.at(-1)!]);
   assertEquals(sheet.at(-1), alone);
+});
+
+Deno.test("renderScenes() puts objects and the floor where the scene says, in their colours, and shifts all with the camera", async () => {
+  const square = { shape: "square", colour: "red", size: "large", turn: 0, row: 2, column: 0, offset: [0, 0] } as const;
+  const scene: Scene = { background: { tone: "grey", pattern: "floor" }, objects: [square], camera: [0, 0] };
+  const [still, shifted, large] = await Promise.all([
+    renderScenes([scene]),
+    renderScenes([{ ...scene, camera: [2, -1] }]),
+    renderScenes([scene], 128),
+  ]).then((pictures) => pictures.flat());
+  const at = ({ width, data }: RgbImage, x: number, y: number) =>
+    "#" + [0, 1, 2].map((channel) => data[3 * (y * width + x) + channel]!.toString(16).padStart(2, "0")).join("");
+  assertEquals([at(still!, 8, 56), at(still!, 32, 32), at(still!, 60, 62)], [COLOURS.red, TONES.grey, FLOOR]);
+  assertEquals([at(large!, 16, 112), at(large!, 64, 64), at(large!, 120, 124)], [COLOURS.red, TONES.grey, FLOOR]);
+  const isRed = (picture: RgbImage | undefined) =>
+    [[1, 56], [16, 56], [8, 48], [8, 62]].map(([x, y]) => at(picture!, x!, y!) === COLOURS.red);
+  assertEquals(isRed(still), [true, false, false, true]); // 14 wide and high, from column 1 and row 49
+  assertEquals(isRed(shifted), [false, true, true, false]); // from column 3 and row 48
+});
+
+Deno.test("what is drawn later lies over what was drawn earlier", async () => {
+  const square = { shape: "square", colour: "red", size: "large", turn: 0, row: 1, column: 1, offset: [0, 0] } as const;
+  const over = { ...square, colour: "blue", offset: [4, 0] } as const;
+  const background = { tone: "white", pattern: "plain" } as const;
+  const [picture] = await renderScenes([{ background, objects: [square, over], camera: [0, 0] }]);
+  const red = (x: number) => picture!.data[3 * (32 * 64 + x)]!;
+  assertEquals([red(27), red(34)], [parseInt(COLOURS.red.slice(1, 3), 16), parseInt(COLOURS.blue.slice(1, 3), 16)]);
 });

@@ -1,8 +1,7 @@
 import { randomStream } from "../../lib/engine/random.ts";
 import { DIFFICULTIES, type DifficultyName, GRID, randomScene, type Scene } from "../../lib/world/mod.ts";
 import { randomTransition } from "../../lib/world/dataset.ts";
-import { isCalled, isFree } from "../../lib/world/scene.ts";
-import { objectName } from "../../lib/world/things.ts";
+import { isCalled, isFree, middleOf } from "../../lib/world/scene.ts";
 import { assert, assertEquals, assertThrows, UserError } from "../support.ts";
 
 const LEVELS = Object.keys(DIFFICULTIES) as DifficultyName[];
@@ -32,7 +31,14 @@ Deno.test("randomScene() refuses what does not fit", () => {
   );
 });
 
-Deno.test("isFree() knows the lattice's edges, objectName() calls a person a person", () => {
+Deno.test("isFree() knows the lattice's edges and what is taken", () => {
   assertEquals([isFree(scene, 1, 1), isFree(scene, 0, 1), isFree(scene, -1, 0), isFree(scene, 0, GRID)], [true, false, false, false]);
-  assertEquals([objectName(red), objectName({ shape: "person", colour: "red" })], ["red circle", "person"]);
+});
+
+Deno.test("middleOf() lies in the middle of a third of the picture, moved by offset and camera", () => {
+  assertEquals([red, { ...red, row: 1, column: 1 }, { ...red, row: 2, column: 2 }].map((object) => middleOf(object, [0, 0])), [[32, 8], [
+    32,
+    32,
+  ], [56, 56]]);
+  assertEquals(middleOf({ ...red, offset: [3, -2] }, [1, 2]), [36, 8]);
 });
