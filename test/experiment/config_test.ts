@@ -1,10 +1,8 @@
 import { UserError } from "../../lib/errors.ts";
 import { configKeys, resolveConfig } from "../../lib/experiment/config.ts";
-import { errorText, parseArguments } from "../../lib/experiment/cli.ts";
 import { assert, assertEquals, assertThrows, withFolder } from "../support.ts";
 
 const CONFIGS = new URL("../../data/configs", import.meta.url).pathname;
-const TASK = { name: "train-cwm", about: "", sections: ["cwm"] } as const;
 
 Deno.test("resolveConfig() reads every shipped file", () => {
   for (const { name } of Deno.readDirSync(CONFIGS)) resolveConfig(`${CONFIGS}/${name}`, []);
@@ -61,13 +59,6 @@ Deno.test("resolveConfig() is not fooled by keys of Object.prototype", () => {
   assertEquals(({} as Record<string, unknown>)["polluted"], undefined);
 });
 
-Deno.test("parseArguments() refuses what it does not know", () => {
-  assertThrows(() => parseArguments(["fast"], TASK), UserError, 'Cannot use the argument "fast"');
-  assertThrows(() => parseArguments(["--fast"], TASK), UserError, "without a value");
-  assertThrows(() => parseArguments(["--run="], TASK), UserError, "without a value");
-  assertEquals(parseArguments(["--run=x", "--cwm.batch=2"], TASK)?.config.cwm.batch, 2);
-});
-
 Deno.test("resolveConfig() refuses alias bombs, binary values, devices and large files in our own words", () =>
   withFolder((folder) => {
     const bomb = [
@@ -86,9 +77,3 @@ Deno.test("resolveConfig() refuses alias bombs, binary values, devices and large
     Deno.writeTextFileSync(`${folder}/large.yaml`, " ".repeat(2 ** 20 + 1));
     assertThrows(() => resolveConfig(`${folder}/large.yaml`, []), UserError, "at most 1048576 are read");
   }));
-
-Deno.test("errorText() gives one sentence of what a user can mend, and the stack of a bug", () => {
-  assertEquals(errorText(new UserError("Cannot read \u001b[2Jx")), "Cannot read \\u001b[2Jx");
-  const bug = errorText(new TypeError("x is not a function"));
-  assert(bug.includes("this is a bug in Worldstrap") && bug.includes("    at "), bug);
-});

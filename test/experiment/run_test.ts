@@ -1,12 +1,10 @@
 import { UserError } from "../../lib/errors.ts";
 import { resolveConfig } from "../../lib/experiment/config.ts";
 import { exists, writeFile } from "../../lib/files.ts";
-import { duration } from "../../lib/experiment/progress.ts";
 import { openRun, type RunOptions } from "../../lib/experiment/run.ts";
 import { assert, assertEquals, assertThrows, withFolder } from "../support.ts";
 
 const BACKEND = { name: "wasm", version: "0", reason: "a test", threads: 1, gpu: false } as const;
-
 const RESULT = { kind: "training", steps: 1, loss: { first: 1, last: 1 }, tokensPerSecond: 1, trajectories: 1 } as const;
 
 function options(folder: string, lr = "0.1"): RunOptions {
@@ -45,10 +43,6 @@ Deno.test("openRun() says so when the folder cannot be made", () =>
     const { message } = assertThrows(() => openRun(options(`${folder}/file/run`)));
     assert(message.startsWith(`Cannot write ${folder}/file/run/lock.json`), message);
   }));
-
-Deno.test("duration() says seconds as people do", () => {
-  assertEquals([duration(5), duration(130), duration(7300)], ["5 s", "2 min 10 s", "2 h 2 min"]);
-});
 
 Deno.test("openRun() starts over in our folders alone, removes what tasks wrote, and leaves the rest", () =>
   withFolder((folder) => {
