@@ -61,7 +61,8 @@ function timeLeft(total: number): (done: number) => string {
 
 /** Seconds as people say them: "4 min 10 s". */
 export function duration(seconds: number): string {
-  if (seconds < 60) return `${Math.round(seconds)} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
-  return `${Math.floor(seconds / 3600)} h ${Math.round(seconds % 3600 / 60)} min`;
+  const [whole, minutes] = [Math.round(seconds), Math.round(seconds / 60)]; // rounded first: 59.6 s are 1 min, not 60 s
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
