@@ -1,5 +1,6 @@
 import { UserError } from "../../lib/errors.ts";
-import { errorText, parseArguments } from "../../lib/experiment/cli.ts";
+import { errorText, listOf, parseArguments } from "../../lib/experiment/cli.ts";
+import { BENCH_FLAG } from "../../lib/experiment/task.ts";
 import { assert, assertEquals, assertThrows } from "../support.ts";
 
 const TASK = { name: "train-cwm", about: "", sections: ["cwm"] } as const;
@@ -15,4 +16,46 @@ Deno.test("errorText() gives one sentence of what a user can mend, and the stack
   assertEquals(errorText(new UserError("Cannot read \u001b[2Jx")), "Cannot read \\u001b[2Jx");
   const bug = errorText(new TypeError("x is not a function"));
   assert(bug.includes("this is a bug in Worldstrap") && bug.includes("    at "), bug);
+});
+
+const SAMPLE = {
+  ...TASK,
+  name: "sample",
+  sections: ["sample"],
+  flags: { shard: "a part", ...BENCH_FLAG },
+  switches: { fast: "sooner" },
+  verbs: { serve: "a server" },
+} as const;
+
+Deno.test("parseArguments() tells verbs, switches, flags and keys of the configuration apart", () => {
+  const parsed = parseArguments(["serve", "--fast", "--shard=0/2", "--sample.batch=3", "--bench=a.json", "--seed=7"], SAMPLE)!;
+  assertEquals([parsed.verb, parsed.flags], ["serve", { fast: "", shard: "0/2", bench: "a.json" }]);
+  assertEquals([parsed.config.sample.batch, parsed.config.seed, parsed.config.bench.aurora], [3, 7, "a.json"]);
+  assertEquals(parsed.overrides.map(({ key }) => key), ["sample.batch", "seed", "bench.aurora"]);
+  assertThrows(() => parseArguments(["serve", "serve"], SAMPLE), UserError, 'Cannot use the argument "serve"');
+  assertThrows(() => parseArguments(["--shard="], SAMPLE), UserError, 'Cannot use "--shard" without a value');
+});
+
+Deno.test("parseArguments() takes the last of a flag that is given twice", () => {
+  assertEquals(parseArguments(["--shard=0/2", "--shard=1/2"], SAMPLE)!.flags["shard"], "1/2");
+});
+
+Deno.test("parseArguments() shows help of the flags, verbs and keys that a task has, with the values in force, and gives nothing", () => {
+  const [log, shown] = [console.log, [] as string[]];
+  console.log = (text: string) => shown.push(text);
+  try {
+    assertEquals(parseArguments(["--help", "--sample.batch=5"], SAMPLE), undefined);
+  } finally {
+    console.log = log;
+  }
+  const [text] = shown as [string];
+  for (const part of ["deno task sample [serve]", "--shard=…", "a part", "--fast", "sooner", "--restart", "--run=…"]) {
+    assert(text.includes(part), part);
+  }
+  assert(/sample\.batch\b.*\b5\b.*command line/.test(text), text);
+  assert(!text.includes("cwm.lr"), "a section that the task does not read");
+});
+
+Deno.test("listOf() takes the names between commas, and none where nothing is", () => {
+  assertEquals([listOf("a,b"), listOf(",a,,"), listOf(""), listOf(undefined)], [["a", "b"], ["a"], [], []]);
 });
