@@ -39,7 +39,7 @@ Deno.test("readResult() says that a run is not finished, is another stage's, or 
   }));
 
 Deno.test("shares in results lie between 0 and 1, and null where nothing is known", () => {
-  const filter = { kind: "filter", annotated: 2, filtered: 1, right: { annotated: 0.5, filtered: null }, classes: [] };
+  const filter = { kind: "filter", annotated: 2, filtered: 1, right: { annotated: 0.5, filtered: null }, classes: [], datasets: [] };
   assertEquals(RESULT.parse(filter), filter as Result);
   assertThrows(() => RESULT.parse({ ...filter, right: { annotated: 50, filtered: null } }));
 });

@@ -9,7 +9,14 @@ import { assert, assertEquals, assertRejects, engine, UserError, withFolder } fr
 await engine();
 const TASK: TaskInfo = { name: "filter", about: "", sections: ["filter"] };
 const TINY = new URL("../../data/tiny", import.meta.url).pathname;
-const FILTERED: Result = { kind: "filter", annotated: 2, filtered: 1, right: { annotated: null, filtered: null }, classes: [] };
+const FILTERED: Result = {
+  kind: "filter",
+  annotated: 2,
+  filtered: 1,
+  right: { annotated: null, filtered: null },
+  classes: [],
+  datasets: [],
+};
 
 function invoke(folder: string, flags: Readonly<Record<string, string>> = {}): Invocation {
   return { config: resolveConfig(undefined, [{ key: "model.path", value: TINY }]), flags: { run: folder, ...flags }, overrides: [] };

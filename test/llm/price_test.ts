@@ -1,13 +1,17 @@
-import { dollarsOf, expectedTokens, priceOf } from "../../lib/llm/price.ts";
+import { dollarsOf, imageTokens, priceOf, textTokens } from "../../lib/llm/price.ts";
 import { assertClose, assertEquals, assertThrows, UserError, withFolder } from "../support.ts";
 
-Deno.test("expectedTokens() counts 85 a picture and 170 a tile of 512 pixels, and a quarter of the letters", () => {
-  assertEquals(expectedTokens("", []).prompt, 0);
-  assertEquals(expectedTokens("12345", []).prompt, 2);
-  assertEquals(expectedTokens("", [[512, 512]]).prompt, 255); // OpenAI's own example: 85 + 170
-  assertEquals(expectedTokens("", [[513, 512]]).prompt, 85 + 2 * 170);
-  assertEquals(expectedTokens("", [[9999, 9999]]).prompt, 85 + 16 * 170); // nothing is sent larger than 2048
-  assertEquals(expectedTokens("", [[256, 256], [1024, 1024]]).prompt, 255 + 85 + 4 * 170);
+Deno.test("imageTokens() gives OpenAI's own examples, and the base alone at low detail", () => {
+  assertEquals(imageTokens([1024, 1024], "high"), 765); // shrunk to 768 × 768: four tiles
+  assertEquals(imageTokens([2048, 4096], "high"), 1105); // to 1024 × 2048, then 768 × 1536: six tiles
+  assertEquals(imageTokens([4096, 8192], "low"), 85);
+  assertEquals(imageTokens([512, 512], "high"), 85 + 170);
+  assertEquals(imageTokens([513, 512], "high"), 85 + 2 * 170);
+  assertEquals(imageTokens([512, 512], "high", { base: 1, tile: 10 }), 11);
+});
+
+Deno.test("textTokens() grows with the text and is nothing for none", () => {
+  assertEquals([textTokens(""), textTokens("1234"), textTokens("12345")], [0, 1, 2]);
 });
 
 Deno.test("priceOf() gives a model's price, the batch's share of it, and nothing of a model that is not listed", () =>
@@ -17,8 +21,8 @@ Deno.test("priceOf() gives a model's price, the batch's share of it, and nothing
       path,
       JSON.stringify({ models: { a: { prompt: 2, completion: 8, batch: 0.5 }, b: { prompt: 1, completion: 3 } } }),
     );
-    assertEquals(priceOf(path, "a", false), { prompt: 2, completion: 8 });
-    assertEquals(priceOf(path, "a", true), { prompt: 1, completion: 4 });
+    assertEquals(priceOf(path, "a", false), { prompt: 2, completion: 8, batch: 0.5 });
+    assertEquals(priceOf(path, "a", true), { prompt: 1, completion: 4, batch: 0.5 });
     assertEquals(priceOf(path, "b", true), { prompt: 1, completion: 3 });
     assertEquals(priceOf(path, "c", true), undefined);
     assertThrows(() => priceOf(`${folder}/none.json`, "a", false), UserError, "as it is not there");

@@ -90,7 +90,7 @@ Deno.test("keepTrajectories() writes both frames of a pair, under safe names, an
       images: [picture(from), picture(from + 5)] as const,
     });
     const found = { samples: [moment(0), moment(30)], pairs: [pair(1), pair(8), pair(20)] };
-    const said = [{ action: "push it", score: -0.5 }, { action: "", score: -9 }, { action: "<b>", score: -1 }];
+    const said = [{ action: "push it", score: -0.5, sum: -1 }, { action: "", score: -9, sum: -9 }, { action: "<b>", score: -1, sum: -3 }];
     const video = { id: "../roll/a b.mp4", path: "", label: "roll" };
     const kept = await keepTrajectories(folder, video, found, said, "digest");
     assertEquals(kept.map(({ id, action, score, cdm, label }) => [id, action, score, cdm, label]), [
