@@ -14,7 +14,8 @@ import { reportTraining } from "../lib/report/training.ts";
 import { predictActions, textSampler } from "../lib/sample/mod.ts";
 import { completionGradients } from "../lib/train/completion_loss.ts";
 import { train } from "../lib/train/loop.ts";
-import { batchItems, dynamicsBatch, dynamicsSequenceOf, longestSequence } from "../lib/trajectories/mod.ts";
+import { validateEvery } from "../lib/train/validation.ts";
+import { batchItems, dynamicsBatch, dynamicsSequenceOf, type EncodedTrajectory, longestSequence } from "../lib/trajectories/mod.ts";
 
 const TASK: TaskInfo = {
   name: "train-cdm",
@@ -29,15 +30,18 @@ async function main(invocation: Invocation): Promise<void> {
   // 1. Trajectories in tokens, and the frozen base
   const training = await openTraining(invocation, TASK, { stage: TASK.name, section: "cdm" });
   if (!training) return;
-  const { stage: { folder, digest }, stage, config, model: { chameleon, vqgan }, vocabulary, items, steps } = training;
+  const { stage: { folder, digest }, stage, config, model: { chameleon, vqgan }, vocabulary, items, held, steps } = training;
   const { cdm: options, seed } = config;
 
   // 2. What is trained, and the loss: cross-entropy of the action's tokens
   const adapter = createAdapter(chameleon.config, options.lora, seed);
   const sampler = textSampler(chameleon, vocabulary, adapter);
-  const gradients = completionGradients({ model: chameleon, head: sampler.head, adapter, checkpointing: options.checkpointing });
-  const longest = longestSequence(items.map((item) => dynamicsSequenceOf(item, vocabulary)));
+  const objective = { model: chameleon, head: sampler.head, adapter, checkpointing: options.checkpointing };
+  const gradients = completionGradients(objective);
+  const longest = longestSequence([...items, ...held].map((item) => dynamicsSequenceOf(item, vocabulary)));
   const shape = { limit: chameleon.config.maxPositions, multiple: longest };
+  const lay = (chosen: readonly EncodedTrajectory[]) => dynamicsBatch(chosen, vocabulary, shape);
+  const validate = validateEvery(objective, { folder, held, batch: options.batch, every: options.validateEvery, steps, batchOf: lay });
 
   // 3. The loop over steps
   let trained = adapter;
@@ -51,12 +55,13 @@ async function main(invocation: Invocation): Promise<void> {
     schedule: { lr: options.lr, warmup: options.warmup, steps },
     batch: (micro) => {
       const chosen = batchItems(items, seed, options.batch, micro);
-      return { ...dynamicsBatch(chosen, vocabulary, shape), samples: chosen.map(({ trajectory }) => trajectory.id) };
+      return { ...lay(chosen), samples: chosen.map(({ trajectory }) => trajectory.id) };
     },
     gradients: (params, batch, micro) => gradients(params, batch, options.lora.dropout > 0 ? seedTensor(seed, "dropout", micro) : null),
   });
   for await (const { step, loss, speed, params } of loop) {
     trained = withAdapterTensors(adapter, params);
+    validate(step, trained);
     progress.update(step, `loss ${loss.toFixed(3)}, ${speed} tokens/s`);
     if (step < steps && options.sampleEvery > 0 && step % options.sampleEvery === 0) {
       await draw(`${folder}/samples/${String(step).padStart(6, "0")}.png`);

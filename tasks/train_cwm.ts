@@ -17,7 +17,8 @@ import { reportTraining } from "../lib/report/training.ts";
 import { imageSampler } from "../lib/sample/mod.ts";
 import { completionGradients } from "../lib/train/completion_loss.ts";
 import { train } from "../lib/train/loop.ts";
-import { batchItems, longestSequence, worldBatch, worldSequenceOf } from "../lib/trajectories/mod.ts";
+import { validateEvery } from "../lib/train/validation.ts";
+import { batchItems, type EncodedTrajectory, longestSequence, worldBatch, worldSequenceOf } from "../lib/trajectories/mod.ts";
 
 const TASK: TaskInfo = {
   name: "train-cwm",
@@ -40,15 +41,18 @@ async function main(invocation: Invocation): Promise<void> {
   const synthetic = pathsOf(cwm.synthetic).flatMap((name) => outputsOf(name, own.config));
   const training = await openTraining(own, TASK, { stage: stageName, section: "cwm", synthetic });
   if (!training) return;
-  const { stage: { folder, digest }, stage, config, model: { chameleon, vqgan }, vocabulary, items, steps } = training;
+  const { stage: { folder, digest }, stage, config, model: { chameleon, vqgan }, vocabulary, items, held, steps } = training;
   const { cwm: options, seed } = config;
 
   // 2. What is trained, and the loss: cross-entropy of the target's image tokens, weighted by what changed
   const adapter = createAdapter(chameleon.config, options.lora, seed);
   const sampler = imageSampler(chameleon, vocabulary, adapter, options.head);
-  const gradients = completionGradients({ model: chameleon, head: sampler.head, adapter, checkpointing: options.checkpointing });
-  const longest = longestSequence(items.map((item) => worldSequenceOf(item, vocabulary)));
+  const objective = { model: chameleon, head: sampler.head, adapter, checkpointing: options.checkpointing };
+  const gradients = completionGradients(objective);
+  const longest = longestSequence([...items, ...held].map((item) => worldSequenceOf(item, vocabulary)));
   const shape = { limit: chameleon.config.maxPositions, multiple: longest, firstId: sampler.firstId };
+  const lay = (chosen: readonly EncodedTrajectory[]) => worldBatch(chosen, vocabulary, options, shape);
+  const validate = validateEvery(objective, { folder, held, batch: options.batch, every: options.validateEvery, steps, batchOf: lay });
 
   // 3. The loop over steps
   let trained = adapter;
@@ -62,12 +66,13 @@ async function main(invocation: Invocation): Promise<void> {
     schedule: { lr: options.lr, warmup: options.warmup, steps },
     batch: (micro) => {
       const chosen = batchItems(items, seed, options.batch, micro);
-      return { ...worldBatch(chosen, vocabulary, options, shape), samples: chosen.map(({ trajectory }) => trajectory.id) };
+      return { ...lay(chosen), samples: chosen.map(({ trajectory }) => trajectory.id) };
     },
     gradients: (params, batch, micro) => gradients(params, batch, options.lora.dropout > 0 ? seedTensor(seed, "dropout", micro) : null),
   });
   for await (const { step, loss, speed, params } of loop) {
     trained = withAdapterTensors(adapter, params);
+    validate(step, trained);
     progress.update(step, `loss ${loss.toFixed(3)}, ${speed} tokens/s`);
     if (step < steps && options.sampleEvery > 0 && step % options.sampleEvery === 0) {
       await draw(`${folder}/samples/${String(step).padStart(6, "0")}.png`);

@@ -24,6 +24,7 @@ export const TRAINING_RESULT = z.strictObject({
   loss: z.object({ first: number, last: number }),
   tokensPerSecond: number,
   trajectories: number,
+  validation: number.optional(), // loss of what was held out, at the end
 });
 
 /** Task pretrain-tiny. */

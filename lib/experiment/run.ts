@@ -167,7 +167,7 @@ export function digestOf(value: unknown): string {
 /** What tasks write into a run's folder: nothing else is ever removed from it. */
 const OURS: readonly RegExp[] = [
   /^(manifest|result|lock)\.json$/,
-  /^(log|skipped|predictions|candidates|scores|trajectories)\.jsonl$/,
+  /^(log|validation|skipped|predictions|candidates|scores|trajectories)\.jsonl$/,
   /^(table|tests|classes|votes|claims|curves)\.(md|csv|json)$/,
   /^(loss|curves|curves-[\w.-]+|likelihoods|drift|scores|classes)\.(png|svg)$/,
   /^(predictions|actions|pairs|tree)\.png$/,

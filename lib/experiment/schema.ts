@@ -91,6 +91,8 @@ const FINE_TUNING = {
   saveEvery: count.default(50),
   sampleEvery: whole.default(100).describe("steps between pictures of predictions; 0: at the end alone"),
   samples: count.default(6).describe("trajectories on the picture"),
+  validation: z.number().min(0).max(0.5).default(0).describe("share of the trajectories that is held out, and whose loss is measured"),
+  validateEvery: count.default(100).describe("steps between measurements of the held-out loss"),
   ...ADAMW,
 };
 

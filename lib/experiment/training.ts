@@ -8,7 +8,7 @@ import { UserError } from "../errors.ts";
 import { type CheckpointPlan, imageTokens, loadModel, type Model, planCheckpoint, planMemory, type TrainingSize } from "../model/mod.ts";
 import { mebibytes, memoryText, tooLargeText } from "../model/memory.ts";
 import { loadVocabulary, type Vocabulary } from "../tokens/mod.ts";
-import { type EncodedTrajectory, encodeTrajectories, type TrajectoryList, usableTrajectories } from "../trajectories/mod.ts";
+import { type EncodedTrajectory, encodeTrajectories, holdOut, type TrajectoryList, usableTrajectories } from "../trajectories/mod.ts";
 import type { Invocation, TaskInfo } from "./task.ts";
 import { resolveConfig } from "./config.ts";
 import { describeTraining, trainingTrajectories, withSynthetic } from "./datasets.ts";
@@ -41,6 +41,8 @@ export interface OpenTraining {
   readonly vocabulary: Vocabulary;
   /** Trajectories in tokens. */
   readonly items: readonly EncodedTrajectory[];
+  /** Those that are held out, to measure the loss on. */
+  readonly held: readonly EncodedTrajectory[];
   /** Steps of the optimiser. */
   readonly steps: number;
 }
@@ -77,9 +79,9 @@ export async function openTraining(invocation: Invocation, task: TaskInfo, plan:
   writeTrainedPictures(stage.folder, pictures);
   const model = loadModel(path, precision);
   const vocabulary = loadVocabulary(path, checkpoint.config.vq.codes);
-  const items = await encode(list, model, "allow-missing" in flags);
+  const { trained: items, held } = holdOut(await encode(list, model, "allow-missing" in flags), options.validation, config.seed);
   const steps = options.steps || Math.ceil(options.epochs * items.length / (options.batch * options.accumulate));
-  return { stage, config, model, vocabulary, items, steps };
+  return { stage, config, model, vocabulary, items, held, steps };
 }
 
 /** The configuration; on wasm, when none is given, a smaller one, so that it ends in minutes too. */

@@ -6,11 +6,12 @@
 import type { TrainingResult } from "../experiment/results.ts";
 import { mean } from "../metrics/statistics.ts";
 import { readLog } from "../train/mod.ts";
+import { readValidation } from "../train/validation.ts";
 import { plotLines } from "./plot.ts";
 import { writeTensorBoard } from "./tensorboard.ts";
 
 /**
- * Draws the loss of a finished training.
+ * Draws the loss of a finished training, and that of what was held out.
  *
  * @param folder the run's folder, with `log.jsonl`
  * @param line the line's name in the plot
@@ -19,15 +20,21 @@ import { writeTensorBoard } from "./tensorboard.ts";
  */
 export async function reportTraining(folder: string, line: string, trajectories: number): Promise<TrainingResult> {
   const log = readLog(folder);
-  await plotLines(`${folder}/loss`, log.map(({ step, loss }) => ({ x: step, y: loss, line })), { x: "step", y: "loss" });
+  const held = readValidation(folder);
+  const points = (steps: typeof held, line: string) => steps.map(({ step, loss }) => ({ x: step, y: loss, line }));
+  await plotLines(`${folder}/loss`, [...points(log, line), ...points(held, `${line}, held out`)], { x: "step", y: "loss" });
   writeTensorBoard(
     `${folder}/tensorboard`,
-    log.flatMap(({ step, loss, lr }) => [{ step, tag: "loss", value: loss }, { step, tag: "lr", value: lr }]),
+    [
+      ...log.flatMap(({ step, loss, lr }) => [{ step, tag: "loss", value: loss }, { step, tag: "lr", value: lr }]),
+      ...held.map(({ step, loss }) => ({ step, tag: "validation loss", value: loss })),
+    ],
   );
   const lossOf = (steps: typeof log) => mean(steps.map(({ loss }) => loss));
   const speeds = log.map(({ speed }) => speed).sort((a, b) => a - b);
   return {
     ...{ kind: "training", steps: log.length, loss: { first: lossOf(log.slice(0, 10)), last: lossOf(log.slice(-10)) } },
     ...{ tokensPerSecond: speeds[speeds.length >> 1]!, trajectories },
+    ...(held.length > 0 && { validation: held.at(-1)!.loss }),
   };
 }

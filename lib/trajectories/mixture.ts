@@ -62,3 +62,27 @@ export function downsample<T extends Trajectory>(trajectories: readonly T[], mos
   }
   return trajectories.filter((_, i) => !dropped.has(i));
 }
+
+/**
+ * Holds some of a training's trajectories out, at random, to measure the loss on what is not trained on.
+ *
+ * @param items all of them
+ * @param share of them that is held out; above 0 at least one, and never all
+ * @param seed of the choice
+ * @returns both parts, each in the order given
+ *
+ * @example A quarter of eight
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { trained, held } = ws.trajectories.holdOut([1, 2, 3, 4, 5, 6, 7, 8], 0.25, 1);
+ * assertEquals([trained.length, held.length], [6, 2]);
+ * ```
+ */
+export function holdOut<T>(items: readonly T[], share: number, seed: number): { trained: readonly T[]; held: readonly T[] } {
+  if (share === 0) return { trained: items, held: [] };
+  const count = Math.min(items.length - 1, Math.max(1, Math.round(share * items.length)));
+  const out = new Set(permutation(randomStream("validation", seed), items.length).slice(0, count));
+  return { trained: items.filter((_, i) => !out.has(i)), held: items.filter((_, i) => out.has(i)) };
+}

@@ -18,5 +18,5 @@ export {
 export { recognitionWeights, type WeightOptions } from "./recognition_weights.ts";
 export { type EncodedTrajectory, encodeTrajectories, type Encoding } from "./token_cache.ts";
 export { readEpic } from "./epic.ts";
-export { downsample, joinLists } from "./mixture.ts";
+export { downsample, holdOut, joinLists } from "./mixture.ts";
 export { type Observation, type Problem, type Trajectory, type TrajectoryList } from "./trajectory.ts";

@@ -1,4 +1,5 @@
 import { readAnnotated } from "../../lib/synthesis/mod.ts";
+import { readValidation } from "../../lib/train/validation.ts";
 import { writeMp4 } from "../../lib/video/mod.ts";
 import { FRAME_RATE, renderVideo, worldVideos } from "../../lib/world/mod.ts";
 import { assert, assertEquals, withFolder } from "../support.ts";
@@ -70,15 +71,12 @@ Deno.test("three data sets by one command each: annotated in shards as in one, f
       assert(whole.length > kept.length, "there is nothing to filter");
       assert(kept.every(({ score, sum }) => score === sum), "it was not ranked by the sum");
 
-      const trained = await run(
-        "tasks/train_cwm.ts",
-        ...config,
-        "--cwm.synthetic=filter",
-        "--cwm.head=all",
-        "--cwm.normalise=none",
-        "--cwm.floor=0",
-      );
+      const literal = ["--cwm.head=all", "--cwm.normalise=none", "--cwm.floor=0", "--cwm.validation=0.25", "--cwm.validateEvery=2"];
+      const trained = await run("tasks/train_cwm.ts", ...config, "--cwm.synthetic=filter", ...literal);
       assert(trained.includes(`${32 + kept.length} trajectories`), trained);
+      assertEquals(readValidation(`${runs}/train-cwm`).map(({ step }) => step), [2, 4]);
+      const { validation } = JSON.parse(Deno.readTextFileSync(`${runs}/train-cwm/result.json`));
+      assertEquals(validation, readValidation(`${runs}/train-cwm`).at(-1)!.loss);
       const probed = await run("tasks/probe.ts", ...config, "--probe.adapter=train-cwm");
       assert(probed.includes("counterfactual"), probed);
     } finally {
