@@ -7,7 +7,7 @@ import { UserError } from "../lib/errors.ts";
 import { listOf, runTask } from "../lib/experiment/cli.ts";
 import type { Invocation, TaskInfo } from "../lib/experiment/task.ts";
 import { exists } from "../lib/files.ts";
-import { writeReport } from "../lib/report/report.ts";
+import { tablesOf, writeReport } from "../lib/report/report.ts";
 
 const TASK: TaskInfo = {
   name: "report",
@@ -23,7 +23,8 @@ async function main({ config, flags }: Invocation): Promise<void> {
   const folder = flags["run"] ?? `${root}/report`;
   if (folders.length === 0) throw new UserError(`Cannot report: there is no finished run in ${root}; give --of=DIR,DIR`);
   if ("dry-run" in flags) return console.log(`${folders.join("\n")}\n→ ${folder}/report.html`);
-  const tables = await writeReport(config, folders, folder);
+  const tables = await tablesOf(folders, folder);
+  await writeReport({ config, to: folder, tables, shown: folders });
   for (const { title, name } of tables) console.log(`${title}: ${folder}/${name}.md`);
   console.log(`\n  ${folder}/report.html   tables, plots, a gallery`);
 }

@@ -107,10 +107,20 @@ export function benchTrajectories(config: Config): Bench {
 }
 
 /** The tiny world's pictures are for the tiny base alone: another base gets lists or an error, never a silent stand-in. */
-function requireTinyBase({ model: { path } }: Config, doing: string, flags: string): void {
-  const file = `${path}/config.json`;
-  const { vq: { resolution } } = exists(file) ? parseConfig(readJson(file), file) : { vq: { resolution: path === "data/tiny" ? SIDE : 0 } };
+function requireTinyBase(config: Config, doing: string, flags: string): void {
+  const resolution = resolutionOf(config);
   if (resolution === SIDE) return;
   const why = resolution === 0 ? "it is not there" : `it sees pictures of ${resolution} pixels, the tiny world's have ${SIDE}`;
-  throw new UserError(`Cannot ${doing} with the base ${path} on the tiny world: ${why}; give ${flags}`);
+  throw new UserError(`Cannot ${doing} with the base ${config.model.path} on the tiny world: ${why}; give ${flags}`);
+}
+
+/** Whether the base sees pictures of the tiny world's size, so that the world may stand where no list is given. */
+export function fitsWorld(config: Config): boolean {
+  return resolutionOf(config) === SIDE;
+}
+
+/** Pixels of a picture's side that the base sees; 0 when it is not there. */
+function resolutionOf({ model: { path } }: Config): number {
+  const file = `${path}/config.json`;
+  return exists(file) ? parseConfig(readJson(file), file).vq.resolution : path === "data/tiny" ? SIDE : 0;
 }

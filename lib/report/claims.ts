@@ -1,95 +1,176 @@
 /**
- * The paper's claims in the tiny world: what was measured, and what holds. A claim that fails is said to fail.
+ * The paper's claims: what was measured, and what holds. A claim that fails is said to fail; one that could not be measured says what it
+ * needs.
  *
  * @module
  */
 import { FILTER_RESULT, IMAGES_RESULT, PROBE_RESULT, readResult } from "../experiment/results.ts";
-import { UserError } from "../errors.ts";
 import { scoresBySystem } from "../judge/mod.ts";
 import { readScores } from "../judge/scores_file.ts";
 import { type Estimate, estimate, mean, pairedTest, pairedValues } from "../metrics/mod.ts";
 import { verified } from "./pools.ts";
 import type { TableRow } from "./table.ts";
 
+/** A claim of the paper in one run. */
+export interface Claim {
+  /** The paper's section, and what it says. */
+  readonly claim: string;
+  /** What was measured, or "not measured: needs …". */
+  readonly found: string;
+  /** Whether it holds, or "not measured". */
+  readonly holds: string;
+  /** The number that decides, to be averaged over seeds; null where it was not measured. */
+  readonly effect: number | null;
+  /** What that number is. */
+  readonly of: string;
+}
+
+/** What a measurement gives of a claim. */
+type Measured = Pick<Claim, "found" | "holds" | "effect">;
+
+/** A claim before it is measured. */
+interface ClaimPlan {
+  readonly claim: string;
+  readonly of: string;
+  /** Stages whose results it takes. */
+  readonly needs: readonly string[];
+  readonly measure: (at: (folder: string) => string) => Measured;
+}
+
+/** What a stage lacks, as a sentence's end; undefined when it was run. */
+export type Why = (folder: string) => string | undefined;
+
+const CLAIMS: readonly ClaimPlan[] = [
+  {
+    ...{ claim: "§2: the base hardly prefers true transitions", of: "share that prefers the truth", needs: ["probe-base"] },
+    measure: (at) => {
+      const base = probedActions(at("probe-base"));
+      return probeClaim(base, base.known.every((kind) => base[kind]!.prefers_reference < 0.7), preferred(base));
+    },
+  },
+  {
+    ...{ claim: "§4.2: the dynamics model tells manipulated actions", of: "gain in that share", needs: ["probe-base", "probe-cdm"] },
+    measure: (at) => {
+      const [base, cdm] = [probedActions(at("probe-base")), probedActions(at("probe-cdm"))];
+      const tells = cdm.known.every((kind) => cdm[kind]!.interval[0] > (base[kind]?.interval[1] ?? 1));
+      return probeClaim(cdm, tells, preferred(cdm) - preferred(base));
+    },
+  },
+  {
+    ...{ claim: "§3.2: the filter raises the annotations' quality", of: "gain in the share that is right", needs: ["filter"] },
+    measure: (at) => filterClaim(at("filter")),
+  },
+  verificationClaim("C-FT"),
+  verificationClaim("CWM"),
+  comparison("CWM", "C-FT", "§4.3: CWM is better than C-FT"),
+  comparison("CWM", "CWM without synthesis", "§4.4: synthesis helps"),
+  comparison("CWM", "CWM without weights", "§4.4: recognition weights help"),
+  {
+    ...{ claim: "A.3: copying has the best L1 and the judge gives it 0", of: "L1 of copying less that of C-FT" },
+    ...{ needs: ["pictures", "sample-c-ft", "judge"], measure: copyClaim },
+  },
+];
+
 /**
  * The paper's claims with what was measured, and whether each holds.
  *
  * @param at gives a stage's folder, as task `reproduce` names them
+ * @param why what a stage lacks
+ * @returns every claim, also those that could not be measured
  */
-export function paperClaims(at: (folder: string) => string): TableRow[] {
-  const [base, cdm] = [probedActions(at("probe-base")), probedActions(at("probe-cdm"))];
-  const kinds = ["random", "counterfactual", "inverse"] as const;
-  const { annotated, filtered } = readResult(at("filter"), FILTER_RESULT).right;
-  const scores = scoresBySystem(readScores(at("judge")));
-  const against = (a: string, b: string, claim: string) => {
-    const [x, y] = pairedValues(scores.get(a)!, scores.get(b)!);
-    const difference = estimate(x.map((value, i) => value - y[i]!));
-    const found = `${mean(x).toFixed(2)} against ${mean(y).toFixed(2)}, difference ${interval(difference)}, p ${
-      pairedTest(x, y).toFixed(3)
-    }`;
-    return { claim, found, holds: difference.interval[0] > 0 ? "yes" : difference.interval[1] < 0 ? "no, the other way" : "not shown" };
-  };
-  const { systems } = readResult(at("pictures"), IMAGES_RESULT);
-  const copy = [meanL1(systems["copy"]), meanL1(systems["C-FT"])] as const;
-  return [
-    claim(
-      "§2: the base hardly prefers true transitions",
-      kinds.map((kind) => `${kind} ${percent(base[kind].prefers_reference)}`).join(", "),
-      kinds.every((kind) => base[kind].prefers_reference < 0.7),
-    ),
-    claim(
-      "§4.2: the dynamics model tells manipulated actions",
-      kinds.map((kind) => `${kind} ${percent(cdm[kind].prefers_reference)}`).join(", "),
-      kinds.every((kind) => cdm[kind].interval[0] > base[kind].interval[1]),
-    ),
-    claim(
-      "§3.2: the filter raises the annotations' quality",
-      `right ${percent(annotated!)} before, ${percent(filtered!)} after`,
-      filtered! > annotated!,
-    ),
-    ...["C-FT", "CWM"].flatMap((name) => verificationClaims(at, name)),
-    against("CWM", "C-FT", "§4.3: CWM is better than C-FT"),
-    against("CWM", "CWM without synthesis", "§4.4: synthesis helps"),
-    against("CWM", "CWM without weights", "§4.4: recognition weights help"),
-    claim(
-      "A.3: copying has the best L1 and the judge gives it 0",
-      `L1 ${copy[0].toFixed(3)} against ${copy[1].toFixed(3)} of C-FT; judge ${mean([...scores.get("copy")!.values()]).toFixed(2)}`,
-      copy[0] < copy[1] && mean([...scores.get("copy")!.values()]) < 0.5,
-    ),
-  ];
+export function paperClaims(at: (folder: string) => string, why: Why): Claim[] {
+  return CLAIMS.map(({ claim, of, needs, measure }) => {
+    const lacks = needs.map(why).find((text) => text !== undefined);
+    return { claim, of, ...(lacks === undefined ? measure(at) : notMeasured(lacks)) };
+  });
 }
+
+/** Claims as rows of a table. */
+export function claimRows(claims: readonly Claim[]): TableRow[] {
+  return claims.map(({ claim, found, holds }) => ({ claim, found, holds }));
+}
+
+function notMeasured(needs: string): Measured {
+  return { found: `not measured: needs ${needs}`, holds: "not measured", effect: null };
+}
+
+const KINDS = ["random", "counterfactual", "inverse"] as const;
+type ProbedAction = { readonly prefers_reference: number; readonly interval: readonly [number, number] };
+type Probed = Readonly<Partial<Record<typeof KINDS[number], ProbedAction>>> & { readonly known: readonly (typeof KINDS[number])[] };
 
 /** How the action task of a probe fared on all trajectories, by manipulation. */
-function probedActions(folder: string): Record<"random" | "counterfactual" | "inverse", ProbedAction> {
-  const { random, counterfactual, inverse } = readResult(folder, PROBE_RESULT).preferences["all"]?.["action"] ?? {};
-  if (!random || !counterfactual || !inverse) throw new UserError(`Cannot judge the claims: ${folder} lacks a manipulation of the action`);
-  return { random, counterfactual, inverse };
+function probedActions(folder: string): Probed {
+  const asked = readResult(folder, PROBE_RESULT).preferences["all"]?.["action"] ?? {};
+  const known = KINDS.filter((kind) => asked[kind] !== undefined);
+  return { ...Object.fromEntries(known.map((kind) => [kind, asked[kind]!])), known };
 }
 
-type ProbedAction = { readonly prefers_reference: number; readonly interval: readonly [number, number] };
-
-function meanL1(system: Readonly<Record<string, Readonly<Record<string, Estimate>>>> | undefined): number {
-  return system?.["all"]?.["l1_paper"]?.mean ?? NaN;
+function preferred(probed: Probed): number {
+  return mean(probed.known.map((kind) => probed[kind]!.prefers_reference));
 }
 
-function verificationClaims(at: (folder: string) => string, name: string): TableRow[] {
-  const { scorer, pools, curves } = verified(at, name);
-  const gain = estimate(pools.map(({ scores, chosen }) => scores[chosen]! - mean(scores)));
-  const of = (chooser: string) => curves.filter((row) => row.chooser === chooser).at(-1)!.score;
-  const [one, best] = [curves[0]!.score, of("dynamics model")];
-  return [
-    claim(
-      `§3.3: verification improves ${name}`,
-      `${one.toFixed(2)} → ${best.toFixed(2)} with ${curves.at(-1)!.N} candidates (gain ${interval(gain)}); oracle ${
-        of("oracle").toFixed(2)
-      }${scorer === "world" ? "" : `; scored by ${scorer}`}`,
-      gain.interval[0] > 0,
-    ),
-  ];
+/** A claim on the manipulations that there are; what is missing is said. */
+function probeClaim(probed: Probed, holds: boolean, effect: number): Measured {
+  const missing = KINDS.filter((kind) => !probed.known.includes(kind));
+  if (probed.known.length === 0) return notMeasured("more than one trajectory of a subset (--bench=LIST)");
+  const seen = probed.known.map((kind) => `${kind} ${percent(probed[kind]!.prefers_reference)}`);
+  const unseen = missing.map((kind) => `${kind} not measured: needs ${MANIPULATION[kind]}`);
+  return {
+    found: [...seen, ...unseen].join(", "),
+    holds: `${holds ? "yes" : "no"}${missing.length > 0 ? ", of those measured" : ""}`,
+    effect,
+  };
 }
 
-function claim(text: string, found: string, holds: boolean): TableRow {
-  return { claim: text, found, holds: holds ? "yes" : "no" };
+const MANIPULATION = {
+  random: "other trajectories of the subset",
+  counterfactual: "--probe.counterfactuals=LIST or --probe.rewriter=MODEL",
+  inverse: "readable targets",
+} as const;
+
+function filterClaim(folder: string): Measured {
+  const { annotated, filtered } = readResult(folder, FILTER_RESULT).right;
+  if (annotated === null || filtered === null) return notMeasured("videos whose actions are known, as the tiny world's alone are");
+  const found = `right ${percent(annotated)} before, ${percent(filtered)} after`;
+  return { found, holds: filtered > annotated ? "yes" : "no", effect: filtered - annotated };
+}
+
+function verificationClaim(name: string): ClaimPlan {
+  const stage = `verify-${name.toLowerCase()}`;
+  const measure = (at: (folder: string) => string): Measured => {
+    const { scorer, pools, curves } = verified(at, name);
+    const gain = estimate(pools.map(({ scores, chosen }) => scores[chosen]! - mean(scores)));
+    const of = (chooser: string) => curves.filter((row) => row.chooser === chooser).at(-1)!.score;
+    const found = `${curves[0]!.score.toFixed(2)} → ${of("dynamics model").toFixed(2)} with ${curves.at(-1)!.N} candidates (gain ${
+      interval(gain)
+    }); oracle ${of("oracle").toFixed(2)}${scorer === "world" ? "" : `; scored by ${scorer}`}`;
+    return { found, holds: gain.interval[0] > 0 ? "yes" : "no", effect: gain.mean };
+  };
+  return { claim: `§3.3: verification improves ${name}`, of: "gain in score", needs: [stage], measure };
+}
+
+function comparison(a: string, b: string, claim: string): ClaimPlan {
+  const stages = [a, b].map((name) => `sample-${name.toLowerCase().replaceAll(" ", "-")}`);
+  return { claim, of: "difference in score", needs: [...stages, "judge"], measure: (at) => compare(at("judge"), a, b) };
+}
+
+function compare(judge: string, a: string, b: string): Measured {
+  const scores = scoresBySystem(readScores(judge));
+  const [x, y] = pairedValues(scores.get(a) ?? new Map(), scores.get(b) ?? new Map());
+  if (x.length === 0) return notMeasured(`scores of ${a} and ${b} on the same pictures; ${judge}/skipped.jsonl says why there are none`);
+  const difference = estimate(x.map((value, i) => value - y[i]!));
+  const found = `${mean(x).toFixed(2)} against ${mean(y).toFixed(2)}, difference ${interval(difference)}, p ${pairedTest(x, y).toFixed(3)}`;
+  const holds = difference.interval[0] > 0 ? "yes" : difference.interval[1] < 0 ? "no, the other way" : "not shown";
+  return { found, holds, effect: difference.mean };
+}
+
+function copyClaim(at: (folder: string) => string): Measured {
+  const { systems } = readResult(at("pictures"), IMAGES_RESULT);
+  const [copy, other] = ["copy", "C-FT"].map((name) => systems[name]?.["all"]?.["l1_paper"]?.mean ?? NaN) as [number, number];
+  const scores = [...scoresBySystem(readScores(at("judge"))).get("copy")?.values() ?? []];
+  if (scores.length === 0) return notMeasured(`scores of copying; ${at("judge")}/skipped.jsonl says why there are none`);
+  const found = `L1 ${copy.toFixed(3)} against ${other.toFixed(3)} of C-FT; judge ${mean(scores).toFixed(2)}`;
+  return { found, holds: copy < other && mean(scores) < 0.5 ? "yes" : "no", effect: copy - other };
 }
 
 function interval({ mean, interval: [from, to] }: Estimate): string {

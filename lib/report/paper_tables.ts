@@ -8,10 +8,13 @@ import { overlapNote } from "../experiment/overlap.ts";
 import { readResult, RESULT, type Result } from "../experiment/results.ts";
 import { readManifest } from "../experiment/run.ts";
 import { exists, readJson } from "../files.ts";
+import { agreementText } from "../human/analyse.ts";
+import { scoreName } from "../judge/picture_score.ts";
 import { comparePairs } from "../metrics/mod.ts";
 import { type Score, scoreRows, scoresBySystem } from "../judge/mod.ts";
-import { readCandidates } from "../judge/candidates.ts";
+import { type Candidate, readCandidates } from "../judge/candidates.ts";
 import { readScores } from "../judge/scores_file.ts";
+import { ablationRows } from "./ablations.ts";
 import type { PageSection } from "./page.ts";
 import { plotDistributions } from "./plot.ts";
 import { CURVES_NOTE, plotCurves, scoredPools, verificationCurves } from "./curves.ts";
@@ -38,8 +41,13 @@ export interface Published {
   readonly people: readonly TableRow[];
 }
 
+/** The tables that the paper published, by their keys in `data/published.json`. */
+export type PublishedTable = Exclude<keyof Published, "source">;
+
 /** A section that has a name for files. */
 export interface PaperTable extends PageSection {
+  /** The paper's table that it stands beside. */
+  readonly of?: PublishedTable;
   /** The file's name. */
   readonly name: string;
   /** The table. */
@@ -75,7 +83,7 @@ function runTables(folders: readonly string[], name: string, published: Publishe
     case "actions":
       return [
         {
-          name,
+          ...{ name, of: "actions" },
           title: "Predicted actions (Table 1)",
           rows: beside(readTable(folder), published.actions),
           pictures: pictures("actions.png"),
@@ -83,12 +91,13 @@ function runTables(folders: readonly string[], name: string, published: Publishe
       ];
     case "images": {
       const tests = result.tests.length === 0 ? [] : [{ name: `${name}-tests`, title: "Paired tests of the metrics", rows: result.tests }];
-      return [{ name, title: "Automatic metrics (Table 3)", rows: beside(readTable(folder), published.metrics) }, ...tests];
+      return [{ name, of: "metrics", title: "Automatic metrics (Table 3)", rows: beside(readTable(folder), published.metrics) }, ...tests];
     }
     case "filter": {
       const [title, text] = ["Annotated videos by data set (Table 4, Figure 11)", TABLE_4];
       return [{
         name,
+        of: "videos",
         title,
         text,
         rows: beside(readTable(folder), videoRows(published)),
@@ -96,14 +105,21 @@ function runTables(folders: readonly string[], name: string, published: Publishe
       }];
     }
     case "people":
-      return [{ name, title: "People (Table 7)", rows: beside(readTable(folder), published.people) }];
+      return [{
+        name,
+        of: "people",
+        title: "People (Table 7)",
+        text: peopleText(result),
+        rows: beside(readTable(folder), published.people),
+      }];
     case "probe":
       return [{ name, title: `The probe (Figures 2 and 4): ${name}`, rows: readTable(folder), pictures: pictures("likelihoods.png") }];
     case "verification": {
       const candidates = folders.flatMap(readCandidates);
       const curves = verificationCurves(scoredPools(candidates, scorersOf(candidates)[0] ?? ""));
       const rows = { rows: curves, text: CURVES_NOTE, pictures: pictures("curves.png") };
-      return [{ name, title: `Verification (Figure 8): ${name}`, ...rows }];
+      const figure = { name, title: `Verification (Figure 8): ${name}`, ...rows };
+      return [figure, ...(result.scored === scoreName(true) ? bestOfTable(name, candidates) : [])];
     }
     default:
       return exists(`${folder}/table.json`) ? [{ name, title: `${result.kind}: ${name}`, rows: readTable(folder) }] : [];
@@ -131,9 +147,20 @@ async function poolTables(
   }));
   const all = curves.flatMap(([, points]) => points);
   const table = by === "judge"
-    ? { title: "Best-of-3 and verification (Table 2)", rows: beside(bestOfRows(all), published.judge) }
-    : { title: "Best-of-3 and verification (Table 3)", rows: beside(metricRows(all), published.metrics) };
+    ? { of: "judge" as const, title: "Best-of-3 and verification (Table 2)", rows: beside(bestOfRows(all), published.judge) }
+    : { of: "metrics" as const, title: "Best-of-3 and verification (Table 3)", rows: beside(metricRows(all), published.metrics) };
   return [{ name, text, ...table }, ...figures];
+}
+
+/** Table 2's rows of a system's own pools, scored by the tiny world's judge. */
+function bestOfTable(name: string, candidates: readonly Candidate[]): PaperTable[] {
+  const system = { "verify-c-ft": "C-FT", "verify-cwm": "CWM" }[name] ?? name;
+  const rows = scorersOf(candidates).flatMap((scorer) => bestOfRows(poolCurves(candidates.map((one) => ({ ...one, system })), scorer)));
+  return [{ name: `${name}-best-of-3`, of: "judge", title: `Best-of-3 and verification (Table 2): ${name}`, text: CURVES_NOTE, rows }];
+}
+
+function peopleText({ votes, raters, items, agreement, kappa }: Extract<Result, { kind: "people" }>): string {
+  return `${votes} votes of ${raters} raters on ${items} items. Agreement: ${agreementText(agreement, kappa)}.`;
 }
 
 /** The paper's rows of Table 4 under our columns. */
@@ -164,9 +191,12 @@ async function judgeTables(
     ...{ p, "p, Holm": corrected },
   }));
   return [
-    { name, title: "The judge's scores (Table 2)", text: `${by}Mean of the smaller score.`, rows: beside(pivot(rows), published.judge) },
     {
-      name: `${name}-criteria`,
+      ...{ name, of: "judge", title: "The judge's scores (Table 2)", text: `${by}Mean of the smaller score.` },
+      rows: beside(pivot(rows), published.judge),
+    },
+    {
+      ...{ name: `${name}-criteria`, of: "criteria" },
       title: "Editing success and minimal editing (Table 5, Figure 12)",
       rows: beside(rows, published.criteria),
       pictures: [`${plot}-distributions.png`],
@@ -177,7 +207,11 @@ async function judgeTables(
       text: "On the items that both have; permutation test.",
       rows: pairs,
     },
-    { name: `${name}-published`, title: "The ablations as the paper published them", rows: published.ablations },
+    {
+      ...{ name: `${name}-ablations`, of: "ablations", title: "The ablations (Table 7)" },
+      text: "The world model's score, and what each ablation differs by on the items that both have.",
+      rows: beside(ablationRows(scores), published.ablations),
+    },
   ];
 }
 

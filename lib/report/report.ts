@@ -17,30 +17,47 @@ import { type GalleryItem, type PageSection, reportHtml } from "./page.ts";
 import { type PaperTable, paperTables, type Published } from "./paper_tables.ts";
 import { writeTable } from "./table.ts";
 
+/** A report that is being made. */
+export interface Report {
+  /** Names the page, and says what a run's manifest does not. */
+  readonly config: Config;
+  /** The report's folder. */
+  readonly to: string;
+  /** Tables of finished runs. */
+  readonly tables: readonly PaperTable[];
+  /** Sections before the tables. */
+  readonly first?: readonly PageSection[];
+  /** Runs of task `judge` whose pictures are shown. */
+  readonly shown: readonly string[];
+}
+
+/** The paper's rows. */
+export function readPublished(): Published {
+  return readJson("data/published.json") as Published;
+}
+
 /**
- * Writes tables and the page.
+ * The tables of finished runs.
  *
- * @param config for what a run's manifest does not say
- * @param folders finished runs
- * @param to the report's folder
- * @param first sections before the tables
+ * @param folders the runs
+ * @param to the report's folder, for plots that the runs do not have
+ * @returns tables, named after their runs
  */
-export async function writeReport(
-  config: Config,
-  folders: readonly string[],
-  to: string,
-  first: readonly PageSection[] = [],
-): Promise<PaperTable[]> {
-  const published = readJson("data/published.json") as Published;
+export async function tablesOf(folders: readonly string[], to: string): Promise<PaperTable[]> {
+  const published = readPublished();
   Deno.mkdirSync(to, { recursive: true });
   const tables: PaperTable[] = [];
   for (const folder of folders) tables.push(...await paperTables(folder, shortName(folder, folders), published, to));
+  return tables;
+}
+
+/** Writes tables and the page. */
+export async function writeReport({ config, to, tables, first = [], shown }: Report): Promise<void> {
   for (const { name, rows, text } of tables) writeTable(`${to}/${name}`, rows, text);
   const gallery = await Promise.all(
-    folders.flatMap(shardFolders).filter((folder) => exists(`${folder}/scores.jsonl`)).map((folder) => galleryOf(config, folder)),
+    shown.flatMap(shardFolders).filter((folder) => exists(`${folder}/scores.jsonl`)).map((folder) => galleryOf(config, folder)),
   );
   writeFile(`${to}/report.html`, reportHtml(config.experiment, [...first, ...tables], gallery.flat()));
-  return tables;
 }
 
 /** A folder's last part, or more of it where two end alike. */
