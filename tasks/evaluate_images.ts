@@ -1,32 +1,28 @@
 /**
- * Measures predicted images of systems against their targets (paper Table 3), each metric with its interval.
+ * Measures predicted images of systems against their targets (paper Table 3), each metric with its interval; or the candidates of
+ * task `verify`, for best-of-3 and Figure 8.
  *
  * @module
  */
-import { runTask } from "../lib/experiment/cli.ts";
+import { UserError } from "../lib/errors.ts";
+import { listOf, runTask } from "../lib/experiment/cli.ts";
 import { benchTrajectories } from "../lib/experiment/datasets.ts";
+import { shardName } from "../lib/experiment/pipeline.ts";
+import { openPools, poolNames, POOLS_FLAG } from "../lib/experiment/pools.ts";
 import { showProgress } from "../lib/experiment/progress.ts";
 import { digestOf } from "../lib/experiment/run.ts";
-import type { Config } from "../lib/experiment/schema.ts";
 import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
 import { openSystems, systemsOverlap } from "../lib/experiment/systems.ts";
-import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
-import { listOf } from "../lib/experiment/cli.ts";
-import { UserError } from "../lib/errors.ts";
-import { readJson } from "../lib/files.ts";
-import {
-  cosine,
-  type Estimate,
-  estimate,
-  type ImageEncoder,
-  L1_SIGNATURES,
-  l1Distance,
-  openImageEncoder,
-  pairedTest,
-  pairedValues,
-  PROTOCOLS,
-} from "../lib/metrics/mod.ts";
+import { BENCH_FLAG, type Invocation, SHARD_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { appendLine, writeFile } from "../lib/files.ts";
+import { readCandidates } from "../lib/judge/candidates.ts";
+import { nameOf, readEntries, shownCandidates } from "../lib/judge/entries.ts";
+import type { Candidate } from "../lib/judge/mod.ts";
+import { type Estimate, estimate, pairedTest, pairedValues } from "../lib/metrics/mod.ts";
+import { measurePicture, openPictureMetrics } from "../lib/metrics/picture_metrics.ts";
 import { type TableRow, writeTable } from "../lib/report/mod.ts";
+import { writePools } from "../lib/report/pools.ts";
+import { shardOf } from "../lib/synthesis/mod.ts";
 import type { RgbImage } from "../lib/tokens/mod.ts";
 import { type Problem, usableTrajectories } from "../lib/trajectories/mod.ts";
 
@@ -35,54 +31,8 @@ const TASK: TaskInfo = {
   about: "Measures predicted images of systems against their targets.",
   sections: ["bench", "evaluate"],
   switches: STAGE_SWITCHES,
-  flags: { ...BENCH_FLAG, systems: "whose images: copy, DIR, NAME=DIR, separated by commas" },
+  flags: { ...BENCH_FLAG, ...SHARD_FLAG, systems: "whose images: copy, DIR, NAME=DIR, separated by commas", ...POOLS_FLAG },
 };
-
-/** A metric of pictures; undefined where a trajectory has none. */
-interface Metric {
-  readonly name: string;
-  readonly signature: string;
-  readonly measure: (picture: RgbImage, target: RgbImage, id: string) => Promise<number | undefined>;
-}
-
-/** L1, and what there are models for. */
-async function openMetrics(
-  { clip, dino, captions }: Config["evaluate"],
-): Promise<{ metrics: Metric[]; left: string[]; close: () => Promise<void> }> {
-  const metrics = PROTOCOLS.map((protocol): Metric => ({
-    name: `l1_${protocol}`,
-    signature: L1_SIGNATURES[protocol],
-    measure: (picture, target) => Promise.resolve(l1Distance(picture, target, protocol)),
-  }));
-  const encoders: ImageEncoder[] = [];
-  const open = async (folder: string) => encoders[encoders.push(await openImageEncoder(folder)) - 1]!;
-  const alike = (name: string, encoder: ImageEncoder): Metric => ({
-    ...{ name, signature: encoder.signature },
-    measure: async (picture, target) => cosine(await encoder.picture(picture), await encoder.picture(target)),
-  });
-  const clipEncoder = clip === "" ? undefined : await open(clip);
-  if (clipEncoder) metrics.push(alike("clip_i", clipEncoder));
-  if (dino !== "") metrics.push(alike("dino", await open(dino)));
-  const sentence = captions === "" ? undefined : clipEncoder?.sentence;
-  if (sentence) {
-    const said = readJson(captions) as Record<string, string>;
-    metrics.push({
-      ...{ name: "clip_t", signature: `${clipEncoder!.signature}|captions of ${captions}` },
-      measure: async (picture, _, id) =>
-        said[id] === undefined ? undefined : cosine(await clipEncoder!.picture(picture), await sentence(said[id])),
-    });
-  }
-  const left = [
-    clipEncoder ? "" : "CLIP-I (evaluate.clip)",
-    dino === "" ? "DINO (evaluate.dino)" : "",
-    sentence ? "" : "CLIP-T (evaluate.captions)",
-  ];
-  return {
-    metrics,
-    left: left.filter((name) => name !== ""),
-    close: async () => void await Promise.all(encoders.map((one) => one.close())),
-  };
-}
 
 /** Values of each metric by trajectory. */
 type Values = Map<string, Readonly<Record<string, number>>>;
@@ -90,9 +40,13 @@ type Values = Map<string, Readonly<Record<string, number>>>;
 /** Runs the task. */
 async function main(invocation: Invocation): Promise<void> {
   const { config, flags } = invocation;
+  const pools = listOf(flags["pools"]);
+  const names = listOf(flags["systems"]);
+  if (pools.length > 0 && names.length > 0) throw new UserError("Cannot evaluate systems and pools in one run: give --systems or --pools");
+  if (pools.length > 0) return await measurePools(invocation, pools);
+  if ("shard" in flags) throw new UserError("Cannot split the systems' pictures into shards: --shard goes with --pools");
   const { list, digest } = benchTrajectories(config);
   const { trajectories } = usableTrajectories(list, true);
-  const names = listOf(flags["systems"]);
   if (names.length === 0) throw new UserError("Cannot evaluate without systems: give --systems=copy,DIR,NAME=DIR");
   const systems = openSystems(names);
   const inputs = { bench: digest, systems: digestOf(names) };
@@ -100,7 +54,7 @@ async function main(invocation: Invocation): Promise<void> {
   const stage = await openStage(invocation, TASK, { sections, inputs, overlap: systemsOverlap(names) });
   if (!stage) return;
   const { folder } = stage;
-  const { metrics, left, close } = await openMetrics(config.evaluate);
+  const { metrics, left, close } = await openPictureMetrics(config.evaluate);
 
   // 1. Every system's pictures; what is missing or broken is left out by name
   const problems: Problem[] = [...list.problems];
@@ -112,7 +66,7 @@ async function main(invocation: Invocation): Promise<void> {
       try {
         const [picture, target] = [await system.predict(trajectory), await trajectory.target.load()];
         if (!picture) problems.push({ id: `${system.name}: ${trajectory.id}`, reason: "it has no prediction" });
-        else measured.set(trajectory.id, await measureAll(metrics, picture, target, trajectory.id));
+        else measured.set(trajectory.id, await measurePicture(metrics, picture, target, trajectory.id));
       } catch (error) {
         problems.push({ id: `${system.name}: ${trajectory.id}`, reason: (error as Error).message });
       }
@@ -147,19 +101,63 @@ async function main(invocation: Invocation): Promise<void> {
   if (tests.length > 0) writeTable(`${folder}/tests`, tests, stage.note);
   const signed = Object.fromEntries(metrics.map(({ name, signature }) => [name, signature]));
   stage.finish({ kind: "images", systems: result, signatures: signed, tests });
-  const signatures = metrics.map(({ name, signature }) => `${name}: ${signature}`);
-  console.log(
-    [table, "", ...signatures, ...(left.length > 0 ? [`Left out, as there is no model or caption: ${left.join(", ")}`] : [])].join("\n"),
-  );
+  console.log([table, "", ...signatureLines(signed, left)].join("\n"));
 }
 
-async function measureAll(metrics: readonly Metric[], picture: RgbImage, target: RgbImage, id: string): Promise<Record<string, number>> {
-  const measured: Record<string, number> = {};
-  for (const { name, measure } of metrics) {
-    const value = await measure(picture, target, id);
-    if (value !== undefined) measured[name] = value;
+/** Measures the candidates of task verify (best-of-3, Figure 8); a run that was stopped goes on with the next. */
+async function measurePools(invocation: Invocation, names: readonly string[]): Promise<void> {
+  const { config, flags } = invocation;
+  const { list, digest } = benchTrajectories(config);
+  const trajectories = shardOf(usableTrajectories(list, true).trajectories, flags["shard"] ?? "0/1");
+  const shown = shownCandidates(openPools(names, config), trajectories);
+  const reading = showProgress("read", shown.length);
+  const { entries, unread } = await readEntries(shown, reading.update);
+  reading.stop();
+  const stage = await openStage(invocation, TASK, {
+    stage: shardName("evaluate-images-pools", flags["shard"]),
+    sections: ["seed", "data", "bench", "evaluate"],
+    inputs: { bench: digest, entries: digestOf(entries.map((entry) => [nameOf(entry), entry.digest])) },
+    overlap: systemsOverlap(poolNames(names, config)),
+  });
+  if (!stage) return;
+  const { folder } = stage;
+  const { metrics, left, close } = await openPictureMetrics(config.evaluate);
+
+  // 1. Candidates that look alike are measured once
+  const done = readCandidates(folder).filter(({ unscored }) => unscored === undefined);
+  const known = new Map<string, Readonly<Record<string, number>>>();
+  const progress = showProgress("evaluate", entries.length, done.length);
+  let target: { id: string; picture: RgbImage } | undefined;
+  for (const { system, trajectory, candidate, digest, load } of entries.slice(done.length)) {
+    const key = `${trajectory.id} ${digest}`;
+    if (target?.id !== trajectory.id) target = { id: trajectory.id, picture: await trajectory.target.load() };
+    const scores = known.get(key) ?? await measurePicture(metrics, (await load())!, target.picture, trajectory.id);
+    known.set(key, scores);
+    const line: Candidate = { ...candidate!, system, scores };
+    appendLine(`${folder}/candidates.jsonl`, JSON.stringify(line), undefined, false);
+    progress.update(done.push(line));
   }
-  return measured;
+  progress.stop();
+  await close();
+  const unscored = unread.map(({ shown, reason }): Candidate => ({
+    ...shown.candidate!,
+    ...{ system: shown.system, scores: {}, unscored: reason },
+  }));
+  writeFile(`${folder}/candidates.jsonl`, [...done, ...unscored].map((line) => JSON.stringify(line) + "\n").join(""));
+  writeSkipped(folder, [...list.problems, ...unread.map(({ shown, reason }) => ({ id: nameOf(shown), reason }))]);
+
+  // 2. Rows of Table 3, and a curve for each metric
+  const { table, curves, pools } = await writePools(folder, [...done, ...unscored], "metrics", stage.note);
+  const signatures = Object.fromEntries(metrics.map(({ name, signature }) => [name, signature]));
+  const systems = [...new Set(done.map(({ system }) => system!))];
+  stage.finish({ kind: "pools", by: "metrics", systems, signatures, pools, curves });
+  const lines = [table, "", `${pools.scored} of ${pools.all} pools are measured whole; the others are left out of every number.`];
+  console.log([...lines, ...signatureLines(signatures, left)].join("\n"));
+}
+
+function signatureLines(signatures: Readonly<Record<string, string>>, left: readonly string[]): string[] {
+  const lines = Object.entries(signatures).map(([name, signature]) => `${name}: ${signature}`);
+  return left.length === 0 ? lines : [...lines, `Left out, as there is no model or caption: ${left.join(", ")}`];
 }
 
 /** Each system against the first, on the trajectories that both have. */

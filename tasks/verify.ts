@@ -59,12 +59,13 @@ async function main(invocation: Invocation): Promise<void> {
   const progress = showProgress("verify", total, count());
   while (count() < total) {
     const [repeat, start] = [Math.floor(count() / items.length), count() % items.length];
-    const chunk = items.slice(start, start + options.together);
+    const behind = start % options.together; // after a stop: the same chunks again, for the same bits
+    const chunk = items.slice(start - behind, start - behind + options.together);
     const queries = chunk.map(({ source, trajectory: { id, action } }) => ({ id, source, action }));
     const drawing = { ...options, seed: seed + repeat };
     const drawn = drawObservations(image, vocabulary, queries, options.candidates, drawing);
     const rewards = rewardCandidates(text, vocabulary, queries, drawn, options.likelihood);
-    for (const [i, { trajectory }] of chunk.entries()) {
+    for (const [i, { trajectory }] of chunk.entries().drop(behind)) {
       const pictures = decodedImages(vqgan, drawn[i]!);
       const pool = await scorePool(trajectory, pictures, rewards[i]!, repeat, drawing.seed);
       for (const [j, picture] of pictures.entries()) writeFile(`${folder}/${pool[j]!.image}`, await encodePng(picture), undefined, false);
