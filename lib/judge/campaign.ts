@@ -131,7 +131,7 @@ export interface CostPlan extends Cost {
   readonly kept: number;
 }
 
-const ANSWER_TOKENS = 70; // two sentences in JSON; a guess, for as long as there are no answers to go by
+const ANSWER_TOKENS = 50; // a sentence or two of about 22, and 15 of JSON: a guess, for as long as there are no answers to go by
 
 /**
  * What judging will cost, before anything is asked: pictures by the provider's rule, texts by their length. Where answers of this

@@ -9,12 +9,24 @@ interface Line {
   readonly body: { readonly messages: readonly { readonly content: string }[] };
 }
 
+/** What a provider saw, and how it behaves. */
+interface Provided {
+  readonly files: string[];
+  batches: number;
+  looks: number;
+  down: boolean;
+  /** Batches by id and name, as its list gives them. */
+  readonly created: { id: string; metadata: Record<string, string> }[];
+  /** So many batches are made without a word of it: their answer is an error of this kind. */
+  silent: number;
+}
+
 /** A provider that takes files and batches; a batch is ready at its second look. */
 async function withProvider(
   outcome: (text: string) => unknown,
-  body: (seen: { files: string[]; batches: number; looks: number; down: boolean }) => Promise<void>,
+  body: (seen: Provided) => Promise<void>,
 ): Promise<void> {
-  const seen = { files: [] as string[], batches: 0, looks: 0, down: false };
+  const seen: Provided = { files: [], batches: 0, looks: 0, down: false, created: [], silent: 0 };
   const outputs = new Map<string, string>();
   const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, async (request) => {
     const path = new URL(request.url).pathname.replace("/v1", "");
@@ -25,10 +37,13 @@ async function withProvider(
       seen.files.push(await (form.get("file") as File).text());
       return Response.json({ id: `file-${seen.files.length - 1}` });
     }
+    if (path === "/batches" && request.method === "GET") return Response.json({ data: seen.created, has_more: false });
     if (path === "/batches") {
-      const { input_file_id: file, endpoint } = await request.json();
+      const { input_file_id: file, endpoint, metadata } = await request.json();
       assertEquals(endpoint, "/v1/chat/completions");
       seen.batches++;
+      seen.created.push({ id: file.replace("file", "batch"), metadata });
+      if (seen.silent > 0) return new Response("oops", { status: seen.silent });
       return Response.json({ id: file.replace("file", "batch"), status: "validating" });
     }
     if (path.startsWith("/batches/")) {
@@ -110,5 +125,44 @@ Deno.test("askBatch() stopped while it waits collects what was submitted", () =>
       const answers = await askBatch(["a", "b"].map(ask), options);
       assertEquals(answers.map((answer) => "text" in answer && answer.text), ["a", "b"]);
       assertEquals([seen.files.length, seen.batches], [1, 1]);
+    });
+  }));
+
+Deno.test("askBatch() finds a batch that was made without a word of it, and submits none twice", () =>
+  withFolder(async (folder) => {
+    for (const status of [500, 400]) { // busy, so it looks at once; or the task ends, and the next one looks
+      await withProvider(said, async (seen) => {
+        const options = { model: "m", cache: `${folder}/${status}`, ledger: `${folder}/${status}.json`, interval: 0.01 };
+        seen.silent = status;
+        const first = await askBatch(["a", "b"].map(ask), options).catch((error: Error) => error);
+        seen.silent = 0;
+        const answers = first instanceof Error ? await askBatch(["a", "b"].map(ask), options) : first;
+        assertEquals(answers.map((answer) => "text" in answer && answer.text), ["a", "b"]);
+        assertEquals([first instanceof Error, seen.batches], [status === 400, 1]);
+      });
+    }
+  }));
+
+Deno.test("askBatch() stopped between two batches sends the second, and only that", () =>
+  withFolder(async (folder) => {
+    await withProvider(said, async (seen) => {
+      const options = { model: "m", cache: folder, ledger: `${folder}/batches.json`, interval: 0.01, fileLimit: 200 };
+      await askBatch(["a"].map(ask), { ...options, onLook: () => void (seen.down = true) }).catch(() => {});
+      seen.down = false;
+      const answers = await askBatch(["a", "b"].map(ask), options);
+      assertEquals(answers.map((answer) => "text" in answer && answer.text), ["a", "b"]);
+      assertEquals([seen.batches, seen.files.join("").trim().split("\n").length], [2, 2]);
+    });
+  }));
+
+Deno.test("askBatch() keeps answers to questions that are not among today's: a second round finds them", () =>
+  withFolder(async (folder) => {
+    await withProvider(said, async (seen) => {
+      const options = { model: "m", cache: folder, ledger: `${folder}/batches.json`, interval: 0.01 };
+      await askBatch(["second round"].map(ask), { ...options, onLook: () => void (seen.down = true) }).catch(() => {});
+      seen.down = false;
+      await askBatch(["first round"].map(ask), options);
+      const [answer] = await askBatch(["second round"].map(ask), options);
+      assertEquals([answer && "text" in answer && answer.text, seen.batches], ["second round", 2]);
     });
   }));

@@ -248,7 +248,7 @@ Deno.test("reproduce runs the whole paper in the micro configuration, says what 
     assert(again.code === 0 && again.text.split("is finished already").length > 15, again.text);
     const judge = async (...more: string[]) => await run("tasks/judge.ts", `--config=${ROOT}data/configs/micro.yaml`, ...more);
     const dry = await judge("--systems=copy", "--judge.model=gpt-4o-2024-11-20", "--dry-run");
-    assert(dry.code === 0 && /10 calls of gpt-4o-2024-11-20, about \d+ \+ 700 tokens, 0\.\d\d US dollars/.test(dry.text), dry.text);
+    assert(dry.code === 0 && /10 calls of gpt-4o-2024-11-20, about \d+ \+ 500 tokens, 0\.\d\d US dollars/.test(dry.text), dry.text);
     const keyless = await judge("--systems=copy", "--judge.model=gpt-4o-2024-11-20", `--run=${folder}/judge`);
     assert(keyless.code === 1 && keyless.text.includes("OPENAI_API_KEY is not set") && !exists(`${folder}/judge`), keyless.text);
     const none = await judge();
