@@ -13,7 +13,7 @@ import type { Config } from "../lib/experiment/schema.ts";
 import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
 import { type Invocation, SHARD_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
 import { UserError } from "../lib/errors.ts";
-import { appendLine, exists, fileNameOf, resumeLog, writeFile } from "../lib/files.ts";
+import { appendLine, exists, fileNameOf, realDisk, resumeLog, writeFile } from "../lib/files.ts";
 import { doesTheSame } from "../lib/gates/mod.ts";
 import { contactSheet } from "../lib/report/mod.ts";
 import { pairSheet } from "../lib/report/video_sheets.ts";
@@ -26,6 +26,7 @@ import {
   shardOf,
   type VideoFile,
   type VideoList,
+  type VideoPairs,
   videoStatistics,
 } from "../lib/synthesis/mod.ts";
 import { keepTrajectories } from "../lib/synthesis/annotate.ts";
@@ -63,7 +64,7 @@ async function main(invocation: Invocation): Promise<void> {
   // 1. The videos, the run, the dynamics model
   const isWorld = options.videos === "" && Object.keys(options.datasets).length === 0;
   const world = isWorld ? new Map(worldVideos(data.difficulty, seed, options.world).map((v) => [v.id, v])) : undefined;
-  const list = world ? { videos: worldFiles(folder, world), problems: [] } : await listReal(config);
+  const list = world ? { videos: worldFiles(folder, world), problems: [] } : await listReal(config, `${folder}/videos`);
   const videos = shardOf(list.videos, flags["shard"] ?? "0/1");
   const inputs = { videos: digestOf(videos.map(({ id }) => id)) };
   const stage = await openStage(invocation, TASK, { inputs, adapters: { cdm: options.cdm } });
@@ -117,7 +118,7 @@ async function annotateVideos(
 ): Promise<LogLine[]> {
   const found = await Promise.all(videos.map(async (video) => {
     if (world) await renderInto(video.path, world.get(worldName(video))!);
-    return { video, pairs: await pairsOfVideo(video.path, options, pool).catch((error) => reasonOf(error, video)) };
+    return { video, pairs: await pairsIn(video, options, pool).catch((error) => reasonOf(error, video)) };
   }));
   const images = found.flatMap(({ pairs }) => typeof pairs === "string" ? [] : pairs.pairs.map((pair) => pair.images));
   const streams = found.flatMap(({ video, pairs }) => typeof pairs === "string" ? [] : pairs.pairs.map((_, i) => `${video.id}#${i}`));
@@ -142,14 +143,24 @@ async function annotateVideos(
 }
 
 /** The videos of the data sets that are named, or of the one without a name. */
-async function listReal({ annotate: { videos, clips, hours, datasets }, seed }: Config): Promise<VideoList> {
+async function listReal({ annotate: { videos, clips, hours, datasets }, seed }: Config, folder: string): Promise<VideoList> {
   if (videos !== "" && Object.keys(datasets).length > 0) {
     throw new UserError(`Cannot annotate both annotate.videos (${videos}) and annotate.datasets: leave one out, as --annotate.datasets={}`);
   }
-  const list = await listDataSets(videos === "" ? datasets : { "": { videos, clips, hours } }, seed);
+  const list = await listDataSets(videos === "" ? datasets : { "": { videos, clips, hours } }, seed, folder);
   const counts = Map.groupBy(list.videos, ({ dataset }) => dataset ?? videos).entries().map(([name, own]) => `${own.length} of ${name}`);
   console.log(`Videos: ${[...counts].join(", ")}`);
   return list;
+}
+
+/** The pairs of a video; one out of parquet is a file only as long as it is read. */
+async function pairsIn({ path, write }: VideoFile, options: Config["annotate"], pool: MotionPool): Promise<VideoPairs> {
+  try {
+    await write?.();
+    return await pairsOfVideo(path, options, pool);
+  } finally {
+    if (write) realDisk.remove(path);
+  }
 }
 
 function reasonOf(error: Error, { path }: VideoFile): string {

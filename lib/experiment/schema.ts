@@ -127,7 +127,9 @@ const PROBE = z.strictObject({
 const DATA_SET = z.strictObject({ videos: z.string(), clips: whole.default(0), hours: z.number().nonnegative().default(0) });
 
 const ANNOTATE = z.strictObject({
-  videos: z.string().default("").describe("a folder of videos, of folders by class, or Kinetics-700's CSV; empty: the tiny world's"),
+  videos: z.string().default("").describe(
+    "videos, a folder of them or of folders by class, Hugging Face's parquet, or Kinetics-700's CSV; empty: the tiny world's",
+  ),
   clips: whole.default(0).describe("take so many of these videos at random; 0: all"),
   hours: z.number().nonnegative().default(0).describe("take so many hours of these videos at random; 0: all"),
   datasets: z.record(z.string().regex(/^[\w.-]+$/), DATA_SET).default({}).describe(

@@ -6,11 +6,13 @@
 import { permutation, randomStream } from "../engine/mod.ts";
 import type { Problem } from "../trajectories/mod.ts";
 import { videoLength } from "../video/mod.ts";
-import { listVideos, type VideoFile, type VideoList } from "./videos.ts";
+import { realDisk } from "../files.ts";
+import { openVideos } from "./parquet_videos.ts";
+import type { VideoFile, VideoList } from "./videos.ts";
 
 /** A data set of videos, as a configuration names it. */
 export interface DataSet {
-  /** The folder, or Kinetics-700's CSV file. */
+  /** The folder, Hugging Face's parquet, or Kinetics-700's CSV file. */
   readonly videos: string;
   /** Videos at most; 0: all. */
   readonly clips: number;
@@ -24,6 +26,7 @@ export interface DataSet {
  *
  * @param sets by name; a data set named "" adds nothing to its videos' names
  * @param seed of what is drawn
+ * @param folder where videos out of parquet are written while they are worked on
  * @param lengthOf a video's length in seconds, for limits by hours; what cannot be read counts as 0
  * @returns videos, and what could not be used
  * @throws UserError when a data set is not there, or holds no video
@@ -42,12 +45,13 @@ export interface DataSet {
 export async function listDataSets(
   sets: Readonly<Record<string, DataSet>>,
   seed: number,
+  folder: string = "",
   lengthOf: (path: string) => Promise<number> = videoLength,
 ): Promise<VideoList> {
   const videos: VideoFile[] = [];
   const problems: Problem[] = [];
   for (const [name, set] of Object.entries(sets)) {
-    const list = listVideos(set.videos);
+    const list = await openVideos(set.videos, `${folder}/${name}`);
     const named = <T extends { readonly id: string }>(one: T): T => name === "" ? one : { ...one, id: `${name}/${one.id}`, dataset: name };
     const order = permutation(randomStream("clips", seed, name), list.videos.length);
     const taken = await limited(order.map((place) => list.videos[place]!), set, lengthOf);
@@ -68,7 +72,16 @@ async function limited(
   for (const video of videos) {
     if ((clips > 0 && taken.size >= clips) || (hours > 0 && seconds >= 3600 * hours)) break;
     taken.add(video);
-    if (hours > 0) seconds += await lengthOf(video.path).catch(() => 0); // annotation says what is wrong with it
+    if (hours > 0) seconds += await secondsOf(video, lengthOf).catch(() => 0); // annotation says what is wrong with it
   }
   return taken;
+}
+
+async function secondsOf({ path, write }: VideoFile, lengthOf: (path: string) => Promise<number>): Promise<number> {
+  try {
+    await write?.();
+    return await lengthOf(path);
+  } finally {
+    if (write) realDisk.remove(path);
+  }
 }

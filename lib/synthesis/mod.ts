@@ -14,4 +14,5 @@ export {
 } from "./annotate.ts";
 export { type DataSet, listDataSets } from "./data_sets.ts";
 export { readAnnotated, readSynthetic, stratifiedTopK, topKOfDataSets, type VideoStatistics, videoStatistics } from "./filter.ts";
+export { openVideos } from "./parquet_videos.ts";
 export { listVideos, shardOf, type VideoFile, type VideoList } from "./videos.ts";

@@ -18,6 +18,8 @@ export interface VideoFile {
   readonly label: string;
   /** The name of its data set, where there are several. */
   readonly dataset?: string;
+  /** Writes the file, where the data set keeps videos in files of its own; the caller removes it when it is done. */
+  readonly write?: () => Promise<void>;
 }
 
 /** The videos of a data set, in the order of their names, and what could not be used of it. */

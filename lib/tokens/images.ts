@@ -84,6 +84,11 @@ export async function encodePng({ data, width, height }: RgbImage): Promise<Uint
   return new Uint8Array(await sharp(data, { raw: { width, height, channels: 3 } }).png().toBuffer());
 }
 
+/** Encodes an image as JPEG of a quality from 1 to 100. */
+export async function encodeJpeg({ data, width, height }: RgbImage, quality: number): Promise<Uint8Array> {
+  return new Uint8Array(await sharp(data, { raw: { width, height, channels: 3 } }).jpeg({ quality }).toBuffer());
+}
+
 /**
  * Frames an image as the model's square: the shorter side becomes `side` (Lanczos), the middle is kept.
  *

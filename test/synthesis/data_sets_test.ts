@@ -44,6 +44,7 @@ Deno.test("listDataSets() limits each data set by clips or hours, at random by t
       (await listDataSets(
         sets,
         seed,
+        "",
         (path) => path.endsWith("/3.mp4") ? Promise.reject(new UserError("broken")) : Promise.resolve(seconds),
       ))
         .videos.map(({ id }) => id);

@@ -1,0 +1,51 @@
+import { parquetWriteBuffer } from "hyparquet-writer";
+import { exists } from "../../lib/files.ts";
+import { encodeJpeg } from "../../lib/tokens/images.ts";
+import { renderVideo, worldVideos } from "../../lib/world/mod.ts";
+import { assert, assertEquals, withFolder } from "../support.ts";
+
+const ROOT = new URL("../..", import.meta.url).pathname;
+
+Deno.test("annotate --annotate.videos=FILE.parquet annotates videos whose frames are rows, and leaves none of them behind", () =>
+  withFolder(async (folder) => {
+    const videos = worldVideos("easy", 1, 40).filter(({ kind }) => kind === "action").slice(0, 4);
+    const rows: { image: { bytes: Uint8Array; path: string }; video_id: string; frame: bigint; label: bigint }[] = [];
+    for (const video of videos) {
+      for (const [i, image] of (await renderVideo(video)).entries()) {
+        rows.push({ image: { bytes: await encodeJpeg(image, 95), path: "x.jpg" }, video_id: video.id, frame: BigInt(i), label: 1n });
+      }
+    }
+    const schema = [
+      { name: "root", num_children: 4 },
+      { name: "image", num_children: 2, repetition_type: "OPTIONAL" },
+      { name: "bytes", type: "BYTE_ARRAY", repetition_type: "OPTIONAL" },
+      { name: "path", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" },
+      { name: "video_id", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" },
+      { name: "frame", type: "INT64", repetition_type: "OPTIONAL" },
+      { name: "label", type: "INT64", repetition_type: "OPTIONAL" },
+    ];
+    const kvMetadata = [{ key: "huggingface", value: JSON.stringify({ info: { features: { label: { names: ["stand", "roll"] } } } }) }];
+    const columnData = (["image", "video_id", "frame", "label"] as const).map((name) => ({ name, data: rows.map((row) => row[name]) }));
+    const bytes = parquetWriteBuffer({ schema, columnData, kvMetadata, rowGroupSize: 50 } as never);
+    Deno.writeFileSync(`${folder}/videos.parquet`, new Uint8Array(bytes));
+    const experiment = `test-${Deno.pid}-parquet`;
+    const micro = [`--config=${ROOT}data/configs/micro.yaml`, `--experiment=${experiment}`, `--run=${folder}/run`];
+    const annotate = async (path: string) => {
+      const args = ["run", "-A", `${ROOT}tasks/annotate.ts`, ...micro, `--annotate.videos=${path}`, "--annotate.rate=25"];
+      const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: ROOT, env: { NO_COLOR: "1" } }).output();
+      return { code, text: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
+    };
+    try {
+      const { code, text } = await annotate(`${folder}/videos.parquet`);
+      assertEquals(code, 0, text);
+      const lines = Deno.readTextFileSync(`${folder}/run/trajectories.jsonl`).trim().split("\n").map((line) => JSON.parse(line));
+      assert(lines.length > 0 && lines.every(({ label }) => label === "roll"), text);
+      assert(lines.every(({ source }) => exists(`${folder}/run/${source}`)));
+      assertEquals([...Deno.readDirSync(`${folder}/run/videos`)], []);
+      Deno.writeFileSync(`${folder}/cut.parquet`, new Uint8Array(bytes).subarray(0, 1000));
+      const cut = await annotate(`${folder}/cut.parquet`);
+      assert(cut.code === 1 && cut.text.includes('cut.parquet as parquet: it does not end with "PAR1": it is cut off'), cut.text);
+    } finally {
+      await Deno.remove(`${ROOT}runs/${experiment}`, { recursive: true }).catch(() => {}); // the first run may not have come so far
+    }
+  }));
