@@ -18,6 +18,7 @@ export const AREAS: readonly string[] = [
   "llm",
   "video",
   "synthesis",
+  "fetch",
   "probe",
   "train",
   "judge",

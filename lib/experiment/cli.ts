@@ -38,11 +38,13 @@ export function parseArguments(args: readonly string[], task: TaskInfo): Invocat
   const named = Object.keys({ ...COMMON_FLAGS, ...task.flags });
   const verb = Object.keys(task.verbs ?? {}).find((name) => name === args[0]);
   const overrides: Override[] = [];
+  const names: string[] = [];
   const parsed = parseArgs(verb ? args.slice(1) : args, {
     string: named,
     boolean: switches,
     unknown: (arg, key, value) => {
-      overrides.push(overrideOf(arg, key, value));
+      if (task.names && !arg.startsWith("-")) names.push(knownName(arg, task.names));
+      else overrides.push(overrideOf(arg, key, value));
       return false;
     },
   });
@@ -54,7 +56,12 @@ export function parseArguments(args: readonly string[], task: TaskInfo): Invocat
   if (flags["actions"] !== undefined) overrides.push({ key: "evaluate.actions", value: flags["actions"] });
   const file = flags["config"] ?? DEFAULT_CONFIG;
   if ("help" in flags) return void console.log(helpText(task, file, overrides));
-  return { config: resolveConfig(file, overrides), flags, overrides, ...(verb && { verb }) };
+  return { config: resolveConfig(file, overrides), flags, overrides, ...(verb && { verb }), ...(task.names && { names }) };
+}
+
+function knownName(name: string, names: Readonly<Record<string, string>>): string {
+  if (Object.hasOwn(names, name)) return name;
+  throw new UserError(`There is no "${name}": choose among ${Object.keys(names).join(", ")}`);
 }
 
 function overrideOf(arg: string, key: string | undefined, value: unknown): Override {
@@ -107,7 +114,7 @@ export function listOf(flag: string | undefined): string[] {
 }
 
 function helpText(
-  { name, about, sections, verbs = {}, switches = {}, flags = {} }: TaskInfo,
+  { name, about, sections, verbs = {}, names = {}, switches = {}, flags = {} }: TaskInfo,
   file: string,
   overrides: readonly Override[],
 ): string {
@@ -116,9 +123,11 @@ function helpText(
     ...Object.entries({ ...flags, ...COMMON_FLAGS }).map(([flag, text]) => line(`--${flag}=…`, text)),
     ...Object.entries({ ...switches, ...COMMON_SWITCHES }).map(([flag, text]) => line(`--${flag}`, text)),
   ];
-  const first = Object.entries(verbs).map(([verb, text]) => line(verb, text));
+  const first = Object.entries({ ...verbs, ...names }).map(([verb, text]) => line(verb, text));
   return [
-    `deno task ${name} ${first.length > 0 ? `[${Object.keys(verbs).join("|")}] ` : ""}[--key=value …]`,
+    `deno task ${name} ${Object.keys(verbs).length > 0 ? `[${Object.keys(verbs).join("|")}] ` : ""}${
+      Object.keys(names).length > 0 ? "[NAME …] " : ""
+    }[--key=value …]`,
     "",
     about,
     "",

@@ -18,6 +18,8 @@ export interface TaskInfo {
   readonly needs?: (invocation: Invocation) => readonly string[];
   /** What may stand before the flags, with what it does. */
   readonly verbs?: Readonly<Record<string, string>>;
+  /** Names of which several may stand before or between the flags, with what they are. */
+  readonly names?: Readonly<Record<string, string>>;
   /** Its own flags that stand alone, with what they do. */
   readonly switches?: Readonly<Record<string, string>>;
   /** Its own flags that take a value, with what they do. */
@@ -32,6 +34,8 @@ export interface Invocation {
   readonly flags: Readonly<Record<string, string>>;
   /** What stands before the flags. */
   readonly verb?: string;
+  /** The names that were given. */
+  readonly names?: readonly string[];
   /** What the command line sets of the configuration. */
   readonly overrides: readonly Override[];
 }
