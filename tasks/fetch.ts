@@ -22,6 +22,7 @@ import {
   makeOf,
   openBytes,
   openClient,
+  openFiles,
   type Plan,
   planItem,
   readRecord,
@@ -74,8 +75,9 @@ async function main({ flags, names = [] }: Invocation): Promise<void> {
     }
     const plan = await planItem(item, client, parts);
     console.log(describePlan(name, plan));
-    checkRoom(openBytes(plan.files, folder), folder);
-    const fetched = await fetchAll(name, item, plan, { client, folder, ...(parts && { parts }), restart: "restart" in flags });
+    const restart = "restart" in flags;
+    checkRoom(openBytes(openFiles(plan, restart ? undefined : record), folder), folder);
+    const fetched = await fetchAll(name, item, plan, { client, folder, ...(parts && { parts }), restart });
     const isComplete = await complete(name, item, folder);
     if (isComplete) finishItem(fetched, folder);
     else waiting.push(name);

@@ -5,7 +5,7 @@
  */
 import { quoted, UserError } from "../errors.ts";
 import { type Disk, diskError, exists, parent, realDisk, writeFile } from "../files.ts";
-import { digestOfFile, type RemoteFile, sizeText } from "./files.ts";
+import { digestOfFile, digestText, type RemoteFile, sizeText } from "./files.ts";
 import { BusyError, type Client, refuseWebPage, request, shown, webPage, withRetries } from "./request.ts";
 
 /** What a download has to know of the world. */
@@ -14,6 +14,8 @@ export interface DownloadOptions {
   readonly client: Client;
   /** Called with the bytes of this file that are there. */
   readonly onBytes?: (bytes: number) => void;
+  /** The digest that the file of this name was checked against when it got it, as `sha256:…`; one that is there is not read again then. */
+  readonly known?: string;
   /** The disk; tests put one that fills up in its place. */
   readonly disk?: Disk;
 }
@@ -35,8 +37,8 @@ interface Part {
 }
 
 /**
- * Fetches a file into a folder, or goes on with what has arrived of it. A file of that name and length that is there already
- * was checked when it got its name, and is left alone.
+ * Fetches a file into a folder, or goes on with what has arrived of it. A file of that name, length and digest that is there already
+ * is left alone.
  *
  * @param file what to fetch
  * @param folder where to
@@ -47,7 +49,7 @@ interface Part {
 export async function download(file: RemoteFile, folder: string, options: DownloadOptions): Promise<string> {
   const { client, onBytes, disk = realDisk } = options;
   const path = `${folder}/${file.path}`;
-  if (isThere(path, file.bytes)) {
+  if (await isThere(path, file, options.known)) {
     onBytes?.(Deno.statSync(path).size);
     return path;
   }
@@ -70,8 +72,9 @@ export async function download(file: RemoteFile, folder: string, options: Downlo
   return path;
 }
 
-function isThere(path: string, bytes: number | undefined): boolean {
-  return exists(path) && (bytes === undefined || Deno.statSync(path).size === bytes);
+async function isThere(path: string, { bytes, digest }: RemoteFile, known: string | undefined): Promise<boolean> {
+  if (!exists(path) || (bytes !== undefined && Deno.statSync(path).size !== bytes)) return false;
+  return !digest || known === digestText(digest) || await digestOfFile(path, digest.algorithm) === digest.value;
 }
 
 async function wrongDigest({ file, path }: Part): Promise<string | undefined> {

@@ -27,6 +27,11 @@ export interface RemoteFile {
   readonly digest?: Digest;
 }
 
+/** A digest as records have it: "sha256:…". */
+export function digestText({ algorithm, value }: Digest): string {
+  return `${algorithm}:${value}`;
+}
+
 const LONGEST_PATH = 500; // characters
 
 /**

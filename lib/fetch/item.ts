@@ -7,6 +7,7 @@ import { z } from "zod";
 import { exists, readJson, realDisk, writeFile } from "../files.ts";
 import type { Item } from "./catalogue.ts";
 import { download } from "./download.ts";
+import { digestText } from "./files.ts";
 import { lengthOf, type Plan, type PlannedFile } from "./plan.ts";
 import type { Client } from "./request.ts";
 import { unpack } from "./unpack.ts";
@@ -70,31 +71,40 @@ function recordOf(name: string, folder: string): string {
 export async function fetchItem(name: string, item: Item, plan: Plan, options: FetchOptions): Promise<FetchRecord> {
   const { folder, parts, restart = false, onBytes } = options;
   if (restart) removeAll(name, plan, folder);
-  const before = new Map(readRecord(name, folder)?.files.map((file) => [file.path, file]));
-  const accepted = item.accept ? new Date().toISOString() : null;
+  const known = new Map(readRecord(name, folder)?.files.map((file) => [file.path, file]));
   const { licence, terms } = item;
-  const record = { name, licence, terms, accepted, revisions: { ...plan.revisions }, parts: parts ?? null, files: [], finished: false };
-  const files: FetchRecord["files"] = record.files;
+  const accepted = item.accept ? new Date().toISOString() : null;
+  const about = { name, licence, terms, accepted, revisions: { ...plan.revisions }, parts: parts ?? null };
   let done = 0;
   for (const file of plan.files) {
-    const known = before.get(file.path);
-    files.push(known?.unpacked && file.unpack ? known : await fetchFile(file, options, done));
+    if (!isUnpacked(file, known.get(file.path))) {
+      known.set(file.path, await fetchFile(file, known.get(file.path)?.digest ?? undefined, options, done));
+    }
     done += lengthOf(file);
     onBytes?.(done, "");
-    writeFile(recordOf(name, folder), JSON.stringify(record, null, 2) + "\n");
+    writeRecord({ ...about, files: [...known.values()], finished: false }, folder);
   }
   for (const [path, value] of Object.entries(item.writes ?? {})) writeFile(`${folder}/${path}`, JSON.stringify(value, null, 2) + "\n");
-  return record;
+  return { ...about, files: [...known.values()], finished: false };
 }
 
-async function fetchFile(
-  file: PlannedFile,
-  { client, folder, onBytes }: FetchOptions,
-  before: number,
-): Promise<FetchRecord["files"][number]> {
-  const path = await download(file, folder, { client, onBytes: (bytes) => onBytes?.(before + bytes, file.path) });
+type FetchedFile = FetchRecord["files"][number];
+
+/** Whether a record says that this version of an archive was unpacked. */
+function isUnpacked({ digest, unpack }: PlannedFile, before: FetchedFile | undefined): boolean {
+  return unpack !== undefined && before?.unpacked === true && before.digest === (digest ? digestText(digest) : null);
+}
+
+/** The files that are not yet unpacked, by the record of an earlier run. */
+export function openFiles({ files }: Plan, record: FetchRecord | undefined): PlannedFile[] {
+  return files.filter((file) => !isUnpacked(file, record?.files.find(({ path }) => path === file.path)));
+}
+
+async function fetchFile(file: PlannedFile, known: string | undefined, options: FetchOptions, before: number): Promise<FetchedFile> {
+  const { client, folder, onBytes } = options;
+  const path = await download(file, folder, { client, ...(known && { known }), onBytes: (bytes) => onBytes?.(before + bytes, file.path) });
   const { digest, url } = file;
-  const entry = { path: file.path, url, bytes: Deno.statSync(path).size, digest: digest ? `${digest.algorithm}:${digest.value}` : null };
+  const entry = { path: file.path, url, bytes: Deno.statSync(path).size, digest: digest ? digestText(digest) : null };
   if (!file.unpack) return { ...entry, unpacked: false };
   const { into, ...how } = file.unpack;
   try {
@@ -103,7 +113,7 @@ async function fetchFile(
       onBytes: () => onBytes?.(before + entry.bytes, `unpacking ${file.path}`),
     });
   } catch (error) {
-    if (!digest && /it is broken/.test((error as Error).message)) realDisk.remove(path); // nothing else could tell: the next run fetches it anew
+    if (!digest && /broken/.test((error as Error).message)) realDisk.remove(path); // nothing else could tell: the next run fetches it anew
     throw error;
   }
   realDisk.remove(path);
@@ -117,5 +127,9 @@ function removeAll(name: string, { files }: Plan, folder: string): void {
 
 /** Notes that nothing is left to do of an item. */
 export function finishItem(record: FetchRecord, folder: string): void {
-  writeFile(recordOf(record.name, folder), JSON.stringify({ ...record, finished: true }, null, 2) + "\n");
+  writeRecord({ ...record, finished: true }, folder);
+}
+
+function writeRecord(record: FetchRecord, folder: string): void {
+  writeFile(recordOf(record.name, folder), JSON.stringify(record, null, 2) + "\n");
 }

@@ -6,7 +6,7 @@
 export { CATALOGUE, type Item } from "./catalogue.ts";
 export { describeCatalogue, describeItem, describePlan, describeSteps } from "./describe.ts";
 export { sizeText } from "./files.ts";
-export { fetchItem, type FetchRecord, finishItem, readRecord } from "./item.ts";
+export { fetchItem, type FetchRecord, finishItem, openFiles, readRecord } from "./item.ts";
 export { makeOf } from "./make.ts";
 export { checkRoom, freeBytes, lengthOf, openBytes, type Plan, planItem } from "./plan.ts";
 export { type Client, openClient } from "./request.ts";

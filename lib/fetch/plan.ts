@@ -116,12 +116,17 @@ export function lengthOf({ bytes, estimate = 0 }: PlannedFile): number {
   return bytes ?? estimate;
 }
 
-/** Bytes that are still to be fetched, as far as lengths are known. */
+/**
+ * Bytes that are still to be written, as far as lengths are known. An archive takes its own length again when it is unpacked, as
+ * pictures and videos do not compress, and is removed before the next: so the largest counts twice.
+ */
 export function openBytes(files: readonly PlannedFile[], folder: string): number {
-  return files.reduce((sum, file) => {
-    const path = `${folder}/${file.path}`;
-    return exists(path) ? sum : sum + Math.max(0, lengthOf(file) - (exists(`${path}.part`) ? Deno.statSync(`${path}.part`).size : 0));
-  }, 0);
+  const open = files.filter(({ path }) => !exists(`${folder}/${path}`)).map((file) => {
+    const part = `${folder}/${file.path}.part`;
+    return { file, bytes: Math.max(0, lengthOf(file) - (exists(part) ? Deno.statSync(part).size : 0)) };
+  });
+  const largest = open.reduce((most, { file }) => file.unpack ? Math.max(most, lengthOf(file)) : most, 0);
+  return open.reduce((sum, { bytes }) => sum + bytes, largest);
 }
 
 /**

@@ -135,7 +135,7 @@ function refusal({ status, headers }: Response, address: string, { endpoint, tok
   return new UserError(
     token
       ? `Cannot fetch ${where}: ${host} refuses the token of HF_TOKEN (${status}): accept the terms on the repository's page with the account that the token belongs to, and check that the token may read it`
-      : `Cannot fetch ${where}: ${host} wants a token (${status}): accept the terms on the repository's page and set HF_TOKEN to a token of that account`,
+      : `Cannot fetch ${where}: ${host} wants a token (${status}): accept the terms on the repository's page and set HF_TOKEN to a token of that account; it says so too of repositories that are not there`,
   );
 }
 

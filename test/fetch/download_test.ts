@@ -182,3 +182,19 @@ Deno.test("download() takes a silent connection for a broken one", () =>
     listener.close();
     await serving.catch(() => {}); // it ends with the listener
   }));
+
+Deno.test("download() leaves a whole file alone, and fetches anew one of another content", () =>
+  withFolder(async (folder) => {
+    await withServer((asked) => served(BYTES, asked), async (address, asked) => {
+      const client = clientOf(address);
+      const file = fileOf(address);
+      const path = await download(file, folder, { client });
+      await download(file, folder, { client });
+      assertEquals(asked.length, 1);
+      Deno.writeFileSync(path, noise(205, 4)); // as long, but of another version
+      await download(file, folder, { client, known: `sha256:${SHA}` }); // the record says that it was read: trusted
+      assertEquals(asked.length, 1);
+      await download(file, folder, { client, known: "sha256:00" });
+      assertEquals([asked.length, Deno.readFileSync(path)], [2, BYTES]);
+    });
+  }));
