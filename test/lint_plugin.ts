@@ -11,6 +11,7 @@ export const AREAS: readonly string[] = [
   "nn",
   "model",
   "tokens",
+  "convert",
   "trajectories",
   "world",
   "sample",

@@ -84,7 +84,7 @@ function valueOf(name: string, value: unknown): string {
  * @param task the task
  * @param main what it does
  */
-export async function runTask(task: TaskInfo, main: (invocation: Invocation) => Promise<void>): Promise<void> {
+export async function runTask(task: TaskInfo, main: (invocation: Invocation) => Promise<void> | void): Promise<void> {
   try {
     const invocation = parseArguments(Deno.args, task);
     if (!invocation) return;

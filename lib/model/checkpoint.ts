@@ -11,7 +11,8 @@ import { bytesOfTensor } from "../engine/storage.ts";
 import type { Chameleon, Layer } from "./chameleon.ts";
 import { type ChameleonConfig, formatConfig, parseConfig, PROJECTIONS, projectionShape } from "./config.ts";
 import { differences, listed, readTensor } from "./stored_tensors.ts";
-import { type OutgoingTensor, readInto, readModelHeaders, type StoredTensor, writeSafetensors } from "./safetensors.ts";
+import { type OutgoingTensor, readInto, readModelHeaders, type StoredTensor } from "./safetensors.ts";
+import { writeShards } from "./shards.ts";
 import { type Vqgan, vqShapes } from "./vqgan.ts";
 
 /** A model: transformer and image tokenizer. */
@@ -35,8 +36,6 @@ export interface CheckpointPlan {
   /** How many weights there are. */
   readonly parameters: number;
 }
-
-const SHARD_BYTES = 5e9;
 
 /**
  * Reads a checkpoint's config and headers, checks them against each other, and works out its memory.
@@ -159,7 +158,7 @@ export function saveModel(
   disk?: Disk,
 ): void {
   const tensors = [...namedTensors(model.chameleon, model.vqgan)].map(([name, tensor]) => outgoing(name, tensor, precision));
-  writeShards(folder, tensors, disk);
+  writeShards(folder, tensors, { disk });
   for (const [name, text] of Object.entries(files.tokenizer)) writeFile(`${folder}/${name}`, text, disk);
   writeFile(`${folder}/config.json`, formatConfig(model.chameleon.config, files.vocabularyMap), disk);
 }
@@ -231,28 +230,6 @@ function outgoing(name: string, tensor: Tensor, precision: "F32" | "BF16"): Outg
     return result;
   };
   return { name, dtype, shape, bytes };
-}
-
-function writeShards(folder: string, tensors: readonly OutgoingTensor[], disk?: Disk): void {
-  const sizeOf = ({ shape, dtype }: OutgoingTensor) => shape.reduce((a, b) => a * b, dtype === "F32" ? 4 : 2);
-  const shards: OutgoingTensor[][] = [[]];
-  let size = 0;
-  for (const tensor of tensors) {
-    if (size > 0 && size + sizeOf(tensor) > SHARD_BYTES) {
-      shards.push([]);
-      size = 0;
-    }
-    shards.at(-1)!.push(tensor);
-    size += sizeOf(tensor);
-  }
-  if (shards.length === 1) return writeSafetensors(`${folder}/model.safetensors`, tensors, { format: "pt" }, disk);
-  const number = (n: number) => String(n).padStart(5, "0");
-  const fileOf = (i: number) => `model-${number(i + 1)}-of-${number(shards.length)}.safetensors`;
-  shards.forEach((shard, i) => writeSafetensors(`${folder}/${fileOf(i)}`, shard, { format: "pt" }, disk));
-  const weightMap = Object.fromEntries(shards.flatMap((shard, i) => shard.map(({ name }) => [name, fileOf(i)])));
-  const total = tensors.reduce((sum, tensor) => sum + sizeOf(tensor), 0);
-  const index = { metadata: { total_size: total }, weight_map: weightMap };
-  writeFile(`${folder}/model.safetensors.index.json`, JSON.stringify(index, null, 2) + "\n", disk);
 }
 
 function matrixName(layer: string, projection: string): string {

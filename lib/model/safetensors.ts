@@ -27,7 +27,7 @@ export interface OutgoingTensor {
   /** Its name. */
   readonly name: string;
   /** Element type. */
-  readonly dtype: "F32" | "BF16" | "I32";
+  readonly dtype: "F32" | "BF16" | "F16" | "I32";
   /** Shape. */
   readonly shape: readonly number[];
   /** Its bytes, asked for when it is written. */

@@ -17,7 +17,7 @@ import { readInto, type StoredTensor } from "./safetensors.ts";
  * @returns one phrase for each tensor that is missing, unknown, of another shape or of an element type that is not read
  */
 export function differences(
-  stored: ReadonlyMap<string, StoredTensor>,
+  stored: ReadonlyMap<string, Pick<StoredTensor, "shape" | "dtype">>,
   wanted: ReadonlyMap<string, readonly number[]>,
   mayMiss: (name: string) => boolean = () => false,
 ): string[] {
@@ -49,6 +49,7 @@ export function readTensor({ dtype, ...stored }: StoredTensor): Tensor {
   return tensorOfBytes(stored.shape, dtype, (memory) => readInto({ dtype, ...stored }, memory));
 }
 
-function isReadable(dtype: string): dtype is StoredType {
+/** Whether elements of a type are read as weights. */
+export function isReadable(dtype: string): dtype is StoredType {
   return Object.hasOwn(STORED_BYTES, dtype);
 }

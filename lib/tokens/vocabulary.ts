@@ -69,7 +69,11 @@ export function imageTokenName(code: number): string {
  */
 export function loadVocabulary(folder: string, codes: number): Vocabulary {
   const path = `${folder}/tokenizer.json`;
-  const json = readJson(path);
+  return vocabularyOf(readJson(path), path, codes);
+}
+
+/** The vocabulary of a parsed `tokenizer.json`; `path` names it in messages. */
+export function vocabularyOf(json: unknown, path: string, codes: number): Vocabulary {
   const ids = tokenIds(json, path);
   const idOf = (name: string) => {
     const id = ids.get(name);
