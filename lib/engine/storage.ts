@@ -36,12 +36,13 @@ export function tensorOfBytes(
   return kernelBackend().createOutputTensor({ id, shape: [...shape], dtype: DType.FLOAT });
 }
 
-/** The bytes of a tensor as F32 or BF16 (rounded to nearest even). */
-export function bytesOfTensor(tensor: Tensor, type: "F32" | "BF16"): Uint8Array<ArrayBuffer> {
+/** The bytes of a tensor as F32, BF16 or F16 (rounded to nearest even). */
+export function bytesOfTensor(tensor: Tensor, type: StoredType): Uint8Array<ArrayBuffer> {
   const binding = activeBinding();
   const [id] = binding ? inputIds([tensor]) : [];
   if (binding && type === "BF16" && binding.elementType(id!) === DType.BFLOAT16) return binding.tensorBytes(id!);
   const values = tensor.dataSync() as Float32Array;
+  if (type === "F16") return new Uint8Array(Float16Array.from(values).buffer);
   return type === "F32" ? new Uint8Array(values.slice().buffer) : narrow(values);
 }
 

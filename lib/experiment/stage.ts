@@ -84,7 +84,7 @@ export async function openStage(invocation: Invocation, task: TaskInfo, plan: St
 }
 
 /** The digest of an adapter, once it is known to be one of this base: its run says of which it is. */
-function digestFor(adapter: string | undefined, checkpoint: CheckpointPlan | undefined): string {
+export function digestFor(adapter: string | undefined, checkpoint: CheckpointPlan | undefined): string {
   if (adapter === undefined) return "none";
   const made = readManifest(parent(adapter))?.inputs["base"];
   const base = checkpoint && checkpointDigest(checkpoint);

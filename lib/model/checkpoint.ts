@@ -232,7 +232,8 @@ function outgoing(name: string, tensor: Tensor, precision: "F32" | "BF16"): Outg
   return { name, dtype, shape, bytes };
 }
 
-function matrixName(layer: string, projection: string): string {
+/** A projection's name on disk, below its block's. */
+export function matrixName(layer: string, projection: string): string {
   return `${layer}.${["gate_proj", "up_proj", "down_proj"].includes(projection) ? "mlp" : "self_attn"}.${projection}.weight`;
 }
 

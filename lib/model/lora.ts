@@ -134,17 +134,25 @@ export function mergeAdapter<M extends { readonly layers: readonly Readonly<Reco
   model: M,
   adapter: Adapter,
 ): M {
-  const merge = (weight: Tensor, { a, b }: LowRank) =>
-    tf.tidy(() => {
-      const update = tf.mul(tf.matMul(b, a), adapter.scale); // [out, in]
-      return toPrecision(tf.add(toPrecision(weight, "float32"), update), precisionOf(weight));
-    });
   const layers = model.layers.map((layer, i) => {
     const factors = adapter.layers[i] ?? {};
     const adapted = PROJECTIONS.filter((projection) => factors[projection]);
-    return { ...layer, ...Object.fromEntries(adapted.map((projection) => [projection, merge(layer[projection], factors[projection]!)])) };
+    return {
+      ...layer,
+      ...Object.fromEntries(
+        adapted.map((projection) => [projection, mergedWeight(layer[projection], factors[projection]!, adapter.scale)]),
+      ),
+    };
   });
   return { ...model, layers };
+}
+
+/** One projection's weights with its update, summed in float32 and rounded once to the weights' precision. [out, in] */
+export function mergedWeight(weight: Tensor, { a, b }: LowRank, scale: number): Tensor {
+  return tf.tidy(() => {
+    const update = tf.mul(tf.matMul(b, a), scale); // [out, in]
+    return toPrecision(tf.add(toPrecision(weight, "float32"), update), precisionOf(weight)); // [out, in]
+  });
 }
 
 /**
