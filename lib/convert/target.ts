@@ -48,13 +48,12 @@ export function openTarget(to: string, content: unknown, disk: Disk = realDisk):
   const digest = createHash("sha256").update(JSON.stringify(content)).digest("hex");
   const mark = `${folder}/${MARK}`;
   const resumed = exists(mark) && readText(mark) === digest;
-  if (exists(folder) && !exists(mark)) {
-    throw new UserError(`Cannot write to ${folder} as there is something already: remove it, or give another folder`);
-  }
+  if (!exists(mark)) requireVacant(folder); // not ours
   if (!resumed) disk.remove(folder);
   else for (const { name } of Deno.readDirSync(folder)) if (name.endsWith(".tmp")) disk.remove(`${folder}/${name}`); // cut off while being written
   writeFile(mark, digest, disk);
   const finish = () => {
+    requireVacant(to); // still: hours may have passed
     disk.remove(mark);
     disk.remove(place); // an empty folder at most
     disk.rename(folder, place);
