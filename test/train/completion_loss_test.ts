@@ -1,8 +1,9 @@
 import { adapterTensors, hiddenStates, loadModel, logitsOf, type LoraAdapter, withAdapterTensors } from "../../lib/model/mod.ts";
+import { freezeHead } from "../../lib/model/chameleon.ts";
 import { disposeModel } from "../../lib/model/checkpoint.ts";
 import { disposeAdapter } from "../../lib/model/lora.ts";
 import { disposeSampler, type HeadRows, imageSampler, type Sampler } from "../../lib/sample/mod.ts";
-import { dispose, randomInt, randomStream, type Tensor, tf, tidy } from "../../lib/engine/mod.ts";
+import { dispose, randomInt, randomStream, seedTensor, type Tensor, tf, tidy } from "../../lib/engine/mod.ts";
 import { completionGradients, completionLoss } from "../../lib/train/completion_loss.ts";
 import { adamwStep, freshState } from "../../lib/train/adamw.ts";
 import { loadVocabulary, type Vocabulary } from "../../lib/tokens/mod.ts";
@@ -114,4 +115,78 @@ Deno.test("with equation 2 to the letter, images that do not change have no loss
     state.params.forEach((param, i) => assertEquals(param.dataSync(), factors[i]!.dataSync()));
     assert(state.params.length > 0);
     dispose([grads, tensors, state, before.mean, before.square]);
+  }));
+
+const REFERENCE = new URL("../parity/reference", import.meta.url).pathname; // 2 layers, 96 ids of which 4 … 67 are image tokens
+const [FIRST, CODES, POSITIONS, COMPLETIONS] = [4, 64, 12, 5];
+
+/** A model with an adapter, and a batch of two sequences of which the second begins with padding. */
+function setUp() {
+  const model = loadModel(REFERENCE, "float32");
+  const adapter = randomAdapter(model.chameleon.config, { rank: 2, alpha: 4, dropout: 0.5, targets: ["q_proj", "down_proj"] }, 1);
+  const random = randomStream("loss");
+  const ids = Array.from({ length: 2 * POSITIONS }, () => randomInt(random, 95));
+  const labels = Array.from({ length: 2 * COMPLETIONS }, (_, i) => i === 5 ? -1 : randomInt(random, CODES)); // nothing is learnt at one place
+  const weights = labels.map((label) => label < 0 ? 0 : 0.25 + random());
+  const batch = {
+    tokens: tf.tensor2d(ids, [2, POSITIONS], "int32"),
+    padding: tf.tensor4d(ids.map((_, i) => i >= POSITIONS && i < POSITIONS + 3 ? -1e9 : 0), [2, 1, 1, POSITIONS]),
+    labels: tf.tensor2d(labels, [2, COMPLETIONS], "int32"),
+    weights: tf.tensor2d(weights, [2, COMPLETIONS]),
+  };
+  const head = freezeHead(model.chameleon, { firstImage: FIRST, codes: CODES });
+  const free = () => {
+    dispose([batch, head]);
+    disposeAdapter(adapter);
+    disposeModel(model);
+  };
+  return { options: { model: model.chameleon, head, adapter, checkpointing: false }, batch, labels, weights, free };
+}
+
+Deno.test("completionLoss() is the mean of weight · −log p over all places, p among image tokens alone", () =>
+  withoutLeaks(() => {
+    const { options: { model, head, adapter }, options, batch, labels, weights, free } = setUp();
+    const logits = take(tidy(() => logitsOf(hiddenStates(model, batch.tokens, { adapter, padding: batch.padding }), head))); // [2, T, 64]
+    const losses = labels.map((label, i) => {
+      const [row, place] = [Math.floor(i / COMPLETIONS), POSITIONS - COMPLETIONS + i % COMPLETIONS];
+      const own = [...logits.slice((row * POSITIONS + place) * CODES, (row * POSITIONS + place + 1) * CODES)];
+      const most = Math.max(...own);
+      return label < 0 ? 0 : weights[i]! * (most + Math.log(own.reduce((sum, logit) => sum + Math.exp(logit - most), 0)) - own[label]!);
+    });
+    const expected = losses.reduce((a, b) => a + b, 0) / losses.length;
+    assertClose(take(tidy(() => completionLoss(options, batch, null))), [expected], 1e-4);
+    free();
+  }));
+
+Deno.test("completionGradients() are what a padded batch's loss changes by, and those of a batch without weight are 0", () =>
+  withoutLeaks(() => {
+    const { options, batch, free } = setUp();
+    const gradients = completionGradients(options);
+    const params = [...adapterTensors(options.adapter).values()];
+    const { value, grads } = gradients(params, batch, null);
+    const lossAlong = (step: number) => {
+      const moved = tidy(() => params.map((param, i) => tf.add(param, tf.mul(grads[i]!, step))));
+      const { value, grads: unused } = gradients(moved, batch, null);
+      dispose([moved, unused]);
+      return take(value)[0]!;
+    };
+    const squared = take(tidy(() => tf.addN(grads.map((grad) => tf.sum(tf.square(grad))))))[0]!;
+    const step = 0.02 / Math.sqrt(squared);
+    assertClose([(lossAlong(step) - lossAlong(-step)) / (2 * step)], [squared], 0.02 * squared, "slope along the gradient");
+    const weightless = { ...batch, weights: tf.zeros([2, COMPLETIONS]) };
+    const none = gradients(params, weightless, null);
+    assertEquals(take(none.value)[0], 0);
+    none.grads.forEach((grad) => assert(take(grad).every((number) => number === 0)));
+    dispose([value, grads, weightless.weights]);
+    free();
+  }));
+
+Deno.test("completionLoss() drops inputs of the adapter by its seed: the same for a seed, another for another", () =>
+  withoutLeaks(() => {
+    const { options, batch, free } = setUp();
+    const lossOf = (name: string) => take(tidy(() => completionLoss(options, batch, seedTensor(name))))[0]!;
+    const without = take(tidy(() => completionLoss(options, batch, null)))[0]!;
+    assertEquals(lossOf("a"), lossOf("a"));
+    assertEquals(new Set([lossOf("a"), lossOf("b"), without]).size, 3);
+    free();
   }));
