@@ -57,7 +57,12 @@ export function markdownTable(rows: readonly TableRow[]): string {
   const cell = (value: string | number | null | undefined) =>
     value === null || value === undefined ? "–" : typeof value === "number" && !Number.isInteger(value) ? value.toPrecision(3) : `${value}`;
   const lines = [columns, columns.map(() => "---"), ...rows.map((row) => columns.map((column) => cell(row[column])))];
-  return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+  return lines.map((cells) => `| ${cells.map(inCell).join(" | ")} |`).join("\n");
+}
+
+/** Text that stays in its cell: a bar would end it, a line break the row. */
+function inCell(text: string): string {
+  return text.replaceAll("|", "\\|").replaceAll(/\s*[\r\n]\s*/g, " ");
 }
 
 function csvCell(value: string | number): string {
