@@ -1,5 +1,5 @@
 import type { Candidate } from "../../lib/judge/mod.ts";
-import { scoredPools, verificationCurves } from "../../lib/report/curves.ts";
+import { type Pool, scoredPools, verificationCurves } from "../../lib/report/curves.ts";
 import { assert, assertClose, assertEquals } from "../support.ts";
 
 const candidate = (repeat: number, index: number, reward: number, score?: number): Candidate => ({
@@ -49,4 +49,35 @@ Deno.test("scoredPools() puts candidates in their order and leaves out pools tha
     scores: [4, 8],
   }]);
   assert(verificationCurves(scoredPools(candidates, "nobody")).length === 0);
+});
+
+const pool = (id: string, repeat: number, more: Partial<Pool>): Pool => ({
+  ...{ id, subset: "ag", repeat, rewards: [-1, -2], scores: [2, 6], right: [false, true], chosen: 0 },
+  ...more,
+});
+const of = (pools: readonly Pool[], chooser: string) => verificationCurves(pools).filter((point) => point.chooser === chooser);
+
+Deno.test("verificationCurves() begin at the mean of a pool, and end at what the chooser takes of all", () => {
+  const pools = [pool("a", 0, {})];
+  assertEquals(of(pools, "dynamics model").map(({ N, score, right }) => [N, score, right]), [[1, 4, 0.5], [2, 2, 0]]);
+  assertEquals(of(pools, "oracle").map(({ N, score }) => [N, score]), [[1, 4], [2, 6]]);
+});
+
+Deno.test("verificationCurves() average trajectories, then repeats, with the deviation of repeats and the interval of trajectories", () => {
+  // what the dynamics model takes of two: repeat 0 gives a 2, b 8; repeat 1 gives a 6, b 10: means 5 and 8, by trajectory 4 and 9
+  const pools = [
+    pool("a", 0, { scores: [2, 0] }),
+    pool("b", 0, { scores: [8, 0] }),
+    pool("a", 1, { scores: [6, 0] }),
+    pool("b", 1, { scores: [10, 0] }),
+  ];
+  const last = of(pools, "dynamics model").at(-1)!;
+  assertClose([last.score, last["deviation of repeats"]], [6.5, Math.sqrt(4.5)], 1e-9);
+  assertClose([last["± 95 % over trajectories"]], [1.96 * Math.sqrt(12.5) / Math.sqrt(2)], 1e-9);
+});
+
+Deno.test("verificationCurves() say nothing of right ones where that is not known of all, and nothing at all of no pools", () => {
+  assertEquals(of([pool("a", 0, {}), pool("b", 0, { right: [null, null] })], "oracle").map(({ right }) => right), [null, null]);
+  assertEquals(verificationCurves([]), []);
+  assertEquals(of([pool("a", 0, {})], "oracle").map((point) => point["deviation of repeats"]), [0, 0]);
 });
