@@ -39,8 +39,7 @@ export async function measure(root: string): Promise<Measure[]> {
   const lib = readSources(root, "lib");
   const tasks = readSources(root, "tasks");
   const all = [...lib, ...tasks, ...readSources(root, "bench")];
-  const mirrored = lib.filter(({ path }) => !/(^|\/)mod\.ts$|\.d\.ts$/.test(path));
-  const untested = mirrored.filter(({ path }) => !exists(`${root}/${path.replace(/^lib/, "test").replace(/\.ts$/, "_test.ts")}`));
+  const { mirrored, untested } = mirroredTests(root, lib);
   return [
     { name: "files in lib", value: `${lib.length}` },
     { name: "lines in lib", value: `${sum(lib.map(lengthOf))}` },
@@ -55,10 +54,27 @@ export async function measure(root: string): Promise<Measure[]> {
     jumpsToAttention(all),
     examples(lib),
     {
-      ...listed("files in lib without a mirrored test", untested.map(({ path }) => path)),
+      ...listed("files in lib without a mirrored test", untested),
       value: `${untested.length} of ${mirrored.length}`,
     },
   ];
+}
+
+/**
+ * Files of `lib/` that should have a test of their own, and those without one at the mirrored path. Barrels and declarations of
+ * types need none.
+ *
+ * @param root a checkout
+ * @param lib its files, where they are parsed already
+ * @returns paths from the root, sorted
+ */
+export function mirroredTests(
+  root: string,
+  lib: readonly { readonly path: string }[] = readSources(root, "lib"),
+): { readonly mirrored: readonly string[]; readonly untested: readonly string[] } {
+  const mirrored = lib.map(({ path }) => path).filter((path) => !/(^|\/)mod\.ts$|\.d\.ts$/.test(path)).sort();
+  const testOf = (path: string) => `${root}/${path.replace(/^lib/, "test").replace(/\.ts$/, "_test.ts")}`;
+  return { mirrored, untested: mirrored.filter((path) => !exists(testOf(path))) };
 }
 
 function readSources(root: string, path: string): Source[] {

@@ -1,4 +1,4 @@
-import { asMarkdown, measure } from "./measure.ts";
+import { asMarkdown, measure, mirroredTests } from "./measure.ts";
 import { assert, assertEquals, withFolder } from "./support.ts";
 
 const FILES: Readonly<Record<string, string>> = {
@@ -32,3 +32,13 @@ Deno.test("measure() counts what is in a checkout", () =>
     const table = asMarkdown([root, "again"], [measures, measures]);
     assert(table.includes("| files in lib | 4 | 4 |") && table.includes(`**${root}: circles`), table);
   }));
+
+Deno.test("CONTRIBUTING names every file of lib without a test of its own, and no other, with tests that are there", () => {
+  const root = new URL("..", import.meta.url).pathname;
+  const guide = Deno.readTextFileSync(`${root}/CONTRIBUTING.md`);
+  const [, section] = guide.split(/^## Files without a test of their own$/m);
+  assert(section, "CONTRIBUTING.md has no such section");
+  const named = [...section.matchAll(/`((?:lib|test)\/[\w./-]+\.ts)`/g)].map(([, path]) => path!);
+  assertEquals(named.filter((path) => path.startsWith("lib/")).sort(), [...mirroredTests(root).untested]);
+  for (const path of named) assert(Deno.statSync(`${root}/${path}`).isFile, path);
+});
