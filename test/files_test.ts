@@ -1,6 +1,7 @@
 import {
   appendLine,
   checkRegular,
+  type Disk,
   diskError,
   encodeBase64,
   exists,
@@ -9,6 +10,7 @@ import {
   readBytes,
   readJson,
   readText,
+  realDisk,
   resumeLog,
   sha256,
   writeFile,
@@ -37,6 +39,25 @@ Deno.test("writeFile() leaves the old file or the new one, and nothing between, 
       }
       writeFile(path, "old");
     }
+  }));
+
+Deno.test("writeFile() waits for the bytes before it renames, and for the folder after; a cache need not wait", () =>
+  withFolder((folder) => {
+    const calls: string[] = [];
+    const disk: Disk = {
+      ...realDisk,
+      sync: (file) => {
+        calls.push("sync");
+        realDisk.sync(file);
+      },
+      rename: (from, to) => {
+        calls.push("rename");
+        realDisk.rename(from, to);
+      },
+    };
+    writeFile(`${folder}/a`, "1", disk);
+    writeFile(`${folder}/b`, "2", disk, false);
+    assertEquals(calls, ["sync", "rename", ...(Deno.build.os === "windows" ? [] : ["sync"]), "rename"]);
   }));
 
 Deno.test("resumeLog() gives the whole lines, and takes a last line that was being written off the file", () =>

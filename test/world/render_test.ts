@@ -4,7 +4,7 @@ import { alikeScenes } from "../../lib/world/documents.ts";
 import { COLOURS, TONES } from "../../lib/world/things.ts";
 import { FLOOR } from "../../lib/world/render.ts";
 import type { RgbImage } from "../../lib/tokens/mod.ts";
-import { assertEquals } from "../support.ts";
+import { assert, assertEquals } from "../support.ts";
 
 Deno.test("renderScenes() draws the same picture alone and on a sheet", async () => {
   const scenes = alikeScenes(randomStream("draw"), DIFFICULTIES.hard, 20);
@@ -38,4 +38,17 @@ Deno.test("what is drawn later lies over what was drawn earlier", async () => {
   const [picture] = await renderScenes([{ background, objects: [square, over], camera: [0, 0] }]);
   const red = (x: number) => picture!.data[3 * (32 * 64 + x)]!;
   assertEquals([red(27), red(34)], [parseInt(COLOURS.red.slice(1, 3), 16), parseInt(COLOURS.blue.slice(1, 3), 16)]);
+});
+
+Deno.test("stripes and checks darken tiles of 8 pixels a little, in turn, and leave the tone between them", async () => {
+  const of = async (pattern: "stripes" | "checks") => {
+    const [picture] = await renderScenes([{ background: { tone: "white", pattern }, objects: [], camera: [0, 0] }]);
+    const level = (x: number, y: number) => picture!.data[3 * (y * 64 + x)]!;
+    return Array.from({ length: 8 }, (_, row) => Array.from({ length: 8 }, (_, column) => level(8 * column + 4, 8 * row + 4)));
+  };
+  const white = parseInt(TONES.white.slice(1, 3), 16);
+  const dark = Math.round(0.75 * white + 0.25 * 0x80);
+  const tiles = { stripes: await of("stripes"), checks: await of("checks") };
+  tiles.stripes.forEach((row, y) => assert(row.every((value) => Math.abs(value - (y % 2 ? white : dark)) <= 1), `${row}`));
+  tiles.checks.forEach((row, y) => row.forEach((value, x) => assert(Math.abs(value - ((x + y) % 2 ? white : dark)) <= 1, `${row}`)));
 });
