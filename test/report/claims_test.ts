@@ -30,8 +30,8 @@ function claimsOf(folder: string, change: Partial<typeof FOUND> = {}): Map<strin
     finishRun(at(stage), { kind: "probe", preferences: { all: { action } } });
   }
   finishRun(at("filter"), { kind: "filter", annotated: 100, filtered: 50, right: { annotated, filtered }, classes: [] });
-  const lines: Score[] = Object.entries(scores).flatMap(([system, score]) =>
-    IDS.map((id, i) => scoreOf(system, id, Math.max(0, score + (score && i % 3 - 1)), 10))
+  const lines: Score[] = Object.entries(scores).flatMap(([system, score], shift) =>
+    IDS.map((id, i) => scoreOf(system, id, Math.max(0, score + (score && (i + shift) % 3 - 1)), 10))
   );
   finishRun(at("judge"), judgement(Object.keys(scores)), { "scores.jsonl": lines });
   const estimate = (mean: number) => ({ all: { l1_paper: { mean, n: 30, interval: [mean, mean] as [number, number] } } });
@@ -88,7 +88,7 @@ Deno.test("paperClaims() say which do not hold, which are not shown, and which a
 Deno.test("paperClaims() show the numbers that were compared", () =>
   withFolder((folder) => {
     const claims = claimsOf(folder);
-    assert(about(claims, "CWM is better than C-FT").found.startsWith("7.00 against 5.00, difference 2.00 (2.00 … 2.00)"));
+    assert(about(claims, "CWM is better than C-FT").found.startsWith("7.00 against 5.00, difference 2.00 ("));
     assert(
       about(claims, "verification improves CWM").found.startsWith("4.00 → 5.00 with 2 candidates (gain 1.00"),
       about(claims, "verification improves CWM").found,

@@ -16,6 +16,7 @@ Deno.test("a pool measures what measureMotion() measures, more videos than worke
       const measured = await Promise.all([0, 1, 2].map((i) => pool.measure(`${folder}/${i}.mp4`, OPTIONS)));
       await broken;
       assertEquals(measured[2], await measureMotion(`${folder}/2.mp4`, OPTIONS));
+      assertEquals(await pool.measure(`${folder}/2.mp4`, OPTIONS), measured[2]); // its worker is free again
       assertEquals(measured.map(({ length }) => length), [20, 20, 20]);
     } finally {
       pool.close();
