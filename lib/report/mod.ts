@@ -8,7 +8,7 @@ export { type CurvePoint, type Pool, scoredPools, verificationCurves } from "./c
 export { drawFamilies } from "./families.ts";
 export { type GalleryPart } from "./gallery.ts";
 export { type GalleryItem, type PageSection } from "./page.ts";
-export { type PaperTable, type Published } from "./paper_tables.ts";
+export { type PaperTable, type Published, type PublishedTable } from "./paper_tables.ts";
 export { plotCounts, plotDistributions, plotLines, type PlotPoint, plotScatter, type PlotValue, type ScatterPoint } from "./plot.ts";
 export { drawPredictions } from "./predictions.ts";
 export { drawSheet, heatMap, type SheetRow } from "./sheet.ts";
