@@ -1,5 +1,5 @@
 /**
- * Rows of the paper's ablations, from a judge's scores.
+ * The paper's ablations, from a judge's scores.
  *
  * @module
  */

@@ -15,6 +15,7 @@ const TITLES: Readonly<Record<PublishedTable, string>> = {
 /** Our names of what the paper names otherwise. */
 const OURS: Readonly<Record<string, string>> = {
   ...{ "Copy": "copy", "Chameleon zero-shot": "C-ZS", "CDM, Kubric downsampled": "CDM + DS", "VILA-U fine-tuned": "VILA-U" },
+  ...{ "MIT": "moments-in-time", "Kinetics700": "kinetics-700" },
 };
 
 /** The stage without which a row of ours is empty. */
@@ -62,13 +63,17 @@ export function coverage(published: Published, tables: readonly PaperTable[], wh
     return published[of].map((row): CoveredRow => {
       const name = `${row["system"] ?? row["dataset"]}`;
       const ours = measured.find((one) => isSame(one, row));
-      const empty = Object.keys(row).filter((column) => typeof row[column] === "number" && (ours?.[column] ?? null) === null);
+      const empty = of === "videos" ? [] : Object.keys(row).filter((column) => typeof row[column] === "number" && isEmpty(ours, column));
       const filled = !ours ? "no" : empty.length === 0 ? "yes" : "in part";
       const subset = row["subset"] === undefined ? "" : `, ${row["subset"]}`;
       const needs = filled === "yes" ? "" : !ours ? needsOf(of, row, why) : columnsNeed(empty);
       return { table: TITLES[of], row: `${name}${subset}`, filled, needs };
     });
   });
+}
+
+function isEmpty(row: TableRow | undefined, column: string): boolean {
+  return row?.[column] === undefined || row[column] === null;
 }
 
 /** How many rows of each table are filled, in words. */
@@ -84,7 +89,7 @@ export function coverageText(rows: readonly CoveredRow[]): string {
 /** Whether a measured row is of the same system and subset as a published one. */
 function isSame(ours: TableRow, theirs: TableRow): boolean {
   const name = `${theirs["system"] ?? theirs["dataset"]}`;
-  const own = `${ours["system"] ?? ours["dataset"] ?? ours[""]}`;
+  const own = `${ours["system"] ?? ours["data set"] ?? ours[""]}`;
   const subset = theirs["subset"] ?? "all"; // of a table with a row a subset, one without a subset is of all
   return [name, OURS[name]].some((one) => one?.toLowerCase() === own.toLowerCase()) && (ours["subset"] ?? subset) === subset;
 }
@@ -99,7 +104,7 @@ function needsOf(of: PublishedTable, row: TableRow, why: Why): string {
   const lacks = why(STAGES[own] ?? "") ?? why(MEASURES[of] ?? "");
   if (lacks !== undefined) return lacks;
   if (own === "CDM + DS") return "--data.downsample.kubric=10000";
-  if (name.endsWith("best-of-3")) return "candidates that the same judge scored, three at least (--verify.candidates=3)";
+  if (name.endsWith("best-of-3")) return "three candidates of each trajectory that the table's own scorer has scored";
   return row["subset"] === undefined
     ? "pictures that were scored: skipped.jsonl says why there are none"
     : columnsNeed([`${row["subset"]}`]);

@@ -9,10 +9,9 @@ import { readResult, RESULT, type Result } from "../experiment/results.ts";
 import { readManifest } from "../experiment/run.ts";
 import { exists, readJson } from "../files.ts";
 import { agreementText } from "../human/analyse.ts";
-import { scoreName } from "../judge/picture_score.ts";
 import { comparePairs } from "../metrics/mod.ts";
 import { type Score, scoreRows, scoresBySystem } from "../judge/mod.ts";
-import { type Candidate, readCandidates } from "../judge/candidates.ts";
+import { readCandidates } from "../judge/candidates.ts";
 import { readScores } from "../judge/scores_file.ts";
 import { ablationRows } from "./ablations.ts";
 import type { PageSection } from "./page.ts";
@@ -118,8 +117,7 @@ function runTables(folders: readonly string[], name: string, published: Publishe
       const candidates = folders.flatMap(readCandidates);
       const curves = verificationCurves(scoredPools(candidates, scorersOf(candidates)[0] ?? ""));
       const rows = { rows: curves, text: CURVES_NOTE, pictures: pictures("curves.png") };
-      const figure = { name, title: `Verification (Figure 8): ${name}`, ...rows };
-      return [figure, ...(result.scored === scoreName(true) ? bestOfTable(name, candidates) : [])];
+      return [{ name, title: `Verification (Figure 8): ${name}`, ...rows }];
     }
     default:
       return exists(`${folder}/table.json`) ? [{ name, title: `${result.kind}: ${name}`, rows: readTable(folder) }] : [];
@@ -150,13 +148,6 @@ async function poolTables(
     ? { of: "judge" as const, title: "Best-of-3 and verification (Table 2)", rows: beside(bestOfRows(all), published.judge) }
     : { of: "metrics" as const, title: "Best-of-3 and verification (Table 3)", rows: beside(metricRows(all), published.metrics) };
   return [{ name, text, ...table }, ...figures];
-}
-
-/** Table 2's rows of a system's own pools, scored by the tiny world's judge. */
-function bestOfTable(name: string, candidates: readonly Candidate[]): PaperTable[] {
-  const system = { "verify-c-ft": "C-FT", "verify-cwm": "CWM" }[name] ?? name;
-  const rows = scorersOf(candidates).flatMap((scorer) => bestOfRows(poolCurves(candidates.map((one) => ({ ...one, system })), scorer)));
-  return [{ name: `${name}-best-of-3`, of: "judge", title: `Best-of-3 and verification (Table 2): ${name}`, text: CURVES_NOTE, rows }];
 }
 
 function peopleText({ votes, raters, items, agreement, kappa }: Extract<Result, { kind: "people" }>): string {

@@ -20,7 +20,8 @@ const KEYS: readonly string[] = [
   "chooser",
   "N",
   "metric",
-  "dataset",
+  "data set",
+  "trajectories",
   "class",
 ];
 

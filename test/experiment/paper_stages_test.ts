@@ -1,0 +1,92 @@
+import { resolveConfig } from "../../lib/experiment/config.ts";
+import { lackingOf, type PaperStage, paperStages, statusOf } from "../../lib/experiment/paper_stages.ts";
+import type { Invocation } from "../../lib/experiment/task.ts";
+import { digestOf } from "../../lib/experiment/run.ts";
+import { assert, assertEquals, assertThrows, withFolder } from "../support.ts";
+
+const config = (...overrides: string[]) => resolveConfig(undefined, overrides.map((text) => keyed(text)));
+const keyed = (text: string) => ({ key: text.slice(0, text.indexOf("=")), value: text.slice(text.indexOf("=") + 1) });
+const stagesOf = (overrides: string[], hasKey = false, systems: string[] = []) =>
+  paperStages(config(...overrides), systems, (folder) => `at/${folder}`, lackingOf(config(...overrides), hasKey));
+const lacksOf = (stages: readonly PaperStage[]) => new Map(stages.map(({ folder, lacks }) => [folder, lacks]));
+
+Deno.test("lackingOf() asks for nothing on the tiny world, and on real lists for what has no stand-in", () => {
+  assertEquals(lackingOf(config(), false), {});
+  const real = ["data.aurora=deno.json", "bench.aurora=deno.json"]; // files that are there; lackingOf() does not read them
+  assertEquals(Object.keys(lackingOf(config(...real), true)), ["videos", "judge"]);
+  assertEquals(Object.keys(lackingOf(config(...real, "judge.model=gpt-4o"), true)), ["videos"]);
+  assertEquals(lackingOf(config("judge.model=gpt-4o"), false), { judge: "OPENAI_API_KEY" });
+  assertEquals(
+    lackingOf(config("data.aurora=none.json"), false).training,
+    "none.json, which is not there (--data.aurora=LIST, --data.epic=CSV)",
+  );
+  assertEquals(lackingOf(config("data.aurora=deno.json"), false).bench, "--bench=LIST"); // never the tiny world's bench for real lists
+  assertEquals(Object.keys(lackingOf(config("model.path=none"), false)), ["base", "training", "bench", "videos"]);
+});
+
+Deno.test("paperStages() leaves out what builds on what is lacking, and nothing else", () => {
+  const lacks = lacksOf(stagesOf(["data.aurora=deno.json", "bench.aurora=deno.json"]));
+  const left = [...lacks].filter(([, text]) => text !== undefined).map(([folder]) => folder);
+  assertEquals(left, [
+    "annotate",
+    "filter",
+    "cwm",
+    "cwm-without-weights",
+    "sample-cwm",
+    "sample-cwm-without-weights",
+    "verify-cwm",
+    "judge",
+  ]);
+  const base = lacksOf(stagesOf(["model.path=none", "bench.aurora=deno.json", "evaluate.actions=VILA-U=deno.json"], true, ["GoT=test"]));
+  const run = [...base].filter(([, text]) => text === undefined).map(([folder]) => folder);
+  assertEquals(run, ["actions", "pictures"]); // what others made needs no base
+});
+
+Deno.test("paperStages() compares copying, the others, the untouched base and ours, and trains a second CDM where Kubric is downsampled", () => {
+  const stages = stagesOf([], false, ["GoT=dir"]);
+  const argsOf = (folder: string) => stages.find((stage) => stage.folder === folder)!.args;
+  assert(argsOf("judge")[0]!.startsWith("--systems=copy,GoT=dir,C-ZS=at/sample-c-zs,C-FT=at/sample-c-ft,CWM="), argsOf("judge")[0]);
+  assertEquals(argsOf("actions"), ['--evaluate.dynamics=["C-ZS=base","CDM=at/train-cdm/adapter"]']);
+  const both = stagesOf(["data.downsample.kubric=5"]);
+  assertEquals(both.find(({ folder }) => folder === "train-cdm-all")!.args, ["--data.downsample={}"]);
+  assertEquals(both.find(({ folder }) => folder === "actions")!.args, [
+    '--evaluate.dynamics=["C-ZS=base","CDM=at/train-cdm-all/adapter","CDM + DS=at/train-cdm/adapter"]',
+  ]);
+  const given = stagesOf(["cwm.synthetic=made.jsonl", "bench.aurora=deno.json"]);
+  assertEquals(lacksOf(given).get("cwm"), undefined); // filtered before: no videos are needed
+});
+
+Deno.test("statusOf(): finished only for this very configuration and all that is to be measured; trained otherwise is an error", () =>
+  withFolder((folder) => {
+    const here = (...overrides: string[]): Invocation => ({ config: config(...overrides), flags: {}, overrides: overrides.map(keyed) });
+    const write = (stage: PaperStage, sections: readonly string[], inputs: Record<string, string> = {}) => {
+      const resolved = resolveConfig(
+        "data/configs/tiny.yaml",
+        stage.args.filter((arg) => /^--\w+\./.test(arg)).map((arg) => keyed(arg.slice(2))),
+      );
+      const own = Object.fromEntries(sections.map((section) => [section, resolved[section as "seed"]]));
+      const manifest = { task: stage.task, digest: "0".repeat(16), config: own, seed: 1, inputs, overlap: 0, versions: {}, backend: null };
+      const times = { started: "2026-01-01T00:00:00Z", finished: new Date(Date.now() + 1000).toISOString(), seconds: 1, peakMemoryMiB: 1 };
+      Deno.mkdirSync(`${folder}/${stage.folder}`);
+      Deno.writeTextFileSync(`${folder}/${stage.folder}/manifest.json`, JSON.stringify({ ...manifest, ...times }));
+      Deno.writeTextFileSync(`${folder}/${stage.folder}/result.json`, "{}");
+    };
+    Deno.mkdirSync(`${folder}/got`);
+    const stages = paperStages(config(), [`GoT=${folder}/got`], (name) => `${folder}/${name}`, {});
+    const [cft, pictures] = ["c-ft", "pictures"].map((name) => stages.find((stage) => stage.folder === name)!) as [PaperStage, PaperStage];
+    const status = (stage: PaperStage, invocation: Invocation) => statusOf(stage, `${folder}/${stage.folder}`, invocation);
+    assertEquals(status(cft, here()), "open");
+    write(cft, ["seed", "cwm"]);
+    assertEquals(status(cft, here()), "finished");
+    assertEquals(status(cft, here("judge.concurrency=2")), "finished"); // no section of its own
+    assertThrows(() => status(cft, here("cwm.lr=0.1")), Error, 'it was made with another "cwm.lr" than now');
+    assertThrows(() => status(cft, { ...here(), config: { ...config(), seed: 2 } }), Error, 'another "seed"');
+    assertEquals(status(cft, { ...here("cwm.lr=0.1"), flags: { restart: "" } }), "again");
+    assertEquals(status({ ...cft, lacks: "--data.aurora=LIST" }, here()), "left out");
+    write(pictures, ["seed", "evaluate"], { systems: digestOf(pictures.measures) });
+    assertEquals(status(pictures, here()), "finished");
+    assertEquals(status({ ...pictures, measures: [...pictures.measures!, "SmartEdit=x"] }, here()), "again");
+    Deno.writeTextFileSync(`${folder}/got/a.png`, "x");
+    Deno.utimeSync(`${folder}/got/a.png`, new Date(), new Date(Date.now() + 60_000));
+    assertEquals(status(pictures, here()), "again"); // a picture was changed since
+  }));

@@ -1,0 +1,49 @@
+import { claimsOverSeeds, overSeeds, tablesOverSeeds } from "../../lib/report/seeds.ts";
+import { assert, assertEquals } from "../support.ts";
+
+Deno.test("overSeeds() gives mean ± standard deviation, keeps what is the same, and drops what is of one seed alone", () => {
+  const seed = (all: number, from: number) => [
+    { source: "measured", system: "CWM", subset: "all", all, from, p: 0.03, n: 250, scored: `${all} of 250`, missing: null },
+    { source: "published", system: "CWM", subset: null, all: 3.67, from: null, p: null, n: null, scored: null, missing: null },
+  ];
+  assertEquals(overSeeds([seed(3, 2.5), seed(4, 3.5), seed(5, 4)]), [
+    { source: "measured", system: "CWM", subset: "all", all: "4.00 ± 1.00", n: 250, missing: null, seeds: 3 },
+    { source: "published", system: "CWM", subset: null, all: 3.67, from: null, p: null, n: null, scored: null, missing: null, seeds: null },
+  ]);
+});
+
+Deno.test("overSeeds() counts the seeds that have a row, and keeps rows of one apart by system, subset, chooser and N", () => {
+  const row = (system: string, N: number, score: number) => ({ system, N, score });
+  const rows = overSeeds([[row("a", 1, 0.5), row("a", 2, 0.7)], [row("a", 1, 0.7), row("b", 1, 9)]]);
+  assertEquals(rows, [
+    { system: "a", N: 1, score: "0.600 ± 0.141", seeds: 2 },
+    { system: "a", N: 2, score: 0.7, seeds: 1 },
+    { system: "b", N: 1, score: 9, seeds: 1 },
+  ]);
+});
+
+Deno.test("tablesOverSeeds() joins tables by name and says over which seeds", () => {
+  const table = (all: number) => ({
+    name: "judge",
+    of: "judge" as const,
+    title: "Table 2",
+    text: "Judge world.",
+    rows: [{ system: "a", all }],
+  });
+  const [one] = tablesOverSeeds([1, 2], [[{ ...table(1), pictures: ["x.png"] }], [table(3)]]);
+  assertEquals([one!.rows, one!.of], [[{ system: "a", all: "2.00 ± 1.41", seeds: 2 }], "judge"]);
+  assert(one!.text!.startsWith("Judge world. Mean ± standard deviation over 2 of the seeds 1, 2") && one!.pictures === undefined);
+});
+
+Deno.test("claimsOverSeeds() counts in how many seeds a claim holds; what no seed measured says what it needs", () => {
+  const claim = (effect: number | null, holds: string) => ({
+    ...{ claim: "§4.3", of: "difference in score", effect, holds, found: effect === null ? "not measured: needs OPENAI_API_KEY" : "…" },
+  });
+  const over = (...claims: ReturnType<typeof claim>[]) => claimsOverSeeds(claims.map((one) => [one]))[0];
+  assertEquals(over(claim(0.2, "yes"), claim(-0.4, "no, the other way"), claim(0.1, "not shown")), {
+    ...{ claim: "§4.3", found: "difference in score: -0.033 ± 0.321", holds: "in 1 of 3 seeds" },
+  });
+  assertEquals(over(claim(null, "not measured"), claim(null, "not measured")), {
+    ...{ claim: "§4.3", found: "not measured: needs OPENAI_API_KEY", holds: "not measured" },
+  });
+});
