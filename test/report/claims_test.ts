@@ -1,6 +1,6 @@
-import { paperClaims } from "../../lib/report/claims.ts";
-import type { Score } from "../../lib/judge/mod.ts";
-import { assert, assertEquals, assertThrows, UserError, withFolder } from "../support.ts";
+import { claimRows, paperClaims } from "../../lib/report/claims.ts";
+import type { Candidate, Score } from "../../lib/judge/mod.ts";
+import { assert, assertEquals, withFolder } from "../support.ts";
 import { finishRun, judgement, scoreOf } from "./runs.ts";
 
 const IDS = Array.from({ length: 30 }, (_, i) => `${i}`);
@@ -29,7 +29,7 @@ function claimsOf(folder: string, change: Partial<typeof FOUND> = {}): Map<strin
     const action = { random: preference, counterfactual: preference, inverse: preference };
     finishRun(at(stage), { kind: "probe", preferences: { all: { action } } });
   }
-  finishRun(at("filter"), { kind: "filter", annotated: 100, filtered: 50, right: { annotated, filtered }, classes: [] });
+  finishRun(at("filter"), { kind: "filter", annotated: 100, filtered: 50, right: { annotated, filtered }, classes: [], datasets: [] });
   const lines: Score[] = Object.entries(scores).flatMap(([system, score], shift) =>
     IDS.map((id, i) => scoreOf(system, id, Math.max(0, score + (score && (i + shift) % 3 - 1)), 10))
   );
@@ -37,27 +37,15 @@ function claimsOf(folder: string, change: Partial<typeof FOUND> = {}): Map<strin
   const estimate = (mean: number) => ({ all: { l1_paper: { mean, n: 30, interval: [mean, mean] as [number, number] } } });
   finishRun(at("pictures"), { kind: "images", systems: { copy: estimate(l1[0]), "C-FT": estimate(l1[1]) }, signatures: {}, tests: [] });
   for (const stage of ["verify-c-ft", "verify-cwm"]) {
-    const point = (N: number, chooser: string, score: number) => ({
-      N,
-      chooser,
-      score,
-      right: null,
-      "deviation of repeats": 0,
-      "± 95 % over trajectories": 0,
-    });
-    const curves = [point(1, "dynamics model", 4), point(2, "dynamics model", 4 + gain / 2), point(1, "oracle", 4), point(2, "oracle", 9)];
-    const pools = IDS.map((id, i) => ({
-      id,
-      subset: "a",
-      repeat: 0,
-      rewards: [0, -1],
-      scores: [4 + gain / 2 + i % 3 / 9, 4 - gain / 2 + i % 3 / 9],
-      right: [null, null],
-      chosen: 0,
-    }));
-    finishRun(at(stage), { kind: "verification", pools: 30, skipped: 0, scored: "x", curves }, { "candidates.jsonl": pools });
+    const candidates = IDS.flatMap((id, i) =>
+      [4 + gain / 2 + i % 3 / 9, 4 - gain / 2 + i % 3 / 9].map((score, index): Candidate => ({
+        ...{ id, subset: "a", repeat: 0, index, seed: 1, image: "", logLikelihood: -index, chosen: index === 0 },
+        ...{ scores: { world: score }, right: null },
+      }))
+    );
+    finishRun(at(stage), { kind: "verification", pools: 30, skipped: 0, scored: "x", curves: [] }, { "candidates.jsonl": candidates });
   }
-  return new Map(paperClaims(at).map(({ claim, found, holds }) => [`${claim}`, { found: `${found}`, holds: `${holds}` }]));
+  return new Map(paperClaims(at, () => undefined).map(({ claim, found, holds }) => [`${claim}`, { found: `${found}`, holds: `${holds}` }]));
 }
 
 const about = (claims: Map<string, { found: string; holds: string }>, words: string) =>
@@ -90,15 +78,71 @@ Deno.test("paperClaims() show the numbers that were compared", () =>
     const claims = claimsOf(folder);
     assert(about(claims, "CWM is better than C-FT").found.startsWith("7.00 against 5.00, difference 2.00 ("));
     assert(
-      about(claims, "verification improves CWM").found.startsWith("4.00 → 5.00 with 2 candidates (gain 1.00"),
+      about(claims, "verification improves CWM").found.startsWith("4.11 → 5.11 with 2 candidates (gain 1.00"),
       about(claims, "verification improves CWM").found,
     );
     assertEquals(about(claims, "the filter raises").found, "right 60 % before, 80 % after");
   }));
 
-Deno.test("paperClaims() name a run that is missing, and a probe without the manipulations that are compared", () =>
+const write = (folder: string, name: string, result: unknown) => {
+  Deno.mkdirSync(`${folder}/${name}`, { recursive: true });
+  Deno.writeTextFileSync(`${folder}/${name}/result.json`, JSON.stringify(result));
+};
+const probe = (shares: Record<string, number>) => ({
+  kind: "probe",
+  preferences: {
+    all: {
+      action: Object.fromEntries(
+        Object.entries(shares).map((
+          [kind, share],
+        ) => [kind, { prefers_reference: share, interval: [share - 0.05, share + 0.05], pearson: null, n: 50 }]),
+      ),
+    },
+  },
+});
+
+Deno.test("paperClaims() measures what is there on real lists: no counterfactuals, no known actions, scores of two systems", () =>
   withFolder((folder) => {
-    assertThrows(() => paperClaims((stage) => `${folder}/${stage}`), UserError, `${folder}/probe-base: it holds no finished run`);
-    for (const stage of ["probe-base", "probe-cdm"]) finishRun(`${folder}/${stage}`, { kind: "probe", preferences: { all: {} } });
-    assertThrows(() => paperClaims((stage) => `${folder}/${stage}`), UserError, `${folder}/probe-base lacks a manipulation of the action`);
+    write(folder, "probe-base", probe({ random: 0.55, inverse: 0.5, copy: 0.5 }));
+    write(folder, "probe-cdm", probe({ random: 0.9, inverse: 0.8 }));
+    write(folder, "filter", { kind: "filter", annotated: 9, filtered: 4, right: { annotated: null, filtered: null }, classes: [] });
+    write(folder, "judge", {});
+    const score = (system: string, id: string, score: number) =>
+      JSON.stringify({ system, id, subset: "ag", action: "go", success: score, minimal: 9, score });
+    const lines = [
+      score("CWM", "1", 5),
+      score("CWM", "2", 6),
+      score("C-FT", "1", 3),
+      score("C-FT", "2", 5),
+      '{"system":"copy","id":"1","unscored":"no"}',
+    ];
+    Deno.writeTextFileSync(`${folder}/judge/scores.jsonl`, lines.map((line) => line + "\n").join(""));
+    write(folder, "pictures", { kind: "images", systems: {}, signatures: {}, tests: [] });
+    const lacks: Record<string, string> = {
+      ...{ "verify-c-ft": "--data.aurora=LIST or --data.epic=CSV", "verify-cwm": "--annotate.videos=DIR" },
+      "sample-cwm-without-weights": "--annotate.videos=DIR",
+    };
+    const claims = paperClaims((name) => `${folder}/${name}`, (name) => lacks[name]);
+    const rows = claimRows(claims).map(({ found, holds }) => `${found} → ${holds}`);
+    assertEquals(rows.slice(0, 5), [
+      "random 55 %, inverse 50 %, counterfactual not measured: needs --probe.counterfactuals=LIST or --probe.rewriter=MODEL → yes, of those measured",
+      "random 90 %, inverse 80 %, counterfactual not measured: needs --probe.counterfactuals=LIST or --probe.rewriter=MODEL → yes, of those measured",
+      "not measured: needs videos whose actions are known, as the tiny world's alone are → not measured",
+      "not measured: needs --data.aurora=LIST or --data.epic=CSV → not measured",
+      "not measured: needs --annotate.videos=DIR → not measured",
+    ]);
+    assert(rows[5]!.startsWith("5.50 against 4.00, difference 1.50 (1.00 … 2.00)") && rows[5]!.endsWith("→ yes"), rows[5]);
+    assertEquals(claims[5]!.effect, 1.5);
+    assert(rows[6]!.startsWith("not measured: needs scores of CWM and CWM without synthesis on the same pictures"), rows[6]);
+    assertEquals(rows[7], "not measured: needs --annotate.videos=DIR → not measured");
+    assert(rows[8]!.startsWith("not measured: needs scores of copying"), rows[8]);
+  }));
+
+Deno.test("paperClaims() fails a claim on the dynamics model that only one manipulation bears out", () =>
+  withFolder((folder) => {
+    write(folder, "probe-base", probe({ random: 0.6, counterfactual: 0.5, inverse: 0.5 }));
+    write(folder, "probe-cdm", probe({ random: 0.9, counterfactual: 0.55, inverse: 0.9 }));
+    const [base, cdm] = paperClaims((name) => `${folder}/${name}`, (name) => name.startsWith("probe") ? undefined : "nothing");
+    assertEquals([base!.holds, cdm!.holds, cdm!.found], ["yes", "no", "random 90 %, counterfactual 55 %, inverse 90 %"]);
+    assertEquals(cdm!.effect!.toFixed(3), "0.250");
   }));

@@ -1,4 +1,4 @@
-import { writeReport } from "../../lib/report/report.ts";
+import { tablesOf, writeReport } from "../../lib/report/report.ts";
 import { exists, readText, writeFile } from "../../lib/files.ts";
 import { encodePng } from "../../lib/tokens/mod.ts";
 import { worldTrajectories } from "../../lib/world/mod.ts";
@@ -23,7 +23,9 @@ Deno.test({
       for (const run of ["a/judge", "b/judge"]) {
         finishRun(`${folder}/${run}`, judgement(["copy", `mine=${folder}/mine`]), { "scores.jsonl": scores });
       }
-      const tables = await writeReport(CONFIG, [`${folder}/a/judge`, `${folder}/b/judge`], `${folder}/out`, [{ title: "Before all" }]);
+      const [runs, to] = [[`${folder}/a/judge`, `${folder}/b/judge`], `${folder}/out`];
+      const tables = await tablesOf(runs, to);
+      await writeReport({ config: CONFIG, to, tables, first: [{ title: "Before all" }], shown: runs });
       assertEquals(new Set(tables.map(({ name }) => name)).size, tables.length);
       for (const { name } of tables) assert(["md", "csv", "json"].every((ending) => exists(`${folder}/out/${name}.${ending}`)), name);
       assert(exists(`${folder}/out/a-judge.md`) && exists(`${folder}/out/b-judge.md`));

@@ -31,5 +31,5 @@ export function scoreOf(system: string, id: string, success: number, minimal: nu
 /** What task judge says at its end. */
 export function judgement(systems: string[]): Result {
   const spent = { prompt: 0, completion: 0, dollars: 0 };
-  return { kind: "judgement", judge: "world", date: "2026-01-02", prompt: "none", spent, systems, scores: [] };
+  return { kind: "judgement", judge: "world", date: "2026-01-02", prompt: "none", framing: "paper", spent, systems, scores: [] };
 }
