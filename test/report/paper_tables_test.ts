@@ -1,3 +1,4 @@
+import type { Candidate } from "../../lib/judge/mod.ts";
 import { paperTables, type Published } from "../../lib/report/paper_tables.ts";
 import { assert, assertClose, assertEquals, assertRejects, UserError, withFolder } from "../support.ts";
 import { finishRun, judgement, scoreOf } from "./runs.ts";
@@ -36,18 +37,14 @@ Deno.test("paperTables() refuses a folder without a finished run", () =>
 
 Deno.test("paperTables() joins the shards of a verification to one curve", () =>
   withFolder(async (folder) => {
-    const pool = (id: string, scores: number[]) => ({
-      id,
-      subset: "a",
-      repeat: 0,
-      rewards: [-2, -1],
-      scores,
-      right: [null, null],
-      chosen: 1,
-    });
+    const pool = (id: string, scores: number[]): Candidate[] =>
+      scores.map((score, index) => ({
+        ...{ id, subset: "a", repeat: 0, index, seed: 1, image: "", logLikelihood: index - 2, chosen: index === 1 },
+        ...{ scores: { world: score }, right: null },
+      }));
     for (const [i, scores] of [[0, 4], [0, 8]].entries()) {
       const result = { kind: "verification" as const, pools: 1, skipped: 0, scored: "x", curves: [] };
-      finishRun(`${folder}/verify-${i}-of-2`, result, { "candidates.jsonl": [pool(`${i}`, scores)] });
+      finishRun(`${folder}/verify-${i}-of-2`, result, { "candidates.jsonl": pool(`${i}`, scores) });
     }
     const [table] = await paperTables(`${folder}/verify`, "verify", PUBLISHED, folder);
     const points = table!.rows.filter(({ chooser }) => chooser === "dynamics model");
@@ -68,7 +65,10 @@ Deno.test({
       Deno.writeTextFileSync(`${folder}/judge/corrections.jsonl`, JSON.stringify(correction) + "\n");
       const tables = await paperTables(`${folder}/judge`, "judge", PUBLISHED, folder);
       const named = (name: string) => tables.find((table) => table.name === name)!;
-      assert(named("judge").text!.startsWith("Judge world, 2026-01-02, prompt none, 1 scores changed by hand."), named("judge").text);
+      assert(
+        named("judge").text!.startsWith("Judge world, 2026-01-02, prompt none, framing paper, 1 scores changed by hand."),
+        named("judge").text,
+      );
       assertEquals(named("judge").rows.map(({ source, system, all, edit, people }) => [source, system, all, edit, people]), [
         ["measured", "CWM", 4, 3, 6],
         ["measured", "copy", 0.5, 0.5, null],

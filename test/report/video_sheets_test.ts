@@ -39,7 +39,11 @@ Deno.test("contactSheet() shows eight frames in even steps from first to last, t
       (_, index): MotionSample => ({ index, time: index / 12, motion: 0, isCut: false, isBlank: false }),
     );
     const pair = { source: samples[3]!, target: samples[9]!, images: [flat(1, 2, 3), flat(4, 5, 6)] as const };
-    const sheet = await contactSheet({ id: "a", path, label: "x" }, { samples, pairs: [pair] }, [{ action: "roll it", score: -0.5 }]);
+    const sheet = await contactSheet({ id: "a", path, label: "x" }, { samples, pairs: [pair] }, [{
+      action: "roll it",
+      score: -0.5,
+      sum: -1,
+    }]);
     const { cells } = await readSheet(sheet, 4, 3);
     const found = cells.slice(0, 2).flat().map((cell) => Number(cell.split(",")[0]));
     found.forEach((value, i) => assert(Math.abs(value - level(4 * i)) <= 4, `frame ${i} has ${value}, wanted ${level(4 * i)}`));
