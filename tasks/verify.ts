@@ -21,6 +21,7 @@ import { drawObservations, rewardCandidates } from "../lib/sample/mod.ts";
 import { shardOf } from "../lib/synthesis/mod.ts";
 import { decodedImages, encodePng, type RgbImage, squareCrop } from "../lib/tokens/mod.ts";
 import type { Trajectory } from "../lib/trajectories/mod.ts";
+import type { WorldTrajectory } from "../lib/world/mod.ts";
 
 const TASK: TaskInfo = {
   name: "verify",
@@ -42,7 +43,6 @@ async function main(invocation: Invocation): Promise<void> {
   if (!stage) return;
   const { folder } = stage;
   const isWorld = bench.truths.size > 0;
-  const scorer = scorerName(isWorld);
 
   // 1. Both models on one base, the bench
   const models = loadModels(config, { image: stage.adapters["cwm"], text: stage.adapters["cdm"] });
@@ -62,12 +62,12 @@ async function main(invocation: Invocation): Promise<void> {
     const behind = start % options.together; // after a stop: the same chunks again, for the same bits
     const chunk = items.slice(start - behind, start - behind + options.together);
     const queries = chunk.map(({ source, trajectory: { id, action } }) => ({ id, source, action }));
-    const drawing = { ...options, seed: seed + repeat };
-    const drawn = drawObservations(image, vocabulary, queries, options.candidates, drawing);
+    const drawn = drawObservations(image, vocabulary, queries, options.candidates, { ...options, seed: seed + repeat });
     const rewards = rewardCandidates(text, vocabulary, queries, drawn, options.likelihood);
     for (const [i, { trajectory }] of chunk.entries().drop(behind)) {
       const pictures = decodedImages(vqgan, drawn[i]!);
-      const pool = await scorePool(trajectory, pictures, rewards[i]!, repeat, drawing.seed);
+      const drawing = { repeat, seed: seed + repeat };
+      const pool = await scorePool(trajectory, bench.truths.get(trajectory.id), pictures, rewards[i]!, drawing);
       for (const [j, picture] of pictures.entries()) writeFile(`${folder}/${pool[j]!.image}`, await encodePng(picture), undefined, false);
       appendLine(`${folder}/candidates.jsonl`, pool.map((candidate) => JSON.stringify(candidate)).join("\n"));
       done.push(...pool);
@@ -79,7 +79,7 @@ async function main(invocation: Invocation): Promise<void> {
 
   // 3. Curves over N
   const scored = scoreName(isWorld);
-  const curves = verificationCurves(scoredPools(done, scorer));
+  const curves = verificationCurves(scoredPools(done, scorerName(isWorld)));
   const note = [CURVES_NOTE, stage.note].filter(Boolean).join(" ");
   const table = writeTable(`${folder}/table`, curves, note);
   await plotCurves(`${folder}/curves`, curves, scored);
@@ -88,34 +88,34 @@ async function main(invocation: Invocation): Promise<void> {
     `${table}\n\n  score: ${scored}\n  ${folder}/curves.png   score against N (Figure 8)\n  ${folder}/pools/     ${SHOWN} pools with rewards and scores\n` +
       `  ${folder}/images/    every candidate; ${folder}/candidates.jsonl its reward and score`,
   );
+}
 
-  async function scorePool(
-    trajectory: Trajectory,
-    pictures: readonly RgbImage[],
-    rewards: readonly number[],
-    repeat: number,
-    drawnWith: number,
-  ): Promise<Candidate[]> {
-    const { id, subset } = trajectory;
-    const chosen = rewards.indexOf(Math.max(...rewards));
-    return await Promise.all(pictures.map(async (picture, index): Promise<Candidate> => {
-      const { score, right } = await scorePicture(trajectory, bench.truths.get(id), picture);
-      const file = `images/${repeat}/${fileNameOf(id)}-${index}.png`;
-      return {
-        ...{ id, subset, repeat, index, seed: drawnWith, image: file, logLikelihood: rewards[index]!, chosen: index === chosen },
-        ...{ scores: { [scorer]: score }, right },
-      };
-    }));
-  }
+/** A pool, once its pictures are scored. */
+async function scorePool(
+  trajectory: Trajectory,
+  world: WorldTrajectory | undefined,
+  pictures: readonly RgbImage[],
+  rewards: readonly number[],
+  drawn: { readonly repeat: number; readonly seed: number },
+): Promise<Candidate[]> {
+  const { id, subset } = trajectory;
+  const chosen = rewards.indexOf(Math.max(...rewards));
+  return await Promise.all(pictures.map(async (picture, index): Promise<Candidate> => {
+    const { score, right } = await scorePicture(trajectory, world, picture);
+    const image = `images/${drawn.repeat}/${fileNameOf(id)}-${index}.png`;
+    const scores = { [scorerName(world !== undefined)]: score };
+    return { id, subset, ...drawn, index, image, logLikelihood: rewards[index]!, chosen: index === chosen, scores, right };
+  }));
+}
 
-  async function poolSheet({ action, source, target }: Trajectory, pool: readonly Candidate[], pictures: readonly RgbImage[]) {
-    const truth = [source, target].map(async (one) => squareCrop(await one.load(), vqgan.config.resolution));
-    const caption = pool.map(({ logLikelihood, chosen, scores }) =>
-      `${chosen ? "→ " : ""}${logLikelihood.toFixed(2)} (${scores[scorer]!.toFixed(0)})`
-    ).join("   ");
-    const rows = [{ caption: action, images: await Promise.all(truth) }, { caption, images: [...pictures] }];
-    return await drawSheet(pictures.map((_, i) => `${i + 1}`), rows);
-  }
+/** Source and target above the candidates, each with its reward and score. */
+async function poolSheet({ action, source, target }: Trajectory, pool: readonly Candidate[], pictures: readonly RgbImage[]) {
+  const truth = await Promise.all([source, target].map(async (one) => squareCrop(await one.load(), pictures[0]!.width)));
+  const texts = pool.map(({ logLikelihood, chosen, scores }) =>
+    `${chosen ? "→ " : ""}${logLikelihood.toFixed(2)} (${Object.values(scores)[0]!.toFixed(0)})`
+  );
+  const rows = [{ caption: action, images: truth }, { caption: texts.join("   "), images: [...pictures] }];
+  return await drawSheet(pictures.map((_, i) => `${i + 1}`), rows);
 }
 
 /** Candidates of a run that was stopped; of a pool that was being written nothing is kept. */

@@ -9,6 +9,7 @@ export {
   type JudgedPicture,
   judgePictures,
   judgeQuestion,
+  type LazyPicture,
   parseVerdict,
   type QuestionOptions,
   type Verdict,

@@ -166,3 +166,17 @@ Deno.test("askBatch() keeps answers to questions that are not among today's: a s
       assertEquals([answer && "text" in answer && answer.text, seen.batches], ["second round", 2]);
     });
   }));
+
+Deno.test("askBatch() makes a question that is made when it is asked only when its answer is not kept", () =>
+  withFolder(async (folder) => {
+    await withProvider(said, async (seen) => {
+      const options = { model: "m", cache: folder, ledger: `${folder}/batches.json`, interval: 0.01 };
+      let made = 0;
+      const question = (name: string) => ({ content: { name }, make: () => Promise.resolve((made++, ask(name))) });
+      for (const names of [["a", "b", "a"], ["b", "a"]]) {
+        const answers = await askBatch(names.map(question), options);
+        assertEquals(answers.map((answer) => "text" in answer && answer.text), names);
+      }
+      assertEquals([made, seen.batches], [2, 1]);
+    });
+  }));

@@ -4,21 +4,19 @@ import { encodePng } from "../../lib/tokens/mod.ts";
 import { assert, assertEquals, withFolder } from "../support.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
-const DENO_DIR = Deno.env.get("DENO_DIR") ?? `${Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME")}/.cache`}/deno`;
-const CACHE = Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME")}/.cache`;
 const VERIFY = ["--verify.adapter=base", "--verify.cdm=base", "--verify.candidates=3", "--verify.repeats=2"];
 
-async function run(path: string, env: Record<string, string>, ...args: string[]): Promise<{ code: number; text: string }> {
+async function run(path: string, ...args: string[]): Promise<{ code: number; text: string }> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", `${ROOT}tasks/${path}`, `--config=${ROOT}data/configs/micro.yaml`, ...args],
     cwd: ROOT,
-    env: { NO_COLOR: "1", DENO_DIR, XDG_CACHE_HOME: CACHE, ...env },
+    env: { NO_COLOR: "1" },
   }).output();
   return { code, text: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
 }
 
-async function finished(path: string, env: Record<string, string>, ...args: string[]): Promise<string> {
-  const { code, text } = await run(path, env, ...args);
+async function finished(path: string, ...args: string[]): Promise<string> {
+  const { code, text } = await run(path, ...args);
   assertEquals(code, 0, text);
   return text;
 }
@@ -39,7 +37,7 @@ async function cutCopy(from: string, to: string, bytes: number): Promise<void> {
 
 Deno.test("verify keeps every candidate and goes on after a kill; judge and evaluate-images fill the pools, and report shows them", () =>
   withFolder(async (folder) => {
-    await finished("verify.ts", {}, ...VERIFY, `--run=${folder}/verify`);
+    await finished("verify.ts", ...VERIFY, `--run=${folder}/verify`);
     const candidates = linesOf(`${folder}/verify`);
     assertEquals(candidates.length, 10 * 3 * 2);
     for (const { image } of candidates) assert(exists(`${folder}/verify/${image}`), image);
@@ -48,12 +46,12 @@ Deno.test("verify keeps every candidate and goes on after a kill; judge and eval
     assertEquals(candidates.slice(0, 3).filter(({ chosen }) => chosen), [best]);
     assertEquals(new Set(candidates.map(({ repeat, seed }) => `${repeat} ${seed}`)), new Set(["0 1", "1 2"]));
     await cutCopy(`${folder}/verify`, `${folder}/cut`, 4500); // within a pool, and within what is drawn together
-    await finished("verify.ts", {}, ...VERIFY, `--run=${folder}/cut`);
+    await finished("verify.ts", ...VERIFY, `--run=${folder}/cut`);
     assertEquals(linesOf(`${folder}/cut`), candidates);
 
     // the tiny world's judge says of the pictures what verify itself said; two shards are joined
     const pools = `--pools=C-FT=${folder}/verify`;
-    for (const i of [0, 1]) await finished("judge.ts", {}, pools, `--shard=${i}/2`, `--run=${folder}/judge-pools-${i}-of-2`);
+    for (const i of [0, 1]) await finished("judge.ts", pools, `--shard=${i}/2`, `--run=${folder}/judge-pools-${i}-of-2`);
     const judged = [0, 1].flatMap((i) => linesOf(`${folder}/judge-pools-${i}-of-2`));
     const keyOf = ({ id, repeat, index }: Candidate) => `${id} ${repeat} ${index}`;
     assertEquals(
@@ -67,7 +65,8 @@ Deno.test("verify keeps every candidate and goes on after a kill; judge and eval
     Deno.writeTextFileSync(`${folder}/verify/${broken.image}`, "no picture");
     const wide = { width: 32, height: 64, data: new Uint8Array(32 * 64 * 3) };
     Deno.writeFileSync(`${folder}/verify/${odd.image}`, await encodePng(wide));
-    const said = await finished("evaluate_images.ts", {}, pools, `--run=${folder}/pictures-pools`);
+    const clip = `--evaluate.clip=${ROOT}test/parity/reference/clip`; // random weights in CLIP's form
+    const said = await finished("evaluate_images.ts", pools, clip, `--run=${folder}/pictures-pools`);
     assert(said.includes("17 of 20 pools are measured whole"), said);
     const reasons = skippedOf(`${folder}/pictures-pools`).map(({ id, reason }) => `${id}: ${reason}`);
     assertEquals(reasons.length, 3);
@@ -79,21 +78,24 @@ Deno.test("verify keeps every candidate and goes on after a kill; judge and eval
     );
     const measured = linesOf(`${folder}/pictures-pools`);
     await cutCopy(`${folder}/pictures-pools`, `${folder}/again`, 2000);
-    await finished("evaluate_images.ts", {}, pools, `--run=${folder}/again`);
+    await finished("evaluate_images.ts", pools, clip, `--run=${folder}/again`);
     assertEquals(linesOf(`${folder}/again`), measured);
 
     const of = `--of=${folder}/judge-pools,${folder}/pictures-pools,${folder}/verify`;
-    await finished("report.ts", {}, of, `--run=${folder}/report`);
+    await finished("report.ts", of, `--run=${folder}/report`);
     const rows = (name: string) => JSON.parse(Deno.readTextFileSync(`${folder}/report/${name}.json`)) as Record<string, unknown>[];
     const names = rows("judge-pools").map(({ source, system }) => `${source} ${system}`);
     assertEquals(names.slice(0, 3), ["measured C-FT", "measured C-FT verified, N = 3", "measured C-FT best-of-3"]);
     assert(names.includes("published C-FT best-of-3"), names.join("\n"));
     assert(rows("pictures-pools").some(({ system, l1_aligned }) => system === "C-FT best-of-3" && typeof l1_aligned === "number"));
+    const chosen = rows("pictures-pools").filter(({ source, subset }) => source === "measured" && subset === "all");
+    const clips = chosen.map(({ clip_i }) => clip_i as number);
+    assert(clips.length === 3 && clips[2]! >= clips[0]! && clips[2]! <= 1, JSON.stringify(chosen)); // one, verified, best-of-3
     assertEquals(new Set(rows("judge-pools-curves-world").map(({ chooser }) => chooser)), new Set(["dynamics model", "oracle", "random"]));
     assert(exists(`${folder}/report/pictures-pools-curves-l1_paper.png`) && exists(`${folder}/report/judge-pools-curves-world.png`));
 
     const refused = async (path: string, ...args: string[]) => {
-      const { code, text } = await run(path, {}, ...args, `--run=${folder}/refused`);
+      const { code, text } = await run(path, ...args, `--run=${folder}/refused`);
       assert(code === 1 && !exists(`${folder}/refused`), text);
       return text;
     };
