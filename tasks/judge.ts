@@ -112,6 +112,8 @@ async function main(invocation: Invocation): Promise<void> {
   // 3. Of systems the mean of the smaller score with intervals; of pools best-of-3 and Figure 8
   const table = pools.length > 0 ? await finishPools(stage, judged) : finishSystems(stage, judged, names);
   const file = `${stage.folder}/${pools.length > 0 ? "candidates" : "scores"}.jsonl`;
+  const silent = verdicts.filter((verdict) => "unscored" in verdict).length;
+  if (silent > 0) console.log(`${silent} pictures have no score (skipped.jsonl); --restart asks about these again, and about nothing else`);
   console.log(
     `${table}\n\n${describe(judged.id)}${isWorld ? "" : `\n${paidText(paid, judge.prices)}`}\n  ${file}   every score with its reason`,
   );

@@ -10,6 +10,7 @@ export * from "./memory.ts";
 export * from "./models.ts";
 export * from "./overlap.ts";
 export * from "./pipeline.ts";
+export * from "./pools.ts";
 export * from "./progress.ts";
 export * from "./results.ts";
 export * from "./run.ts";

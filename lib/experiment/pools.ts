@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { quoted, UserError } from "../errors.ts";
 import { readCandidates } from "../judge/candidates.ts";
 import type { PoolFolder } from "../judge/entries.ts";
 import { shardFolders } from "./pipeline.ts";
@@ -20,13 +21,15 @@ export const POOLS_FLAG: Readonly<Record<string, string>> = {
  * @param names stages of this experiment, folders, or NAME=FOLDER
  * @param config names the experiment
  * @returns the runs, shards one by one
- * @throws UserError when a run is not finished, or not one of task verify
+ * @throws UserError when a run is not finished or not one of task verify, or two have one name
  */
 export function openPools(names: readonly string[], config: Config): PoolFolder[] {
-  return names.flatMap((text) => {
-    const cut = text.indexOf("=");
-    const place = text.slice(cut + 1);
-    const system = cut < 0 ? text : text.slice(0, cut);
+  const titles = names.map((text) => text.includes("=") ? text.slice(0, text.indexOf("=")) : text);
+  const twice = titles.find((title, i) => titles.indexOf(title) < i);
+  if (twice !== undefined) throw new UserError(`Cannot tell two pools named ${quoted(twice)} apart: name them, as NAME=DIR`);
+  return names.flatMap((text, i) => {
+    const system = titles[i]!;
+    const place = text.slice(text.indexOf("=") + 1);
     return shardFolders(poolFolder(place, config)).map((folder) => {
       readResult(folder, VERIFICATION_RESULT);
       return { system, folder, candidates: readCandidates(folder) };

@@ -5,6 +5,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import { UserError } from "../errors.ts";
 import type { RgbImage } from "../tokens/mod.ts";
 import type { Trajectory } from "../trajectories/mod.ts";
 import { type Candidate, groupPools, readCandidatePicture } from "./candidates.ts";
@@ -59,9 +60,16 @@ export interface PoolFolder {
   readonly candidates: readonly Candidate[];
 }
 
-/** The candidates of pools, in their order; those of trajectories that are not on the bench are passed over. */
+/**
+ * The candidates of pools, in their order; those of trajectories that are not on the bench are passed over.
+ *
+ * @throws UserError when none is of the bench
+ */
 export function shownCandidates(pools: readonly PoolFolder[], trajectories: readonly Trajectory[]): Shown[] {
   const byId = new Map(trajectories.map((trajectory) => [trajectory.id, trajectory]));
+  if (byId.size > 0 && !pools.some(({ candidates }) => candidates.some(({ id }) => byId.has(id)))) {
+    throw new UserError("Cannot score the pools: they hold no candidate of this bench; give the --bench that verify was given");
+  }
   return pools.flatMap(({ system, folder, candidates }) =>
     groupPools(candidates.filter(({ id }) => byId.has(id))).flat().map((candidate) => ({
       ...{ system, candidate, trajectory: byId.get(candidate.id)! },

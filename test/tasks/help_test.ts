@@ -203,7 +203,8 @@ Deno.test("sample, verify and rollout leave what they promise, go on where they 
     assertEquals(verify.code, 0, verify.text);
     const { curves } = JSON.parse(Deno.readTextFileSync(`${folder}/verify/result.json`));
     assertEquals(curves.map(({ N }: { N: number }) => N), [1, 2, 3, 1, 2, 3, 1, 2, 3]);
-    assertEquals([curves[0].score, curves[6].score], [curves[3].score, curves[3].score]); // one candidate leaves no choice
+    assertEquals(curves[0].score, curves[3].score); // one candidate leaves no choice
+    assert(Math.abs(curves[6].score - curves[0].score) < 1e-9, "one at random is one candidate");
     assert(curves[5].score >= curves[2].score, "the oracle is the best verifier");
     assertEquals(Deno.readTextFileSync(`${folder}/verify/candidates.jsonl`).trim().split("\n").length, 60);
     for (const file of ["curves.png", "pools/1.png", "images/1"]) assert(exists(`${folder}/verify/${file}`), file);

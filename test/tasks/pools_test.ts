@@ -100,6 +100,9 @@ Deno.test("verify keeps every candidate and goes on after a kill; judge and eval
       return text;
     };
     assert((await refused("judge.ts", pools, "--systems=copy")).includes("Cannot judge systems and pools in one run"));
+    assert((await refused("judge.ts", `${pools},C-FT=${folder}/cut`)).includes('Cannot tell two pools named "C-FT" apart'));
+    const other = (await refused("evaluate_images.ts", pools, "--seed=2")).includes("they hold no candidate of this bench");
+    assert(other, "another bench is not told");
     Deno.writeTextFileSync(`${folder}/verify/candidates.jsonl`, '{"id":"a","rewards":[1]}\n');
     assert((await refused("judge.ts", pools)).includes("Cannot use line 1 of"));
     Deno.removeSync(`${folder}/verify/result.json`);
