@@ -157,7 +157,11 @@ async function whole(child: Deno.ChildProcess, say: (text: string) => void): Pro
 
 /** Kills a process without warning when something has come about; false when it was faster. */
 async function killAt(child: Deno.ChildProcess, isReached: () => boolean): Promise<boolean> {
-  const timer = setInterval(() => isReached() && child.kill("SIGKILL"), 5);
+  const timer = setInterval(() => {
+    if (!isReached()) return;
+    clearInterval(timer);
+    child.kill("SIGKILL");
+  }, 5);
   const [{ signal }] = await Promise.all([child.status, child.stdout.cancel()]);
   clearInterval(timer);
   return signal === "SIGKILL";
