@@ -83,3 +83,13 @@ Deno.test("three data sets by one command each: annotated in shards as in one, f
       await Deno.remove(runs, { recursive: true }).catch(() => {});
     }
   }));
+
+Deno.test("with cwm.epic=false EPIC-Kitchens is the dynamics model's alone, and train-cwm never opens it", async () => {
+  const tiny = ["--dry-run", "--data.world=4", "--bench.world=4", "--data.epic=no/such/file.csv"];
+  const said = await run("tasks/train_cwm.ts", ...tiny, "--cwm.epic=false");
+  assert(said.includes("Training on 4 trajectories of the tiny world"), said);
+  for (const [task, arg] of [["cwm", "--cwm.epic=true"], ["cdm", "--cwm.epic=false"]]) {
+    const error = await run(`tasks/train_${task}.ts`, ...tiny, arg!).catch(({ message }) => message as string);
+    assert(error.includes("no/such/file.csv"), error);
+  }
+});
