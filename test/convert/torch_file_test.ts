@@ -1,5 +1,6 @@
 /** PyTorch checkpoints that are broken or hostile: read without running anything, refused in a sentence, in little memory. */
 import { readTorchFile } from "../../lib/convert/torch_file.ts";
+import { randomStream } from "../../lib/engine/random.ts";
 import { exists } from "../../lib/files.ts";
 import { readInto } from "../../lib/model/safetensors.ts";
 import { assert, assertEquals, assertThrows, UserError, withFolder } from "../support.ts";
@@ -163,6 +164,26 @@ Deno.test("a checkpoint cut off at any tenth byte is refused in a sentence", () 
     }
     const small = torchFile(tensorPickle({}), { 0: DATA });
     for (let length = 0; length < small.length; length += 10) refusal(`${folder}/cut.pth`, small.subarray(0, length));
+  }));
+
+Deno.test("a checkpoint with random bytes changed is read or refused in a sentence, and nothing else", () =>
+  withFolder((folder) => {
+    const path = `${folder}/a.pth`;
+    const whole = torchFile(tensorPickle({}), { 0: DATA });
+    const random = randomStream(1, "bytes");
+    let read = 0;
+    for (let round = 0; round < 1000; round++) {
+      const bytes = whole.slice();
+      for (let i = 0; i <= round % 3; i++) bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256);
+      Deno.writeFileSync(path, bytes);
+      try {
+        for (const { begin, size } of readTorchFile(path).values()) assert(begin + size <= bytes.length);
+        read++;
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error;
+      }
+    }
+    assert(read > 30 && read < 970, `${read} of 1000 were read`); // some bytes do not matter, some do
   }));
 
 Deno.test("convert refuses a checkpoint with code in it, and one that is cut off: exit code 1, one sentence, nothing written", () =>
