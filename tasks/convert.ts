@@ -47,16 +47,19 @@ function main({ flags }: Invocation): void {
   if (target.resumed) console.log(`Going on in ${target.folder}`);
   let done = bytesIn(target.folder);
   requireRoom(target.folder, bytes - done);
-  const progress = showProgress("megabytes", Math.round(bytes / 1e6), Math.round(done / 1e6));
+  const megabytes = Math.ceil(bytes / 1e6);
+  const progress = showProgress("megabytes", megabytes, Math.floor(done / 1e6));
   const shown = tensors.map((tensor) => ({
     ...tensor,
     bytes: () => {
-      progress.update(Math.round((done += bytesOf([tensor])) / 1e6), tensor.name);
-      return tensor.bytes();
+      const content = tensor.bytes();
+      progress.update(Math.floor((done += content.length) / 1e6), tensor.name);
+      return content;
     },
   }));
   writeShards(target.folder, shown, { resume: true });
   for (const [name, text] of Object.entries(files)) writeFile(`${target.folder}/${name}`, text);
+  progress.update(megabytes);
   progress.stop();
   target.finish();
   console.log(`${to}: give it to any task as --model.path=${to}`);
