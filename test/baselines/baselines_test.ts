@@ -3,7 +3,7 @@ import { exists } from "../../lib/files.ts";
 import { openSystem } from "../../lib/judge/systems.ts";
 import { encodePng } from "../../lib/tokens/mod.ts";
 import { joinLists, readAurora, type Trajectory } from "../../lib/trajectories/mod.ts";
-import { assert, assertEquals, withFolder } from "../support.ts";
+import { assert, assertEquals, sharedData, withFolder } from "../support.ts";
 
 const HERE = new URL(".", import.meta.url).pathname;
 const ROOT = new URL("../..", import.meta.url).pathname;
@@ -82,6 +82,19 @@ Deno.test({
       const { systems } = JSON.parse(Deno.readTextFileSync(`${folder}/evaluated/result.json`));
       assertEquals(systems.fake, systems.copy);
       assertEquals(systems.fake.all.l1_paper.n, 6);
+    }),
+});
+
+Deno.test({
+  name: "a baseline's ids, subsets and actions are those of readAurora() on Aurora-Bench itself",
+  ignore: !hasPython || sharedData() === undefined,
+  fn: () =>
+    withFolder(async (folder) => {
+      const list = `${sharedData()}/aurora-bench/test.json`;
+      const { code, text } = await python({}, `${HERE}fake_model.py`, "--bench", list, "--out", folder);
+      assertEquals(code, 0, text);
+      const told = ({ id, subset, action }: Trajectory | Record<string, string>) => ({ id, subset, action });
+      assertEquals(linesOf(`${folder}/predictions.jsonl`).map(told), readAurora(list).trajectories.map(told));
     }),
 });
 
