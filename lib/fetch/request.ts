@@ -5,7 +5,7 @@
  * @module
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { quoted, UserError } from "../errors.ts";
+import { printable, quoted, UserError } from "../errors.ts";
 
 /** How files are fetched. */
 export interface Client {
@@ -51,7 +51,7 @@ const LONGEST_PAUSE = 60_000;
  * @throws UserError when an address is none
  */
 export function openClient(mirror?: string): Client {
-  const endpoint = mirror ?? Deno.env.get("HF_ENDPOINT") ?? "https://huggingface.co";
+  const endpoint = mirror ?? (Deno.env.get("HF_ENDPOINT") || "https://huggingface.co");
   const from = mirror === undefined ? "HF_ENDPOINT" : "--mirror";
   if (!/^https?:$/.test(URL.parse(endpoint)?.protocol ?? "")) {
     throw new UserError(`Cannot fetch from ${from} ${quoted(endpoint)}: give an address such as https://huggingface.co`);
@@ -147,9 +147,10 @@ function waitOf(headers: Headers): number {
 }
 
 function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const { message = String(error), cause: inner } = error as { message?: string; cause?: { message?: string } };
+  const text = `${message} ${inner?.message ?? ""}`; // fetch says what went wrong in the cause
   const cause = /(connection refused|dns error|timed? ?out|certificate|reset|closed|stalled)/i.exec(text)?.[1];
-  return cause?.toLowerCase() ?? quoted(text.split("\n")[0], 80);
+  return cause?.toLowerCase() ?? quoted(message.split("\n")[0], 80);
 }
 
 /**
@@ -172,6 +173,7 @@ export async function withRetries<T>(client: Client, attempt: (progress: () => v
         const times = failed === 1 ? "" : `, ${failed} times in a row`;
         throw new UserError(`Cannot fetch ${give}: ${error.message}${times}: try again later; what has arrived is kept`);
       }
+      if (wait >= 1000) console.warn(printable(`${error.message}: trying again in ${Math.ceil(wait / 1000)} s`));
       await delay(wait);
     }
   }
