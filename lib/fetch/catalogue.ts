@@ -200,7 +200,7 @@ const MODELS: Readonly<Record<string, Item>> = {
       },
     ],
     steps: [
-      "Export layer 17, which bert_score compares, to onnx/model.onnx: python data/export_bert.py FOLDER (needs torch, transformers, onnx).",
+      "Export layer 17, which bert_score compares, to onnx/model.onnx: python data/export_bert.py data/roberta-large (needs torch, transformers, onnx, onnxscript).",
     ],
     done: "onnx/model.onnx",
   },
