@@ -8,7 +8,7 @@ import util from "node:util";
 import { Binding } from "./binding.ts";
 import { type CApi, LIBRARY_FILES, openTensorFlow } from "./capi.ts";
 import { libtensorflowFolder } from "./install.ts";
-import { inputIds, kernelBackend } from "./kernels.ts";
+import { activeBinding, inputIds, kernelBackend } from "./kernels.ts";
 import { registerCompiledCalls } from "./compile.ts";
 import { type Tensor, tf } from "./tf.ts";
 
@@ -45,6 +45,11 @@ let opened: Promise<Backend> | undefined; // TensorFlow.js has one engine a proc
  */
 export function openBackend(want: "auto" | "tensorflow" | "wasm" = "auto"): Promise<Backend> {
   return opened ??= open(want);
+}
+
+/** Bytes of the GPU that the engine may take; undefined without a GPU, and before the engine is open. */
+export function gpuMemory(): number | undefined {
+  return opened && activeBinding()?.gpuMemory();
 }
 
 async function open(want: "auto" | "tensorflow" | "wasm"): Promise<Backend> {

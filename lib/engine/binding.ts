@@ -10,6 +10,7 @@
  */
 import { UserError } from "../errors.ts";
 import { BYTES, type CApi, cstring, DType } from "./capi.ts";
+import { doNothing, type FileBytes } from "./mapped.ts";
 import { AttrKind, bigints, type GraphFunction, isFloat, isList, type OpAttr, type Symbolic, Trace } from "./graph.ts";
 
 /** What TensorFlow.js is told of a tensor: an id, a shape, and an element type it knows. */
@@ -79,6 +80,11 @@ export class Binding {
     return this.#gpu;
   }
 
+  /** Bytes of the GPU that TensorFlow may take; undefined without one. */
+  gpuMemory(): number | undefined {
+    return this.#api.gpuMemory;
+  }
+
   /** How many tensors are alive. */
   getNumOfTensors(): number {
     return this.#handles.size;
@@ -111,6 +117,16 @@ export class Binding {
     if (size > 0) fill(new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(c.TF_TensorData(tensor)!, size)));
     const handle = c.TFE_NewTensorHandle(tensor, status);
     check("making a tensor");
+    c.TF_DeleteTensor(tensor);
+    return this.#register(this.#place(handle, dtype), dtype);
+  }
+
+  /** Makes a tensor of a mapped file's bytes, where they lie. TensorFlow never writes into memory that it does not own. */
+  adopt(shape: readonly number[], dtype: number, { pointer, size }: FileBytes): number {
+    const { c, status, check } = this.#api;
+    const tensor = c.TF_NewTensor(dtype, bigints(shape), shape.length, pointer, BigInt(size), doNothing(), null);
+    const handle = c.TFE_NewTensorHandle(tensor, status);
+    check("making a tensor of a file");
     c.TF_DeleteTensor(tensor);
     return this.#register(this.#place(handle, dtype), dtype);
   }

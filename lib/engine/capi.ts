@@ -40,6 +40,7 @@ const SYMBOLS = {
   TF_NewStatus: { parameters: [], result: P },
   TF_GetCode: { parameters: [P], result: "i32" },
   TF_Message: { parameters: [P], result: P },
+  TF_NewTensor: { parameters: ["i32", B, "i32", P, "usize", P, P], result: P },
   TF_AllocateTensor: { parameters: ["i32", B, "i32", "usize"], result: P },
   TF_TensorData: { parameters: [P], result: P },
   TF_TensorByteSize: { parameters: [P], result: "usize" },
@@ -52,6 +53,7 @@ const SYMBOLS = {
   TFE_ContextListDevices: { parameters: [P, P], result: P },
   TF_DeviceListCount: { parameters: [P], result: "i32" },
   TF_DeviceListType: { parameters: [P, "i32", P], result: P },
+  TF_DeviceListMemoryBytes: { parameters: [P, "i32", P], result: "i64" },
   TF_DeleteDeviceList: { parameters: [P], result: "void" },
   TFE_ContextAddFunction: { parameters: [P, P, P], result: "void" },
   TFE_NewOp: { parameters: [P, B, P], result: P },
@@ -107,6 +109,8 @@ export interface CApi {
   readonly version: string;
   /** Kinds of devices in this process, such as ["CPU"] or ["CPU", "GPU"]. */
   readonly devices: readonly string[];
+  /** Bytes of the first GPU that TensorFlow may take; undefined without one. */
+  readonly gpuMemory: number | undefined;
   /** Throws what the status says, when the last call failed. */
   check(doing: string): void;
 }
@@ -152,8 +156,9 @@ export function openTensorFlow(folder: string, config: Uint8Array<ArrayBuffer>):
     c.TFE_DeleteContextOptions(options);
     const list = c.TFE_ContextListDevices(context, status);
     const devices = Array.from({ length: c.TF_DeviceListCount(list) }, (_, i) => text(c.TF_DeviceListType(list, i, status)));
+    const gpuMemory = devices.includes("GPU") ? Number(c.TF_DeviceListMemoryBytes(list, devices.indexOf("GPU"), status)) : undefined;
     c.TF_DeleteDeviceList(list);
-    return { c, status, context, check, version: text(c.TF_Version()), devices };
+    return { c, status, context, check, version: text(c.TF_Version()), devices, gpuMemory };
   });
 }
 
@@ -176,7 +181,8 @@ function keepLoaded(path: string): void {
   libc.close();
 }
 
-const LIBC = Deno.build.os === "darwin" ? "libSystem.dylib" : "libc.so.6";
+/** The C library's file on this system. */
+export const LIBC: string = Deno.build.os === "darwin" ? "libSystem.dylib" : "libc.so.6";
 
 function text(pointer: Deno.PointerValue): string {
   return pointer ? Deno.UnsafePointerView.getCString(pointer) : "";

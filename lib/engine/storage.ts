@@ -5,6 +5,7 @@
  */
 import { DType } from "./capi.ts";
 import { activeBinding, inputIds, kernelBackend } from "./kernels.ts";
+import { ALIGNMENT, type FileBytes } from "./mapped.ts";
 import { type Tensor, tf } from "./tf.ts";
 
 /** Element types of floating-point weights in files. */
@@ -33,6 +34,22 @@ export function tensorOfBytes(
     return tf.tensor(widen(bytes, type), [...shape], "float32");
   }
   const id = binding.allocate(shape, type === "BF16" ? DType.BFLOAT16 : DType.FLOAT, fill);
+  return kernelBackend().createOutputTensor({ id, shape: [...shape], dtype: DType.FLOAT });
+}
+
+/**
+ * Makes a tensor of a mapped file's bytes, where they lie: no copy on the host.
+ *
+ * @param shape the tensor's shape
+ * @param type how the elements are stored
+ * @param bytes of the file
+ * @returns the tensor, or undefined where a copy cannot be saved: the bytes are not aligned as TensorFlow needs them, or the
+ *   engine does not have the type
+ */
+export function tensorOfFile(shape: readonly number[], type: StoredType, bytes: FileBytes): Tensor | undefined {
+  const binding = activeBinding();
+  if (!binding || type === "F16" || Deno.UnsafePointer.value(bytes.pointer) % ALIGNMENT !== 0n) return;
+  const id = binding.adopt(shape, type === "BF16" ? DType.BFLOAT16 : DType.FLOAT, bytes);
   return kernelBackend().createOutputTensor({ id, shape: [...shape], dtype: DType.FLOAT });
 }
 

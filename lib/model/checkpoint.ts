@@ -7,6 +7,7 @@ import { UserError } from "../errors.ts";
 import { createHash } from "node:crypto";
 import { type Disk, readJson, writeFile } from "../files.ts";
 import { freeze, type Precision, type Tensor, tf, toPrecision } from "../engine/mod.ts";
+import { mapFile, type MappedFile } from "../engine/mapped.ts";
 import { bytesOfTensor } from "../engine/storage.ts";
 import type { Chameleon, Layer } from "./chameleon.ts";
 import { type ChameleonConfig, formatConfig, parseConfig, PROJECTIONS, projectionShape } from "./config.ts";
@@ -37,6 +38,8 @@ export interface CheckpointPlan {
   readonly parameters: number;
 }
 
+const MAPPED_FROM = 2 ** 24; // bytes of a tensor: smaller ones are read, so that small models leave no mapping behind
+
 /**
  * Reads a checkpoint's config and headers, checks them against each other, and works out its memory.
  *
@@ -61,13 +64,22 @@ export function planCheckpoint(folder: string, precision: Precision): Checkpoint
   const noDecoder = !stored.has("model.vqmodel.decoder.conv_in.weight"); // Hugging Face's conversions leave it out
   const problems = differences(stored, wanted, (name) => noDecoder && /decoder\./.test(name));
   if (problems.length > 0) throw new UserError(`Cannot load ${folder}: ${listed(problems)}`);
+  const shapes = new Map(stored.entries().map(([name, { shape }]) => [name, shape]));
+  return { config, stored, ...weightBytes(shapes, precision) };
+}
+
+/** Memory of loaded weights, and how many there are. */
+export function weightBytes(
+  shapes: ReadonlyMap<string, readonly number[]>,
+  precision: Precision,
+): Pick<CheckpointPlan, "bytes" | "parameters"> {
   let [bytes, parameters] = [0, 0];
-  for (const [name, { shape }] of stored) {
+  for (const [name, shape] of shapes) {
     const count = shape.reduce((a, b) => a * b, 1);
     parameters += count;
     bytes += count * (isMatrix(name) && precision === "bfloat16" ? 2 : 4);
   }
-  return { config, stored, bytes, parameters };
+  return { bytes, parameters };
 }
 
 /** A digest of a checkpoint: its shape, and the first bytes of every tensor, so that 14 GB take no longer than 14 MB. */
@@ -100,9 +112,15 @@ export function checkpointDigest({ config, stored }: CheckpointPlan): string {
  */
 export function loadModel(folder: string, precision: Precision): Model {
   const plan = planCheckpoint(folder, precision);
+  const files = new Map<string, MappedFile | undefined>();
+  const fileOf = ({ path, size }: StoredTensor) => {
+    if (size < MAPPED_FROM) return;
+    if (!files.has(path)) files.set(path, mapFile(path));
+    return files.get(path);
+  };
   return modelOf(folder, plan.config, (name) => {
     const stored = plan.stored.get(name);
-    return stored && freeze(loadTensor(name, stored, precision));
+    return stored && freeze(loadTensor(name, stored, precision, fileOf(stored)));
   });
 }
 
@@ -182,9 +200,9 @@ export function weightShapes(config: ChameleonConfig): Map<string, number[]> {
 }
 
 /** A stored tensor in this engine's layout and precision. */
-function loadTensor(name: string, stored: StoredTensor, precision: Precision): Tensor {
+function loadTensor(name: string, stored: StoredTensor, precision: Precision, file: MappedFile | undefined): Tensor {
   return tf.tidy(() => {
-    const raw = readTensor(stored);
+    const raw = readTensor(stored, file);
     if (isFilter(name, raw.shape)) return tf.transpose(toPrecision(raw, "float32"), [2, 3, 1, 0]); // [kh, kw, in, out]
     return toPrecision(raw, isMatrix(name) ? precision : "float32");
   });

@@ -34,6 +34,7 @@ export interface OutgoingTensor {
   bytes(): Uint8Array;
 }
 
+const ALIGNED = 64; // bytes: TensorFlow uses a mapped tensor as it lies when it begins at a multiple
 const HEADER_LIMIT = 100_000_000; // the format's own
 const ELEMENT_BYTES: Readonly<Record<string, number>> = {
   ...{ F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1 },
@@ -127,7 +128,7 @@ export function writeSafetensors(
     return [name, { dtype, shape, data_offsets: [begin, offset] }] as const;
   });
   const json = JSON.stringify({ __metadata__: metadata, ...Object.fromEntries(entries) });
-  const header = new TextEncoder().encode(json.padEnd(Math.ceil(json.length / 8) * 8)); // aligned for those who map it
+  const header = new TextEncoder().encode(json.padEnd(Math.ceil((8 + json.length) / ALIGNED) * ALIGNED - 8)); // for those who map it
   const length = new Uint8Array(8);
   new DataView(length.buffer).setBigUint64(0, BigInt(header.length), true);
   writeFile(

@@ -5,7 +5,8 @@
  */
 import { quoted } from "../errors.ts";
 import { STORED_BYTES, type StoredType, type Tensor } from "../engine/mod.ts";
-import { tensorOfBytes } from "../engine/storage.ts";
+import { type MappedFile, rangeOf } from "../engine/mapped.ts";
+import { tensorOfBytes, tensorOfFile } from "../engine/storage.ts";
 import { readInto, type StoredTensor } from "./safetensors.ts";
 
 /**
@@ -42,10 +43,13 @@ export function listed(items: readonly string[], most = 8): string {
  * Reads a stored tensor into the engine.
  *
  * @param stored a tensor that {@linkcode differences} has nothing to say about
+ * @param file its file in memory; bytes that are aligned for TensorFlow are then not copied
  * @returns a tensor of the stored shape; bfloat16 stays bfloat16 where the engine has it, all else becomes float32
  */
-export function readTensor({ dtype, ...stored }: StoredTensor): Tensor {
+export function readTensor({ dtype, ...stored }: StoredTensor, file?: MappedFile): Tensor {
   if (!isReadable(dtype)) throw new TypeError(`Cannot read elements of type ${dtype}`);
+  const mapped = file && tensorOfFile(stored.shape, dtype, rangeOf(file, stored.begin, stored.size));
+  if (mapped) return mapped;
   return tensorOfBytes(stored.shape, dtype, (memory) => readInto({ dtype, ...stored }, memory));
 }
 
