@@ -10,6 +10,7 @@ import { type CApi, LIBRARY_FILES, openTensorFlow } from "./capi.ts";
 import { libtensorflowFolder } from "./install.ts";
 import { activeBinding, inputIds, kernelBackend } from "./kernels.ts";
 import { registerCompiledCalls } from "./compile.ts";
+import { registerLoops } from "./loop.ts";
 import { type Tensor, tf } from "./tf.ts";
 
 /** What the engine runs on. */
@@ -90,6 +91,7 @@ async function registerKernels(api: CApi): Promise<void> {
   tf.registerBackend("tensorflow", () => new NodeJSKernelBackend(binding as never, "@tensorflow/tfjs-node-gpu"), 3);
   registerGather();
   registerCompiledCalls();
+  registerLoops();
 }
 
 /** tfjs-node's GatherV2 reads the indices to check them, which a traced function cannot; TensorFlow checks them itself. */

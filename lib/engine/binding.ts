@@ -192,6 +192,11 @@ export class Binding {
     return results;
   }
 
+  /** As {@linkcode executeOp}, with all type attributes as they are given. */
+  executeTyped(name: string, attrs: readonly OpAttr[], ids: readonly number[]): TensorMetadata {
+    return this.#run(name, attrs, ids, 1)[0]!;
+  }
+
   /** Converts the elements of a tensor. */
   cast(id: number, dtype: number): TensorMetadata {
     return this.#run(
@@ -244,6 +249,19 @@ export class Binding {
       return this.#eager(fn.name, xla, inputs, fn.results.length);
     }
     return open.trace.call(fn, inputs.map((id) => this.#resolve(open, id))).map((symbol) => this.#addSymbol(open, symbol));
+  }
+
+  /**
+   * Adds a loop to the open trace.
+   *
+   * @param test gives whether the loop goes on, of the state
+   * @param body gives the next state
+   * @param ids the state that it begins with
+   */
+  whileLoop(test: TracedFunction, body: TracedFunction, ids: readonly number[]): TensorMetadata[] {
+    const open = this.#traces.at(-1)!;
+    const state = ids.map((id) => this.#resolve(open, id));
+    return open.trace.whileLoop(test.fn, body.fn, state).map((symbol) => this.#addSymbol(open, symbol));
   }
 
   #run(name: string, attrs: readonly OpAttr[], ids: readonly number[], outputs: number): TensorMetadata[] {
@@ -377,7 +395,8 @@ export class Binding {
 }
 
 /** The element type that TensorFlow.js is shown. */
-function shown(dtype: number): number {
+export function shown(dtype: number): number {
+  if (dtype === DType.UINT16) return DType.INT32;
   return dtype === DType.BFLOAT16 ? DType.FLOAT : dtype;
 }
 

@@ -15,6 +15,7 @@ export const DType = {
   INT64: 9,
   BOOL: 10,
   BFLOAT16: 14,
+  UINT16: 17,
   HALF: 19,
   RESOURCE: 20,
 } as const;
@@ -28,6 +29,7 @@ export const BYTES: Readonly<Record<number, number>> = {
   [DType.INT64]: 8,
   [DType.BOOL]: 1,
   [DType.BFLOAT16]: 2,
+  [DType.UINT16]: 2,
   [DType.HALF]: 2,
 };
 
@@ -85,6 +87,8 @@ const SYMBOLS = {
   TF_SetAttrString: { parameters: [P, B, B, "usize"], result: "void" },
   TF_SetAttrIntList: { parameters: [P, B, B, "i32"], result: "void" },
   TF_SetAttrShape: { parameters: [P, B, B, "i32"], result: "void" },
+  TF_SetAttrTypeList: { parameters: [P, B, B, "i32"], result: "void" },
+  TF_SetAttrFuncName: { parameters: [P, B, B, "usize"], result: "void" },
   TF_SetAttrTensor: { parameters: [P, B, P, P], result: "void" },
   TF_AddInput: { parameters: [P, OUTPUT], result: "void" },
   TF_AddInputList: { parameters: [P, B, "i32"], result: "void" },

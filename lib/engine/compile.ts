@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { Binding, TracedFunction } from "./binding.ts";
-import { DType } from "./capi.ts";
+import { type Binding, shown, type TracedFunction } from "./binding.ts";
 import { activeBinding, inputIds, kernelBackend } from "./kernels.ts";
 import { type Tensor, tf } from "./tf.ts";
 import { form, leaves, withLeaves } from "./tree.ts";
@@ -188,7 +187,8 @@ function pullback(
   return xs.map((x, i) => grads[i] ?? tf.zeros(x.shape));
 }
 
-function traceTensors(
+/** Traces a function of a list of tensors. */
+export function traceTensors(
   binding: Binding,
   tensors: readonly Tensor[],
   isFrozenArg: readonly boolean[],
@@ -200,8 +200,7 @@ function traceTensors(
   return isolated(xla, () =>
     binding.trace(args, (symbolIds) => {
       const symbols = symbolIds.map((id, i) => {
-        const dtype = args[i]!.dtype === DType.BFLOAT16 ? DType.FLOAT : args[i]!.dtype;
-        const symbol = kernelBackend().createOutputTensor({ id, shape: [...args[i]!.shape], dtype });
+        const symbol = kernelBackend().createOutputTensor({ id, shape: [...args[i]!.shape], dtype: shown(args[i]!.dtype) });
         if (isFrozenArg[i]) frozen.add(symbol.dataId);
         return symbol;
       });

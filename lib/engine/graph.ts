@@ -111,12 +111,21 @@ export class Trace {
     if (fn.xla) c.TF_SetAttrBool(description, cstring("_XlaMustCompile"), 1);
     const operation = c.TF_FinishOperation(description, status);
     check(`calling ${fn.name}`);
-    return fn.results.map(({ dtype, shape }, i) => {
-      const output = outputStruct(operation, i);
-      c.TF_GraphSetTensorShape(this.#graph, output, bigints(shape), shape.length, status); // a call's shapes are not inferred
-      check(`shaping what ${fn.name} returns`);
-      return { output, dtype, shape };
-    });
+    return this.#shaped(operation, fn.results, fn.name);
+  }
+
+  /** Adds a loop: `body` maps the state to the next one for as long as `test` gives true. Both take the whole state. */
+  whileLoop(test: GraphFunction, body: GraphFunction, state: readonly Symbolic[]): Symbolic[] {
+    const { c, status, check } = this.#api;
+    const description = this.#begin("StatelessWhile");
+    c.TF_AddInputList(description, pack(state), state.length);
+    c.TF_SetAttrTypeList(description, cstring("T"), Int32Array.from(state, ({ dtype }) => dtype), state.length);
+    for (const [role, { name }] of [["cond", test], ["body", body]] as const) {
+      c.TF_SetAttrFuncName(description, cstring(role), cstring(name), BigInt(name.length));
+    }
+    const operation = c.TF_FinishOperation(description, status);
+    check("adding a loop");
+    return this.#shaped(operation, state, "a loop");
   }
 
   /** Turns the graph into a function of `inputs` and adds it to the eager context. The graph itself is freed. */
@@ -164,6 +173,21 @@ export class Trace {
     return Array.from({ length: outputs }, (_, i) => {
       const output = outputStruct(operation, i);
       return { output, dtype: this.#api.c.TF_OperationOutputType(output), shape: this.#shape(output, name) };
+    });
+  }
+
+  /** The outputs of an operation that calls functions: their shapes are not inferred. */
+  #shaped(
+    operation: Deno.PointerValue,
+    results: readonly { readonly dtype: number; readonly shape: number[] }[],
+    name: string,
+  ): Symbolic[] {
+    const { c, status, check } = this.#api;
+    return results.map(({ dtype, shape }, i) => {
+      const output = outputStruct(operation, i);
+      c.TF_GraphSetTensorShape(this.#graph, output, bigints(shape), shape.length, status);
+      check(`shaping what ${name} returns`);
+      return { output, dtype, shape };
     });
   }
 

@@ -109,7 +109,12 @@ export function permutation(random: Random, n: number): number[] {
  * ```
  */
 export function seedTensor(...seed: readonly (number | string)[]): Tensor {
-  return tf.tensor1d([hash(`a/${seed.join("/")}`) | 0, hash(`b/${seed.join("/")}`) | 0], "int32");
+  return tf.tensor1d(seedNumbers(...seed), "int32");
+}
+
+/** The two whole numbers of a {@linkcode seedTensor}. */
+export function seedNumbers(...seed: readonly (number | string)[]): [number, number] {
+  return [hash(`a/${seed.join("/")}`) | 0, hash(`b/${seed.join("/")}`) | 0];
 }
 
 /**
