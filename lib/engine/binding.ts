@@ -10,6 +10,7 @@
  */
 import { UserError } from "../errors.ts";
 import { BYTES, type CApi, cstring, DType } from "./capi.ts";
+import { retype, retyped, shown, type TensorValues, valueBytes } from "./element_types.ts";
 import { doNothing, type FileBytes } from "./mapped.ts";
 import { AttrKind, bigints, type GraphFunction, isFloat, isList, type OpAttr, type Symbolic, Trace } from "./graph.ts";
 
@@ -22,9 +23,6 @@ export interface TensorMetadata {
   /** Its element type; bfloat16 is shown as FLOAT. */
   readonly dtype: number;
 }
-
-/** Values that a tensor can be made from. */
-export type TensorValues = Float32Array | Int32Array | Uint8Array | readonly number[] | readonly boolean[];
 
 interface OpenTrace {
   readonly trace: Trace;
@@ -104,7 +102,7 @@ export class Binding {
 
   /** Makes a tensor from values in JavaScript. */
   createTensor(shape: readonly number[], dtype: number, values: TensorValues): number {
-    const bytes = bytesOf(dtype, values);
+    const bytes = valueBytes(dtype, values);
     return this.allocate(shape, dtype, (memory) => memory.set(bytes));
   }
 
@@ -392,31 +390,4 @@ export class Binding {
       this.deleteTensor(wide);
     }
   }
-}
-
-/** The element type that TensorFlow.js is shown. */
-export function shown(dtype: number): number {
-  if (dtype === DType.UINT16) return DType.INT32;
-  return dtype === DType.BFLOAT16 ? DType.FLOAT : dtype;
-}
-
-function retype(attr: OpAttr): OpAttr {
-  return attr.type === AttrKind.TYPE && attr.value === DType.FLOAT ? { ...attr, value: DType.BFLOAT16 } : attr;
-}
-
-function retyped(attrs: readonly OpAttr[], only: string): OpAttr[] {
-  return attrs.map((attr) => attr.name === only ? retype(attr) : attr);
-}
-
-function bytesOf(dtype: number, values: TensorValues): Uint8Array {
-  if (dtype === DType.BFLOAT16 && values instanceof Uint8Array) return values; // raw bytes
-  const typed = dtype === DType.BOOL
-    ? Uint8Array.from(values as readonly number[], (value) => value ? 1 : 0)
-    : dtype === DType.FLOAT
-    ? values instanceof Float32Array ? values : Float32Array.from(values as readonly number[])
-    : dtype === DType.INT32
-    ? values instanceof Int32Array ? values : Int32Array.from(values as readonly number[])
-    : values;
-  if (!ArrayBuffer.isView(typed)) throw new TypeError(`Cannot make a tensor of element type ${dtype} from an array`);
-  return new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength);
 }

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type Binding, shown, type TracedFunction } from "./binding.ts";
+import type { Binding, TracedFunction } from "./binding.ts";
+import { shown } from "./element_types.ts";
 import { activeBinding, inputIds, kernelBackend } from "./kernels.ts";
 import { type Tensor, tf } from "./tf.ts";
 import { form, leaves, withLeaves } from "./tree.ts";
