@@ -124,7 +124,7 @@ Deno.test("reproduce on real triplets: from an empty folder to the report, with 
         Deno.readTextFileSync(`${folder}/paper/actions/skipped.jsonl`).includes("the bench has no trajectory"),
         "an extra id is silent",
       );
-      const people = rowsOf("report/votes-analysis").find(({ source }) => source === "measured")!;
+      const people = rowsOf("report/analysis").find(({ source }) => source === "measured")!;
       assertEquals([people["system"], people["votes"]], ["GoT", 3] as never);
 
       // 3. One page; which rows are filled, and what the others need
