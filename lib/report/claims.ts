@@ -166,7 +166,10 @@ function compare(judge: string, a: string, b: string): Measured {
 
 function copyClaim(at: (folder: string) => string): Measured {
   const { systems } = readResult(at("pictures"), IMAGES_RESULT);
-  const [copy, other] = ["copy", "C-FT"].map((name) => systems[name]?.["all"]?.["l1_paper"]?.mean ?? NaN) as [number, number];
+  const [copy, other] = ["copy", "C-FT"].map((name) => systems[name]?.["all"]?.["l1_paper"]?.mean);
+  if (copy === undefined || other === undefined) {
+    return notMeasured(`readable pictures of C-FT; ${at("pictures")}/skipped.jsonl says why not`);
+  }
   const scores = [...scoresBySystem(readScores(at("judge"))).get("copy")?.values() ?? []];
   if (scores.length === 0) return notMeasured(`scores of copying; ${at("judge")}/skipped.jsonl says why there are none`);
   const found = `L1 ${copy.toFixed(3)} against ${other.toFixed(3)} of C-FT; judge ${mean(scores).toFixed(2)}`;

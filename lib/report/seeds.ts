@@ -101,7 +101,7 @@ export function claimsOverSeeds(claims: readonly (readonly Claim[])[]): TableRow
     return {
       claim,
       found: measured ? `${of}: ${effects.length > 1 ? meanAndDeviation(effects) : effects[0]!.toFixed(3)}` : found,
-      holds: measured ? `in ${holding} of ${effects.length} seeds` : "not measured",
+      holds: measured ? `in ${holding} of ${effects.length} ${effects.length === 1 ? "seed" : "seeds"}` : "not measured",
     };
   });
 }

@@ -135,7 +135,7 @@ Deno.test("paperClaims() measures what is there on real lists: no counterfactual
     assertEquals(claims[5]!.effect, 1.5);
     assert(rows[6]!.startsWith("not measured: needs scores of CWM and CWM without synthesis on the same pictures"), rows[6]);
     assertEquals(rows[7], "not measured: needs --annotate.videos=DIR → not measured");
-    assert(rows[8]!.startsWith("not measured: needs scores of copying"), rows[8]);
+    assert(rows[8]!.startsWith("not measured: needs readable pictures of C-FT"), rows[8]);
   }));
 
 Deno.test("paperClaims() fails a claim on the dynamics model that only one manipulation bears out", () =>
