@@ -47,7 +47,12 @@ async function main(invocation: Invocation): Promise<void> {
   let trained = adapter;
   const shown = items.slice(0, options.samples);
   const draw = (path: string) =>
-    drawActions(path, shown, [predictActions({ ...sampler, adapter: trained }, vocabulary, shown)], vqgan.config.resolution);
+    drawActions(
+      path,
+      shown,
+      [predictActions({ ...sampler, adapter: trained, budget: training.budget }, vocabulary, shown)],
+      vqgan.config.resolution,
+    );
   const progress = showProgress(TASK.name, steps);
   const loop = train({
     ...{ folder, digest, adamw: options, accumulate: options.accumulate, saveEvery: options.saveEvery },

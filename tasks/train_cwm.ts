@@ -58,7 +58,10 @@ async function main(invocation: Invocation): Promise<void> {
   let trained = adapter;
   const shown = items.slice(0, options.samples);
   const draw = (path: string) =>
-    drawPredictions(path, { sampler: { ...sampler, adapter: trained }, vqgan, vocabulary }, shown, { ...options, seed });
+    drawPredictions(path, { sampler: { ...sampler, adapter: trained, budget: training.budget }, vqgan, vocabulary }, shown, {
+      ...options,
+      seed,
+    });
   const progress = showProgress(stageName, steps);
   const loop = train({
     ...{ folder, digest, adamw: options, accumulate: options.accumulate, saveEvery: options.saveEvery },

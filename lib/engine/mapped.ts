@@ -62,7 +62,8 @@ export function rangeOf({ pointer, size }: MappedFile, begin: number, count: num
 
 /** A C function that does nothing, whatever it is given: what TensorFlow calls when it lets go of a file's bytes. */
 export function doNothing(): Deno.PointerValue {
-  return nothing ??= Deno.dlopen(LIBC, { getpid: { type: "pointer" } }).symbols.getpid;
+  const libc = Deno.dlopen(LIBC, { getpid: { type: "pointer" } });
+  const pointer = libc.symbols.getpid;
+  libc.close(); // the process itself keeps the C library
+  return pointer;
 }
-
-let nothing: Deno.PointerValue | undefined; // the C library stays loaded

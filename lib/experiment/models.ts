@@ -5,11 +5,12 @@
  */
 import { cacheFolder } from "../engine/mod.ts";
 import { UserError } from "../errors.ts";
-import { type Chameleon, loadAdapter, loadModel, type LoraAdapter, type Vqgan } from "../model/mod.ts";
+import { type Chameleon, loadAdapter, loadModel, type LoraAdapter, planCheckpoint, type Vqgan } from "../model/mod.ts";
 import { hasDecoder } from "../model/vqgan.ts";
 import { type HeadRows, imageSampler, type Sampler, textSampler } from "../sample/mod.ts";
 import { loadVocabulary, type Vocabulary } from "../tokens/mod.ts";
 import { type EncodedTrajectory, encodeTrajectories, type Problem, type TrajectoryList, usableTrajectories } from "../trajectories/mod.ts";
+import { freeForWork } from "./plan.ts";
 import type { Config } from "./schema.ts";
 
 /** A base in memory once, its adapters switched. */
@@ -35,18 +36,20 @@ export interface Models {
  * @returns models that are ready to draw and to score
  */
 export function loadModels(
-  { model: { path, precision } }: Config,
+  config: Config,
   adapters: { readonly image?: string | undefined; readonly text?: string | undefined },
   rows: HeadRows = "image",
 ): Models {
+  const { model: { path, precision } } = config;
+  const budget = freeForWork(config, planCheckpoint(path, precision)); // before the weights are loaded
   const { chameleon, vqgan } = loadModel(path, precision);
   const vocabulary = loadVocabulary(path, vqgan.config.codes);
   const load = (folder: string | undefined): LoraAdapter | undefined =>
     folder === undefined ? undefined : loadAdapter(folder, chameleon.config);
   return {
     ...{ chameleon, vqgan, vocabulary },
-    image: imageSampler(chameleon, vocabulary, load(adapters.image), rows),
-    text: textSampler(chameleon, vocabulary, load(adapters.text)),
+    image: { ...imageSampler(chameleon, vocabulary, load(adapters.image), rows), budget },
+    text: { ...textSampler(chameleon, vocabulary, load(adapters.text)), budget },
   };
 }
 

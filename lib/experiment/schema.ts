@@ -235,6 +235,15 @@ const HUMAN_EVAL = z.strictObject({
   port: whole.default(8000).describe("0: any that is free"),
 });
 
+const PLAN = z.strictObject({
+  measure: z.boolean().default(false).describe("measure this device with a short probe instead of estimating an H100"),
+  trajectories: whole.default(149180).describe("trajectories to assume where no list is given (AURORA, Kubric cut to 10,000)"),
+  sources: count.default(3).describe("sources of synthetic trajectories, each of cwm.syntheticLimit"),
+  pairs: whole.default(87000).describe("key-frame pairs to assume (paper §3.2: 20K + 46K + 21K)"),
+  bench: count.default(250).describe("trajectories of the bench to assume where no list is given"),
+  gpus: z.array(count).min(1).default([1, 4, 64]).describe("numbers of devices to plan for"),
+});
+
 const GATES = z.strictObject({
   bench: count.default(50).describe("trajectories of the bench in each family"),
   seeds: count.default(3).describe("seeds of the fine-tuned models"),
@@ -260,6 +269,7 @@ export const CONFIG = z.strictObject({
   evaluate: EVALUATE.prefault({}).describe("task evaluate"),
   judge: JUDGE.prefault({}).describe("task judge"),
   humanEval: HUMAN_EVAL.prefault({}).describe("task human-eval"),
+  plan: PLAN.prefault({}).describe("task plan"),
   gates: GATES.prefault({}).describe("task gates"),
 });
 

@@ -14,6 +14,7 @@ import { adapterDigest } from "../model/peft.ts";
 import type { Problem } from "../trajectories/mod.ts";
 import type { Invocation, TaskInfo } from "./task.ts";
 import type { Bench } from "./datasets.ts";
+import { announceMemory } from "./plan.ts";
 import { overlapNote, requireNoOverlap, seenPictures } from "./overlap.ts";
 import { adapterFolder, shardName } from "./pipeline.ts";
 import { openRun, readManifest, type Run, runFolder } from "./run.ts";
@@ -68,6 +69,7 @@ export async function openStage(invocation: Invocation, task: TaskInfo, plan: St
     ...(flags["shard"] && { shard: flags["shard"] }),
     ...plan.inputs,
   };
+  if (checkpoint && !task.name.startsWith("train-")) announceMemory(task.name, config, checkpoint); // a training has done so
   if ("dry-run" in flags) return void console.log(dryRunText(config, task, stage, known, folder));
   const backend = checkpoint && await ensureEngine(config.model.backend);
   const adapters = Object.fromEntries(

@@ -4,15 +4,15 @@
  * @module
  */
 import { type Backend, cacheFolder } from "../engine/mod.ts";
-import { UserError } from "../errors.ts";
-import { type CheckpointPlan, imageTokens, loadModel, type Model, planCheckpoint, planMemory, type TrainingSize } from "../model/mod.ts";
-import { mebibytes, memoryText, tooLargeText } from "../model/memory.ts";
+import { loadModel, type Model, planCheckpoint } from "../model/mod.ts";
+import { mebibytes } from "../model/memory.ts";
 import { loadVocabulary, type Vocabulary } from "../tokens/mod.ts";
 import { type EncodedTrajectory, encodeTrajectories, holdOut, type TrajectoryList, usableTrajectories } from "../trajectories/mod.ts";
 import type { Invocation, TaskInfo } from "./task.ts";
 import { resolveConfig } from "./config.ts";
 import { describeTraining, trainingTrajectories, withSynthetic } from "./datasets.ts";
-import { freeMemory, peakMemory } from "./memory.ts";
+import { peakMemory } from "./memory.ts";
+import { announceMemory, freeForWork } from "./plan.ts";
 import { benchPictures, picturesOf, shared, writeTrainedPictures } from "./overlap.ts";
 import { duration, showProgress } from "./progress.ts";
 import { digestOf } from "./run.ts";
@@ -45,6 +45,8 @@ export interface OpenTraining {
   readonly held: readonly EncodedTrajectory[];
   /** Steps of the optimiser. */
   readonly steps: number;
+  /** Bytes for drawing pictures between steps. */
+  readonly budget: number;
 }
 
 /**
@@ -67,7 +69,8 @@ export async function openTraining(invocation: Invocation, task: TaskInfo, plan:
     "allow-missing" in flags,
   );
   console.log(`Training on ${list.trajectories.length} trajectories of ${describeTraining(config, plan.synthetic ?? [])}`);
-  checkMemory(checkpoint, config, plan.section);
+  console.log(`Batch ${options.batch}; ${path}: ${(checkpoint.parameters / 1e6).toFixed(1)} M weights`);
+  announceMemory(task.name, config, checkpoint);
   const pictures = await picturesOf(list);
   const stage = await openStage({ ...invocation, config }, task, {
     stage: plan.stage,
@@ -77,11 +80,12 @@ export async function openTraining(invocation: Invocation, task: TaskInfo, plan:
   });
   if (!stage) return;
   writeTrainedPictures(stage.folder, pictures);
+  const budget = freeForWork(config, checkpoint); // before weights are loaded
   const model = loadModel(path, precision);
   const vocabulary = loadVocabulary(path, checkpoint.config.vq.codes);
   const { trained: items, held } = holdOut(await encode(list, model, "allow-missing" in flags), options.validation, config.seed);
   const steps = options.steps || Math.ceil(options.epochs * items.length / (options.batch * options.accumulate));
-  return { stage, config, model, vocabulary, items, held, steps };
+  return { stage, config, model, vocabulary, items, held, steps, budget };
 }
 
 /** The configuration; on wasm, when none is given, a smaller one, so that it ends in minutes too. */
@@ -92,21 +96,6 @@ function configFor({ config, flags, overrides }: Invocation, backend: Backend): 
 }
 
 const WASM_CONFIG = "data/configs/tiny-wasm.yaml";
-
-function checkMemory(checkpoint: CheckpointPlan, config: Config, section: "cdm" | "cwm"): void {
-  const size = trainingSize(checkpoint, config, section);
-  const plan = planMemory(checkpoint, size);
-  const free = freeMemory();
-  console.log(`Batch ${config[section].batch}; ${config.model.path}: ${memoryText(checkpoint, plan, free)}`);
-  if (plan.total > free) throw new UserError(tooLargeText(plan, free, size, section));
-}
-
-function trainingSize(checkpoint: CheckpointPlan, config: Config, section: "cdm" | "cwm"): TrainingSize {
-  const { lora, batch, checkpointing } = config[section];
-  const positions = 2 * imageTokens(checkpoint.config) + 48; // two images and an action
-  const bytes = config.model.precision === "bfloat16" ? 2 : 4;
-  return { ...lora, batch, positions, bytes, checkpointing };
-}
 
 async function encode(list: TrajectoryList, model: Model, allowMissing: boolean): Promise<readonly EncodedTrajectory[]> {
   const { trajectories } = list;

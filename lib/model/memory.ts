@@ -1,10 +1,14 @@
 /**
- * How much memory a training takes, worked out before anything is loaded.
+ * How much memory work takes, worked out from shapes before anything is loaded. `deno task bench plan` holds these numbers to
+ * what is measured.
+ *
+ * Letters: B sequences, T positions, D width, F width of the feed-forward layer, H heads, K rows of the output matrix.
  *
  * @module
  */
+import { CHUNK } from "../nn/attention.ts";
 import type { CheckpointPlan } from "./checkpoint.ts";
-import { type ChameleonConfig, type Projection, projectionShape } from "./config.ts";
+import { type ChameleonConfig, type Projection, projectionShape, type VqConfig } from "./config.ts";
 
 /** A training's memory, in bytes. */
 export interface MemoryPlan {
@@ -20,9 +24,12 @@ export interface MemoryPlan {
   readonly total: number;
 }
 
-const ENGINE_BYTES = 750 * 2 ** 20; // libtensorflow, what XLA compiled, and Deno, measured
+/** libtensorflow, what it compiled, and Deno, in bytes: measured. */
+export const ENGINE_BYTES: number = 530 * 2 ** 20;
 
-/** What the plan depends on beside the checkpoint. */
+const TRAINING_ENGINE = ENGINE_BYTES + 90 * 2 ** 20; // the backward pass is compiled as well: measured
+
+/** What a training's plan depends on beside the checkpoint. */
 export interface TrainingSize {
   /** Rank of the adapter. */
   readonly rank: number;
@@ -36,10 +43,14 @@ export interface TrainingSize {
   readonly bytes: number;
   /** Whether blocks are recomputed. */
   readonly checkpointing: boolean;
+  /** Positions of a sequence that have a loss; a quarter of them when it is not said. */
+  readonly completions?: number;
+  /** Rows of the output matrix that the softmax runs over; image codes when it is not said. */
+  readonly head?: number;
 }
 
 /**
- * Works out a training's memory. Within a third of what `bench train` measured at d 256 and d 512.
+ * Works out a training's memory.
  *
  * @param checkpoint what is trained
  * @param size of the training
@@ -57,54 +68,185 @@ export interface TrainingSize {
  * ```
  */
 export function planMemory({ config, bytes: weights }: CheckpointPlan, size: TrainingSize): MemoryPlan {
-  const factors = size.targets.reduce((sum, name) => {
+  const adapter = TRAINED_COPIES * adapterBytes(config, size);
+  const { batch, positions, checkpointing, completions = positions / 4, head = config.vq.codes } = size;
+  const block = trainedBlock(config, size);
+  const stream = batch * positions * config.hiddenSize * 4; // a block's input, float32
+  const kept = checkpointing ? config.layers * stream + block : config.layers * (block + stream);
+  const activations = kept + BACKWARD * block + logitBytes(batch * completions, head, size.bytes);
+  const engine = TRAINING_ENGINE;
+  return { weights, adapter, activations, engine, total: weights + adapter + activations + engine };
+}
+
+const BACKWARD = 2.15; // times what a block keeps: what its backward pass has alive beside that, measured
+
+const TRAINED_COPIES = 4; // factors, gradients, two moments
+
+/** An adapter's factors, float32. */
+export function adapterBytes(config: ChameleonConfig, { rank, targets }: Pick<TrainingSize, "rank" | "targets">): number {
+  const factors = targets.reduce((sum, name) => {
     const [out, input] = projectionShape(config, name);
-    return sum + size.rank * (out + input);
+    return sum + rank * (out + input);
   }, 0);
-  const adapter = factors * config.layers * 4 * 4; // factors, gradients, two moments, float32
-  const block = blockActivations(config, size);
-  const stream = size.batch * size.positions * config.hiddenSize * 4; // a block's input, float32
-  const activations = size.checkpointing ? config.layers * 2 * stream + block : config.layers * (block + stream);
-  return { weights, adapter, activations, engine: ENGINE_BYTES, total: weights + adapter + activations + ENGINE_BYTES };
+  return factors * config.layers * 4;
 }
 
 /** What a block keeps for its gradient: inputs of products with and without dropout, heads, attention weights. */
-function blockActivations({ hiddenSize, intermediateSize, heads }: ChameleonConfig, { batch, positions, bytes }: TrainingSize): number {
+function trainedBlock({ hiddenSize, intermediateSize, heads }: ChameleonConfig, { batch, positions, bytes }: TrainingSize): number {
   const tokens = batch * positions;
-  const widths = 22 * hiddenSize + 8 * intermediateSize; // those kept, and those alive at once in the backward pass
-  const attention = heads * positions;
-  return tokens * (widths + attention) * bytes;
+  const widths = 22 * hiddenSize + 8 * intermediateSize;
+  return tokens * (widths + heads * positions) * bytes;
 }
 
-/** The plan in a line. */
-export function memoryText({ parameters }: CheckpointPlan, plan: MemoryPlan, free: number): string {
-  const parts = `weights ${mebibytes(plan.weights)}, adapter ${mebibytes(plan.adapter)}, activations ${mebibytes(plan.activations)}`;
-  return `${(parameters / 1e6).toFixed(1)} M weights\nMemory: ${parts}, engine ${mebibytes(plan.engine)}: ${mebibytes(plan.total)} of ${
-    mebibytes(free)
-  } free`;
+/** Keys and values of one position in all blocks. */
+export function keyValueBytes({ hiddenSize, heads, keyHeads, layers }: ChameleonConfig, bytes: number): number {
+  return 2 * layers * (hiddenSize / heads) * keyHeads * bytes;
+}
+
+/** Sequences that are drawn together. */
+export interface DrawingSize {
+  /** Sequences; with guidance three for each that is asked for. */
+  readonly rows: number;
+  /** Prompts among them that differ. */
+  readonly prompts: number;
+  /** Positions of a prompt. */
+  readonly positions: number;
+  /** Tokens that are drawn. */
+  readonly tokens: number;
+  /** Rows of the output matrix. */
+  readonly head: number;
+  /** Bytes of an activation. */
+  readonly bytes: number;
+}
+
+const SLOT_COPIES = 4.5; // slots before and after a step, and the float32 copies in between: measured
+const DRAWING_ENGINE = 30 * 2 ** 20; // a step is compiled as well: measured
+
+/**
+ * Memory of drawing: keys and values of prompts and of what is drawn, and the pass over the prompts.
+ *
+ * @param config the model's shape
+ * @param size what is drawn
+ * @returns bytes, weights not counted
+ *
+ * @example Twice the tokens take more
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const { config } = ws.model.planCheckpoint("data/tiny", "bfloat16");
+ * const size = { rows: 8, prompts: 1, positions: 80, head: 1000, bytes: 2 };
+ * assert(ws.model.drawingBytes(config, { ...size, tokens: 64 }) > ws.model.drawingBytes(config, { ...size, tokens: 32 }));
+ * ```
+ */
+export function drawingBytes(config: ChameleonConfig, { rows, prompts, positions, tokens, head, bytes }: DrawingSize): number {
+  const held = keyValueBytes(config, bytes) * (prompts * positions + SLOT_COPIES * rows * tokens);
+  return DRAWING_ENGINE + held + Math.max(passBytes(config, prompts, positions, bytes), logitBytes(rows, head, bytes));
+}
+
+/** Sequences that are scored together. */
+export interface ScoringSize {
+  /** Sequences. */
+  readonly rows: number;
+  /** Families that they come in. */
+  readonly families: number;
+  /** Positions that the sequences of a family share. */
+  readonly prefix: number;
+  /** Positions after those. */
+  readonly rest: number;
+  /** Positions whose logits are asked for. */
+  readonly asked: number;
+  /** Rows of the output matrix. */
+  readonly head: number;
+  /** Bytes of an activation. */
+  readonly bytes: number;
 }
 
 /**
- * Why a plan does not fit, and what makes it smaller; of a plan beyond any machine, which key is absurd.
+ * Memory of likelihoods: keys and values of a few blocks, one block's inside, logits. What follows a prefix is computed as soon
+ * as the prefix's block is, so that a block's keys and values do not live long.
  *
- * @param plan the memory
- * @param free bytes that are free
- * @param size what the plan was made for
- * @param section of the configuration that holds the keys, "cdm" or "cwm"
- * @returns one sentence
+ * @param config the model's shape
+ * @param size what is scored
+ * @returns bytes, weights not counted
+ *
+ * @example More sequences take more
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assert } from "@std/assert";
+ *
+ * const { config } = ws.model.planCheckpoint("data/tiny", "bfloat16");
+ * const size = { families: 8, prefix: 140, rest: 16, asked: 16, head: 1583, bytes: 2 };
+ * assert(ws.model.scoringBytes(config, { ...size, rows: 32 }) > ws.model.scoringBytes(config, { ...size, rows: 8 }));
+ * ```
  */
-export function tooLargeText(plan: MemoryPlan, free: number, { batch, rank }: TrainingSize, section: string): string {
-  const taken = `Cannot train as it takes ${mebibytes(plan.total)} and ${mebibytes(free)} are free`;
-  if (plan.total > ABSURD * free) {
-    const [key, value] = plan.adapter > plan.activations ? ["lora.rank", rank] : ["batch", batch];
-    return `${taken}: --${section}.${key}=${value} is far too large`;
-  }
-  return `${taken}: try --${section}.checkpointing=true, a smaller --${section}.batch with more --${section}.accumulate, or --model.precision=bfloat16`;
+export function scoringBytes(config: ChameleonConfig, { rows, families, prefix, rest, asked, head, bytes }: ScoringSize): number {
+  const held = BLOCKS_AHEAD / config.layers * (families + rows) * prefix * keyValueBytes(config, bytes);
+  const passes = Math.max(passBytes(config, families, prefix, bytes), passBytes(config, rows, rest, bytes));
+  return held + passes + logitBytes(rows * asked, head, bytes);
 }
 
-const ABSURD = 1000; // times the free memory: no saving helps then
+const BLOCKS_AHEAD = 2; // by which a prefix is ahead of what follows it: measured
+
+/** What is alive at once in a block of a forward pass: the stream, a sublayer's inside, one chunk of attention. */
+function passBytes({ hiddenSize, intermediateSize, heads }: ChameleonConfig, rows: number, positions: number, bytes: number): number {
+  const stream = 2 * hiddenSize * 4; // float32
+  const widths = 4 * hiddenSize + 2 * intermediateSize + heads * Math.min(positions, CHUNK);
+  return rows * positions * (stream + widths * bytes);
+}
+
+/** Logits, and the float32 copies that a softmax makes. */
+function logitBytes(places: number, head: number, bytes: number): number {
+  return places * head * (bytes + 8);
+}
+
+/**
+ * Memory of encoding or decoding pictures by the VQGAN, whose largest feature maps have the pictures' own resolution.
+ *
+ * @param vq the VQGAN's shape
+ * @param pictures at once
+ * @param half which half of it
+ * @returns bytes, weights not counted
+ */
+export function pictureBytes({ resolution, baseChannels }: VqConfig, pictures: number, half: keyof typeof MAPS = "encoder"): number {
+  return pictures * MAPS[half] * resolution ** 2 * baseChannels * 4;
+}
+
+const MAPS = { encoder: 4.7, decoder: 4 } as const; // feature maps of full resolution that are alive at once: measured
+
+const PICTURE_BUDGET = 2 ** 31; // bytes: a set number, so that the same pictures give the same codes on every machine
+
+/**
+ * Pictures that go through the VQGAN together. It depends on the VQGAN's shape alone, since the last bits of a code's features
+ * depend on how many are computed at once.
+ *
+ * @param vq the VQGAN's shape
+ * @param wanted at most so many
+ * @returns a power of two times the smallest, 2, or `wanted`
+ */
+export function picturesAtOnce(vq: VqConfig, wanted: number): number {
+  return rowsThatFit(wanted, PICTURE_BUDGET, (pictures) => pictureBytes(vq, pictures), 2);
+}
+
+/**
+ * The most rows that fit into a budget: as many as are wanted, or the largest power of two, so that a little more or less free
+ * memory changes nothing.
+ *
+ * @param wanted rows
+ * @param budget bytes
+ * @param bytesOf rows, rising
+ * @param least rows, whether they fit or not
+ * @returns rows
+ */
+export function rowsThatFit(wanted: number, budget: number, bytesOf: (rows: number) => number, least = 1): number {
+  if (bytesOf(wanted) <= budget) return wanted;
+  let rows = least;
+  while (2 * rows < wanted && bytesOf(2 * rows) <= budget) rows *= 2;
+  return Math.min(rows, wanted);
+}
 
 /** Bytes as people say them. */
 export function mebibytes(bytes: number): string {
+  if (bytes >= 2 ** 40) return `${(bytes / 2 ** 40).toPrecision(3)} TiB`;
   return bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${Math.round(bytes / 2 ** 20)} MiB`;
 }

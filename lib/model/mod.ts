@@ -27,7 +27,15 @@ export {
   mergeAdapter,
   withAdapterTensors,
 } from "./lora.ts";
-export { type MemoryPlan, planMemory, type TrainingSize } from "./memory.ts";
+export {
+  drawingBytes,
+  type DrawingSize,
+  type MemoryPlan,
+  planMemory,
+  scoringBytes,
+  type ScoringSize,
+  type TrainingSize,
+} from "./memory.ts";
 export { loadAdapter, saveAdapter } from "./peft.ts";
 export { type OutgoingTensor, type StoredTensor } from "./safetensors.ts";
 export { decodeCodes, encodeFeatures, nearestCodes, type Vqgan } from "./vqgan.ts";

@@ -111,7 +111,8 @@ interface QueryChunk {
   readonly keys: number; // how many keys its last query sees
 }
 
-const CHUNK = 160; // queries: smaller chunks cost more in calls than they save
+/** Queries of a chunk: smaller ones cost more in calls than they save. */
+export const CHUNK = 160;
 
 function queryChunks(queries: number, positions: number): QueryChunk[] {
   const count = Math.ceil(queries / Math.ceil(queries / CHUNK));

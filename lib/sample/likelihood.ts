@@ -7,10 +7,12 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { type Adapter, type Chameleon, continueFrom, logitsOf, prefill } from "../model/mod.ts";
+import { type Adapter, type Chameleon, continueFrom, logitsOf, prefill, scoringBytes } from "../model/mod.ts";
+import { rowsThatFit } from "../model/memory.ts";
 import { compile, dispose, type Tensor, tf, tidy, valuesOf } from "../engine/mod.ts";
 import { crossEntropy, type KeysValues } from "../nn/mod.ts";
 import type { Sequence } from "../tokens/mod.ts";
+import { bytesOf } from "./fit.ts";
 import type { Sampler } from "./sampler.ts";
 
 /** The log-likelihood of a completion. The softmax runs over the rows of the sampler's head: image tokens alone, or all. */
@@ -47,7 +49,8 @@ export function scoreOf(likelihood: Pick<Likelihood, LikelihoodKind>, kind: Like
   return likelihood[kind];
 }
 
-const BATCH = 32; // sequences scored together
+/** Sequences scored together, where memory allows. */
+export const SCORED_TOGETHER = 32;
 const ROUND = 16; // lengths are rounded up, so that few shapes are compiled
 
 /**
@@ -72,16 +75,44 @@ const ROUND = 16; // lengths are rounded up, so that few shapes are compiled
  * ```
  */
 export function logLikelihoods(sampler: Sampler, families: readonly (readonly Sequence[])[]): Likelihood[][] {
-  const scored: Likelihood[][] = [];
-  let chunk: (readonly Sequence[])[] = [];
-  for (const [i, family] of families.entries()) {
-    if (family.some(({ completion }) => completion.length === 0)) throw new UserError("Cannot score a completion without a token");
-    chunk.push(family);
-    if (chunk.flat().length < BATCH && i < families.length - 1) continue;
-    scored.push(...scoreChunk(sampler, chunk));
+  for (const { completion } of families.flat()) {
+    if (completion.length === 0) throw new UserError("Cannot score a completion without a token");
+  }
+  const rows = scoringRows(sampler, families);
+  const pieces = families.flatMap((family, i) => piecesOf(family, rows).map((sequences) => ({ i, sequences })));
+  const scored: Likelihood[][] = families.map(() => []);
+  let chunk: typeof pieces = [];
+  for (const [at, piece] of pieces.entries()) {
+    chunk.push(piece);
+    if (chunk.flatMap(({ sequences }) => sequences).length < rows && at < pieces.length - 1) continue;
+    const likelihoods = scoreChunk(sampler, chunk.map(({ sequences }) => sequences));
+    chunk.forEach(({ i }, k) => scored[i]!.push(...likelihoods[k]!));
     chunk = [];
   }
   return scored;
+}
+
+/** Sequences after which a chunk is scored: as many as usual, or fewer that fit into the sampler's memory. */
+function scoringRows(sampler: Sampler, families: readonly (readonly Sequence[])[]): number {
+  const { budget, model, head } = sampler;
+  if (budget === undefined || families.length === 0) return SCORED_TOGETHER;
+  const shapes = families.filter(({ length }) => length > 0).map((family) => {
+    const prefix = commonPrefix(family.map(({ prompt }) => prompt)).length;
+    const rest = Math.max(...family.map(({ prompt, completion }) => prompt.length + completion.length - 1 - prefix));
+    return { prefix, rest, asked: Math.max(...family.map(({ completion }) => completion.length)), size: family.length };
+  });
+  const most = (key: "prefix" | "rest" | "asked" | "size") => Math.max(...shapes.map((shape) => shape[key]));
+  const shape = { prefix: most("prefix"), rest: most("rest"), asked: most("asked"), head: head.shape[0]!, bytes: bytesOf(sampler) };
+  return rowsThatFit(SCORED_TOGETHER, budget, (rows) => {
+    const last = Math.min(most("size"), rows); // a chunk ends with the family that fills it
+    return scoringBytes(model.config, { ...shape, rows: rows + last - 1, families: Math.ceil(rows / last) });
+  });
+}
+
+/** A family as it is, or in pieces where fewer sequences than usual fit: a prefix is then read once a piece. */
+function piecesOf(family: readonly Sequence[], rows: number): (readonly Sequence[])[] {
+  if (rows >= SCORED_TOGETHER || family.length <= rows) return [family];
+  return Array.from({ length: Math.ceil(family.length / rows) }, (_, i) => family.slice(i * rows, (i + 1) * rows));
 }
 
 /** A sequence after its family's prefix. */

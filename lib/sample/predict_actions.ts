@@ -4,6 +4,7 @@
  * @module
  */
 import { dynamicsPrompt, type Vocabulary } from "../tokens/mod.ts";
+import { drawingRows } from "./fit.ts";
 import { generate } from "./generate.ts";
 import type { Sampler, SamplingOptions } from "./sampler.ts";
 
@@ -15,8 +16,10 @@ export interface ImagePair {
   readonly target: ArrayLike<number>;
 }
 
-const LONGEST = 32; // tokens of an action; one that goes on is cut
-const BATCH = 50; // pairs drawn together
+/** Tokens of an action; one that goes on is cut. */
+export const LONGEST = 32;
+/** Pairs drawn together, where memory allows. */
+export const BATCH = 50;
 
 /**
  * The likeliest action of each pair, token by token, or a sampled one.
@@ -45,9 +48,11 @@ export function predictActions(
   options: SamplingOptions = { temperature: 0, seed: 0 },
 ): string[] {
   const actions: string[] = [];
-  for (let i = 0; i < pairs.length; i += BATCH) {
-    const prompts = pairs.slice(i, i + BATCH).map(({ source, target }) => dynamicsPrompt(vocabulary, source, target));
-    const own = options.streams ? { ...options, streams: options.streams.slice(i, i + BATCH) } : options;
+  const all = pairs.map(({ source, target }) => dynamicsPrompt(vocabulary, source, target));
+  const together = drawingRows(sampler, Math.min(BATCH, all.length), { prompts: all, tokens: LONGEST, each: 1 });
+  for (let i = 0; i < pairs.length; i += together) {
+    const prompts = all.slice(i, i + together);
+    const own = options.streams ? { ...options, streams: options.streams.slice(i, i + together) } : options;
     const drawn = generate(sampler, prompts, LONGEST, own, vocabulary.eos);
     actions.push(...drawn.map((ids) => vocabulary.decode(ids).trim()));
   }

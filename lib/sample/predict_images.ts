@@ -6,6 +6,7 @@
 import { UserError } from "../errors.ts";
 import { type Vocabulary, worldPrompt } from "../tokens/mod.ts";
 import { codesToIds, idsToCodes, imageIds } from "../tokens/sequences.ts";
+import { drawingRows } from "./fit.ts";
 import { generate } from "./generate.ts";
 import { generateInPasses } from "./jacobi.ts";
 import type { Sampler } from "./sampler.ts";
@@ -81,18 +82,29 @@ export function drawObservations(
     );
   });
   const { bos, endOfTurn, beginImage } = vocabulary;
-  const each = <T>(list: readonly T[]) => list.flatMap((one) => Array<T>(count).fill(one));
-  const guidance = text === 1 && image === 1 ? undefined : {
-    withoutAction: each(queries.map(({ source }) => [bos, ...imageIds(vocabulary, source), endOfTurn, beginImage])),
-    withoutAll: each(queries.map(() => [bos, beginImage])),
-    ...{ text, image },
-  };
-  const streams = queries.flatMap(({ id }) => Array.from({ length: count }, (_, j) => `${id}/${j}`));
-  const limits = { ...(topK > 0 && { topK }), ...(topP < 1 && { topP }), ...(guidance && { guidance }) };
-  const choice = { temperature, seed, streams, ...limits };
-  const drawn = draft === "source"
-    ? generateInPasses(sampler, each(prompts), each(queries.map(({ source }) => codesToIds(vocabulary, source))), choice).drawn
-    : generate(sampler, each(prompts), tokens, choice);
+  const guided = text !== 1 || image !== 1;
+  const limits = { ...(topK > 0 && { topK }), ...(topP < 1 && { topP }) };
+  const rows = queries.flatMap(({ id, source }, i) =>
+    Array.from({ length: count }, (_, j) => ({ prompt: prompts[i]!, source, stream: `${id}/${j}` }))
+  );
+  const most = drawingRows(sampler, rows.length, { prompts, tokens, each: count, guided });
+  const together = most >= count ? most - most % count : most; // all candidates of a query share its prompt
+  const drawn: number[][] = [];
+  for (let i = 0; i < rows.length; i += together) {
+    const own = rows.slice(i, i + together);
+    const guidance = guided && {
+      withoutAction: own.map(({ source }) => [bos, ...imageIds(vocabulary, source), endOfTurn, beginImage]),
+      withoutAll: own.map(() => [bos, beginImage]),
+      ...{ text, image },
+    };
+    const choice = { temperature, seed, streams: own.map(({ stream }) => stream), ...limits, ...(guidance && { guidance }) };
+    const ofRows = own.map(({ prompt }) => prompt);
+    drawn.push(
+      ...draft === "source"
+        ? generateInPasses(sampler, ofRows, own.map(({ source }) => codesToIds(vocabulary, source)), choice).drawn
+        : generate(sampler, ofRows, tokens, choice),
+    );
+  }
   const codes = drawn.map((ids) => idsToCodes(vocabulary, ids));
   return queries.map((_, i) => codes.slice(i * count, (i + 1) * count));
 }

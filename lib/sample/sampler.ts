@@ -25,6 +25,8 @@ export interface Sampler {
   readonly rule?: Tensor | undefined;
   /** The padding id. */
   readonly pad: number;
+  /** Bytes for what is drawn or scored together; without it as many rows as are asked for. */
+  readonly budget?: number | undefined;
 }
 
 /** Rows of the output matrix that the softmax over image tokens runs over: theirs alone, or all. */

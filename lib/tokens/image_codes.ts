@@ -6,9 +6,10 @@
 import { tf, tidy, valuesOf } from "../engine/mod.ts";
 import { decodeCodes, encodeFeatures, nearestCodes, type Vqgan } from "../model/mod.ts";
 import { imagesToTensor, tensorToImages } from "./images.ts";
+import { picturesAtOnce } from "../model/memory.ts";
 import type { RgbImage } from "./resize.ts";
 
-const BATCH = 64; // pictures encoded together
+const BATCH = 64; // pictures encoded together, unless they are large
 
 /**
  * Image codes of pictures that have the VQGAN's size, some at a time.
@@ -29,8 +30,9 @@ const BATCH = 64; // pictures encoded together
  */
 export function encodePictures(vqgan: Vqgan, pictures: readonly RgbImage[]): number[][] {
   const encoded: number[][] = [];
-  for (let i = 0; i < pictures.length; i += BATCH) {
-    const codes = tidy(() => nearestCodes(vqgan, encodeFeatures(vqgan, imagesToTensor(pictures.slice(i, i + BATCH)))));
+  const together = picturesAtOnce(vqgan.config, BATCH);
+  for (let i = 0; i < pictures.length; i += together) {
+    const codes = tidy(() => nearestCodes(vqgan, encodeFeatures(vqgan, imagesToTensor(pictures.slice(i, i + together)))));
     const [values, each] = [Array.from(valuesOf(codes)), codes.shape[1]!];
     for (let start = 0; start < values.length; start += each) encoded.push(values.slice(start, start + each));
     codes.dispose();
@@ -39,7 +41,7 @@ export function encodePictures(vqgan: Vqgan, pictures: readonly RgbImage[]): num
 }
 
 /**
- * Pictures of image codes, all at once.
+ * Pictures of image codes, some at a time where they are large.
  *
  * @param vqgan the image tokenizer, with its decoder
  * @param codes row by row, one list a picture
@@ -56,8 +58,13 @@ export function encodePictures(vqgan: Vqgan, pictures: readonly RgbImage[]): num
  * ```
  */
 export function decodedImages(vqgan: Vqgan, codes: readonly (readonly number[])[]): RgbImage[] {
-  const decoded = tidy(() => decodeCodes(vqgan, tf.tensor2d(codes.map((row) => [...row]), undefined, "int32")));
-  const images = tensorToImages(decoded);
-  decoded.dispose();
+  const together = picturesAtOnce(vqgan.config, codes.length);
+  const images: RgbImage[] = [];
+  for (let i = 0; i < codes.length; i += together) {
+    const rows = codes.slice(i, i + together).map((row) => [...row]);
+    const decoded = tidy(() => decodeCodes(vqgan, tf.tensor2d(rows, undefined, "int32")));
+    images.push(...tensorToImages(decoded));
+    decoded.dispose();
+  }
   return images;
 }

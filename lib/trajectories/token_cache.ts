@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { encodeFeatures, nearestCodes, type Vqgan } from "../model/mod.ts";
 import { type Tensor, tf, tidy, valuesOf } from "../engine/mod.ts";
 import { bytesOfTensor } from "../engine/storage.ts";
+import { picturesAtOnce } from "../model/memory.ts";
 import { squareCrop } from "../tokens/mod.ts";
 import { imagesToTensor } from "../tokens/images.ts";
 import { openPack, type Pack } from "./pack.ts";
@@ -33,7 +34,7 @@ export interface Encoding {
   readonly problems: readonly Problem[];
 }
 
-const BATCH = 16; // pairs
+const BATCH = 16; // pairs, unless their pictures are large
 
 /**
  * Encodes trajectories.
@@ -64,16 +65,17 @@ export async function encodeTrajectories(
   using pack = openPack(packPath(cache, vqgan), 8 * tokensOf(vqgan));
   const encoded: EncodedTrajectory[] = [];
   const problems: Problem[] = [];
-  for (let i = 0; i < trajectories.length; i += BATCH) {
-    const batch = await Promise.all(trajectories.slice(i, i + BATCH).map((t) => prepare(t, pack, vqgan)));
+  const together = picturesAtOnce(vqgan.config, 2 * BATCH) / 2;
+  for (let i = 0; i < trajectories.length; i += together) {
+    const batch = await Promise.all(trajectories.slice(i, i + together).map((t) => prepare(t, pack, vqgan)));
     const missing = batch.filter((item) => "images" in item);
-    const fresh = missing.length > 0 ? encodePairs(missing, vqgan) : [];
+    const fresh = missing.length > 0 ? encodePairs(missing, vqgan, together) : [];
     for (const item of batch) {
       if ("reason" in item) problems.push(item);
       else encoded.push("images" in item ? fresh[missing.indexOf(item)]! : item);
     }
     pack.append(missing.map(({ key }, j) => ({ key, content: contentOf(fresh[j]!) })));
-    onProgress(Math.min(trajectories.length, i + BATCH));
+    onProgress(Math.min(trajectories.length, i + together));
   }
   return { encoded, problems };
 }
@@ -124,13 +126,13 @@ async function loadPair({ source, target }: Trajectory, { config }: Vqgan): Prom
   return [await load(source), await load(target)];
 }
 
-function encodePairs(pairs: readonly PreparedPair[], vqgan: Vqgan): EncodedTrajectory[] {
+function encodePairs(pairs: readonly PreparedPair[], vqgan: Vqgan, together: number): EncodedTrajectory[] {
   const { resolution } = vqgan.config;
   const size = resolution * resolution * 3;
-  const values = new Float32Array(2 * BATCH * size); // always a full batch: the last bits depend on its size
+  const values = new Float32Array(2 * together * size); // always a full batch: the last bits depend on its size
   pairs.forEach(({ images }, i) => images.forEach((image, side) => values.set(image, (2 * i + side) * size)));
   const { codes, distances } = tidy(() => {
-    const features = encodeFeatures(vqgan, tf.tensor4d(values, [2 * BATCH, resolution, resolution, 3])); // [2N, g, g, E]
+    const features = encodeFeatures(vqgan, tf.tensor4d(values, [2 * together, resolution, resolution, 3])); // [2N, g, g, E]
     return { codes: nearestCodes(vqgan, features), distances: pairDistances(features) };
   });
   const [codeValues, distanceValues] = [valuesOf(codes), valuesOf(distances)];

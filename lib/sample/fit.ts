@@ -1,0 +1,38 @@
+/**
+ * How many rows are drawn or scored together, so that they fit into the memory that a sampler may use.
+ *
+ * A row is the same whatever is drawn with it, up to rounding: products of another size round differently in the last bits.
+ *
+ * @module
+ */
+import { drawingBytes, rowsThatFit } from "../model/memory.ts";
+import { precisionOf } from "../engine/mod.ts";
+import type { Sampler } from "./sampler.ts";
+
+/** What is to be drawn. */
+export interface Drawing {
+  /** Prompts. */
+  readonly prompts: readonly (readonly number[])[];
+  /** Tokens after each. */
+  readonly tokens: number;
+  /** Rows that share a prompt. */
+  readonly each: number;
+  /** Whether each row is guided, which takes three. */
+  readonly guided?: boolean;
+}
+
+/** Rows of some prompts that are drawn together: as many as are wanted, or fewer that fit. */
+export function drawingRows(sampler: Sampler, wanted: number, { prompts, tokens, each, guided = false }: Drawing): number {
+  const { budget, model, head } = sampler;
+  if (budget === undefined) return wanted;
+  const positions = Math.max(...prompts.map(({ length }) => length));
+  const times = guided ? 3 : 1;
+  const shape = { positions, tokens, head: head.shape[0]!, bytes: bytesOf(sampler) };
+  const bytes = (rows: number) => drawingBytes(model.config, { ...shape, rows: times * rows, prompts: times * Math.ceil(rows / each) });
+  return rowsThatFit(wanted, budget, bytes);
+}
+
+/** Bytes of an activation. */
+export function bytesOf({ model }: Sampler): number {
+  return precisionOf(model.layers[0]!.q_proj) === "bfloat16" ? 2 : 4;
+}

@@ -1,0 +1,98 @@
+/**
+ * Memory and time of every stage of a configuration before any of them is run: on this device by a short probe
+ * (`--plan.measure`), or on H100s by their data sheet.
+ *
+ * @module
+ */
+import { runTask } from "../lib/experiment/cli.ts";
+import { benchTrajectories, pathsOf, trainingTrajectories } from "../lib/experiment/datasets.ts";
+import { deviceMemory, memoryText, peakOf, stageMemory } from "../lib/experiment/plan.ts";
+import { type Amounts, H100, H100_RATES, hoursOn, measureRates, stageTimes } from "../lib/experiment/plan_time.ts";
+import type { Config } from "../lib/experiment/schema.ts";
+import { ensureEngine } from "../lib/experiment/stage.ts";
+import type { Invocation, TaskInfo } from "../lib/experiment/task.ts";
+import { exists } from "../lib/files.ts";
+import { type CheckpointPlan, planCheckpoint } from "../lib/model/mod.ts";
+import { mebibytes } from "../lib/model/memory.ts";
+import { ANOLE_7B, planShape } from "../lib/model/presets.ts";
+import { markdownTable } from "../lib/report/table.ts";
+
+const TASK: TaskInfo = {
+  name: "plan",
+  about: "Says what memory and time each stage of a configuration takes. Nothing is written.",
+  sections: ["data", "bench", "model", "cdm", "cwm", "annotate", "sample", "verify", "evaluate", "plan"],
+};
+
+/** Runs the task. */
+async function main({ config, flags }: Invocation): Promise<void> {
+  const { plan: options, cwm } = config;
+  const measure = options.measure && !("dry-run" in flags);
+
+  // 1. The base, and how much there is to do
+  const checkpoint = basePlan(config);
+  const amounts = amountsOf(config);
+  console.log(
+    `${amounts.trajectories} trajectories to train on, ${amounts.epic} more for the dynamics model, ${amounts.synthetic} synthetic ones (${cwm.syntheticLimit} a source), ` +
+      `${amounts.pairs} pairs to annotate, ${amounts.bench} trajectories of the bench`,
+  );
+
+  // 2. What the device does in a second
+  if (measure) await ensureEngine(config.model.backend);
+  const rates = measure ? measureRates(config, checkpoint) : H100_RATES;
+  const device = measure ? deviceMemory() : { name: H100.name, free: H100.memory };
+  const tera = (rate: number) => (rate / 1e12).toPrecision(3);
+  console.log(
+    `${device.name}, ${rates.source}: ${tera(rates.train)} TFLOP/s trained, ${tera(rates.read)} read, ${tera(rates.draw)} TB/s drawn\n`,
+  );
+
+  // 3. Memory and time of each stage
+  const times = stageTimes(config, checkpoint, amounts, rates, device);
+  const rows = times.map((time) => {
+    const memory = stageMemory(time.stage === "train-cft" ? "train-cwm" : time.stage, config, checkpoint)!;
+    console.log(`${time.stage}: ${memoryText(memory, device)}`);
+    const hours = options.gpus.map((count) => [`on ${count}`, hoursText(hoursOn(time, count))] as const);
+    return {
+      stage: time.stage,
+      memory: mebibytes(peakOf(memory, device)),
+      ...Object.fromEntries(hours),
+    };
+  });
+  const total = times.reduce((sum, { hours }) => sum + hours, 0);
+  const sum = (count: number) => hoursText(times.reduce((total, time) => total + hoursOn(time, count), 0));
+  const all = Object.fromEntries(options.gpus.map((count) => [`on ${count}`, sum(count)]));
+  console.log(`\n${markdownTable([...rows, { stage: "all", memory: "", ...all }])}`);
+  console.log(`\n${hoursText(total)} of one device in all.`);
+  console.log(
+    "Several devices: if splitting costs nothing. Stages on a bench or on videos split by --shard; a training runs on one device today.",
+  );
+}
+
+/** Hours as people say them. */
+function hoursText(hours: number): string {
+  if (hours < 1) return `${(60 * hours).toFixed(hours < 1 / 6 ? 1 : 0)} min`;
+  return `${hours.toFixed(hours < 10 ? 1 : 0)} h`;
+}
+
+/** The base's plan, or that of Anole-7B's shapes while its weights are not there. */
+function basePlan({ model: { path, precision } }: Config): CheckpointPlan {
+  if (exists(`${path}/config.json`)) return planCheckpoint(path, precision);
+  console.log(`${path} is not there: planning with Anole-7B's shapes`);
+  return planShape(ANOLE_7B, precision);
+}
+
+/** How much there is to do: counted where lists are given or the tiny world is, assumed elsewhere. */
+function amountsOf(config: Config): Amounts {
+  const { data, bench, model, annotate, cwm, plan } = config;
+  const isReal = pathsOf(data.aurora).length > 0 || data.epic !== "";
+  const isTiny = !isReal && exists(`${model.path}/config.json`) && model.path === "data/tiny";
+  const trajectories = isReal || isTiny ? trainingTrajectories(config).trajectories.length : plan.trajectories;
+  return {
+    trajectories,
+    epic: isReal || isTiny ? 0 : data.epicLimit, // lists that are given hold it already
+    synthetic: plan.sources * cwm.syntheticLimit,
+    pairs: isTiny ? annotate.world : plan.pairs,
+    bench: isTiny || pathsOf(bench.aurora).length > 0 ? benchTrajectories(config).list.trajectories.length : plan.bench,
+  };
+}
+
+if (import.meta.main) await runTask(TASK, main);
