@@ -25,14 +25,14 @@ const TASK: TaskInfo = {
 
 /** Runs the task. */
 async function main({ config, flags }: Invocation): Promise<void> {
-  const { plan: options, cwm } = config;
+  const { plan: options } = config;
   const measure = options.measure && !("dry-run" in flags);
 
   // 1. The base, and how much there is to do
   const checkpoint = basePlan(config);
   const amounts = amountsOf(config);
   console.log(
-    `${amounts.trajectories} trajectories to train on, ${amounts.epic} more for the dynamics model, ${amounts.synthetic} synthetic ones (${cwm.syntheticLimit} a source), ` +
+    `${amounts.trajectories} trajectories to train on, ${amounts.epic} more for the dynamics model, ${amounts.synthetic} synthetic ones, ` +
       `${amounts.pairs} pairs to annotate, ${amounts.bench} trajectories of the bench`,
   );
 
@@ -82,14 +82,14 @@ function basePlan({ model: { path, precision } }: Config): CheckpointPlan {
 
 /** How much there is to do: counted where lists are given or the tiny world is, assumed elsewhere. */
 function amountsOf(config: Config): Amounts {
-  const { data, bench, model, annotate, cwm, plan } = config;
+  const { data, bench, model, annotate, filter, cwm, plan } = config;
   const isReal = pathsOf(data.aurora).length > 0 || data.epic !== "";
   const isTiny = !isReal && exists(`${model.path}/config.json`) && model.path === "data/tiny";
   const trajectories = isReal || isTiny ? trainingTrajectories(config).trajectories.length : plan.trajectories;
   return {
     trajectories,
     epic: isReal || isTiny ? 0 : data.epicLimit, // lists that are given hold it already
-    synthetic: plan.sources * cwm.syntheticLimit,
+    synthetic: isTiny ? Math.round(annotate.world * filter.share) : plan.sources * cwm.syntheticLimit,
     pairs: isTiny ? annotate.world : plan.pairs,
     bench: isTiny || pathsOf(bench.aurora).length > 0 ? benchTrajectories(config).list.trajectories.length : plan.bench,
   };

@@ -50,7 +50,7 @@ export function openBackend(want: "auto" | "tensorflow" | "wasm" = "auto"): Prom
 
 /** Bytes of the GPU that the engine may take; undefined without a GPU, and before the engine is open. */
 export function gpuMemory(): number | undefined {
-  return opened && activeBinding()?.gpuMemory();
+  return opened && activeBinding()?.gpuMemory;
 }
 
 async function open(want: "auto" | "tensorflow" | "wasm"): Promise<Backend> {

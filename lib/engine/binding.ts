@@ -57,6 +57,7 @@ export class Binding {
   readonly TF_ATTR_TYPE = AttrKind.TYPE;
   readonly TF_ATTR_SHAPE = AttrKind.SHAPE;
   readonly TF_Version: string;
+  readonly gpuMemory: number | undefined; // bytes that TensorFlow may take of it
 
   readonly #api: CApi;
   readonly #gpu: boolean;
@@ -71,16 +72,12 @@ export class Binding {
     this.#api = api;
     this.#gpu = api.devices.includes("GPU");
     this.TF_Version = api.version;
+    this.gpuMemory = api.gpuMemory;
   }
 
   /** Whether a GPU is there; TensorFlow then places what it can on it. */
   isUsingGpuDevice(): boolean {
     return this.#gpu;
-  }
-
-  /** Bytes of the GPU that TensorFlow may take; undefined without one. */
-  gpuMemory(): number | undefined {
-    return this.#api.gpuMemory;
   }
 
   /** How many tensors are alive. */

@@ -160,22 +160,22 @@ function workOf({ model, cdm, cwm }: Config, checkpoint: CheckpointPlan) {
       bytes: (rows) => scoringBytes(config, { ...shape, rows: rows + Math.min(family, rows) - 1, families: Math.ceil(rows / family) }),
     };
   };
-  const train = (section: "cdm" | "cwm"): Work => {
-    const { lora, batch, checkpointing } = section === "cdm" ? cdm : cwm;
-    const own = section === "cdm" ? { completions: LONGEST, head: vocabulary } : { completions: image, head: codes };
-    const size = { ...lora, positions: 2 * image + ACTION, bytes, checkpointing, ...own };
-    return {
-      ...{
-        name: checkpointing ? "train, recomputing blocks" : "train",
-        unit: "sequences",
-        wanted: batch,
-        flexible: false,
-        key: `${section}.batch`,
-      },
-      bytes: (rows) => planMemory(checkpoint, { ...size, batch: rows }).activations,
-    };
-  };
+  const train = (section: "cdm" | "cwm") => trainingWork(section, { cdm, cwm }, checkpoint, bytes);
   return { encode: pictures("encode", "encoder"), decode: pictures("decode", "decoder"), say, draw, score, train };
+}
+
+/** A micro-batch of a training. */
+function trainingWork(section: "cdm" | "cwm", options: Pick<Config, "cdm" | "cwm">, checkpoint: CheckpointPlan, bytes: number): Work {
+  const { lora, batch, checkpointing } = options[section];
+  const { config } = checkpoint;
+  const image = imageTokens(config);
+  const loss = section === "cdm" ? { completions: LONGEST, head: config.vocabSize } : { completions: image, head: config.vq.codes };
+  const size = { ...lora, positions: 2 * image + ACTION, bytes, checkpointing, ...loss };
+  return {
+    ...{ name: checkpointing ? "train, recomputing blocks" : "train", unit: "sequences", wanted: batch },
+    ...{ flexible: false, key: `${section}.batch` },
+    bytes: (rows) => planMemory(checkpoint, { ...size, batch: rows }).activations,
+  };
 }
 
 /** Bytes that a stage may use beside what stays. */

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { dispose, normal, seedTensor, type Tensor, tf, tidy, toPrecision, valuesOf } from "../engine/mod.ts";
-import { type CheckpointPlan, createAdapter, hiddenStates, imageTokens } from "../model/mod.ts";
+import { dispose, freeze, normal, type Precision, seedTensor, type Tensor, tf, tidy, toPrecision, valuesOf } from "../engine/mod.ts";
+import { type Chameleon, type CheckpointPlan, createAdapter, hiddenStates, imageTokens } from "../model/mod.ts";
 import { modelOf, weightShapes } from "../model/checkpoint.ts";
 import { blockWeights, logitFlops, passFlops, pictureFlops, stepBytes, trainingFlops } from "../model/cost.ts";
 import { adapterTensors } from "../model/lora.ts";
@@ -131,17 +131,7 @@ export function stageTimes(config: Config, checkpoint: CheckpointPlan, amounts: 
 export function measureRates(config: Config, checkpoint: CheckpointPlan): Rates {
   const { model: { precision }, cwm } = config;
   const image = imageTokens(checkpoint.config);
-  const shape = { ...checkpoint.config, layers: 1, vocabSize: checkpoint.config.vq.codes + 6 };
-  const weights = new Map<string, Tensor>();
-  for (const [name, dims] of weightShapes(shape)) {
-    if (!name.startsWith("model.vqmodel.")) {
-      weights.set(
-        name,
-        tidy(() => toPrecision(tf.mul(normal(dims, seedTensor(name)), 0.02) as Tensor, precision)),
-      );
-    }
-  }
-  const { chameleon } = modelOf("", shape, (name) => weights.get(name));
+  const { shape, chameleon, weights } = randomBlock(checkpoint, precision);
   const adapter = createAdapter(shape, cwm.lora, 1);
   const positions = 2 * image + ACTION;
   const batch = {
@@ -162,18 +152,12 @@ export function measureRates(config: Config, checkpoint: CheckpointPlan): Rates 
     valuesOf(hidden);
     hidden.dispose();
   });
-  const rows = Math.min(8, config.sample.batch);
-  const sampler = { model: chameleon, head: chameleon.head, firstId: 0, pad: 1 };
-  const times: number[] = [];
-  const prompts = Array<number[]>(rows).fill(Array<number>(image).fill(2));
-  generate(sampler, prompts, 12, { temperature: 1, seed: 1, onStep: () => times.push(performance.now()) });
-  const step = Math.min(...times.slice(3).map((time, i) => time - times[i + 2]!)) / 1000;
-  const stepSize = { rows, prompts: 1, positions: image, drawn: 6, head: shape.vocabSize, bytes: precision === "bfloat16" ? 2 : 4 };
+  const draw = drawingRate(chameleon, Math.min(8, config.sample.batch), image, precision === "bfloat16" ? 2 : 4);
   dispose([batch, [...weights.values()], [...adapterTensors(adapter).values()]]);
   return {
     train: cwm.batch * trainingFlops(shape, positions, loss, cwm.checkpointing) / train,
     read: cwm.batch * passFlops(shape, positions) / read,
-    draw: stepBytes(shape, stepSize) / step,
+    draw,
     source: `measured here, ${(blockWeights(shape) / 1e6).toFixed(0)} M weights a block`,
   };
 }
@@ -184,4 +168,25 @@ function secondOf(work: () => void): number {
   const start = performance.now();
   work();
   return (performance.now() - start) / 1000;
+}
+
+/** A block of the base's shape, with rows for image tokens alone. */
+function randomBlock(checkpoint: CheckpointPlan, precision: Precision) {
+  const shape = { ...checkpoint.config, layers: 1, vocabSize: checkpoint.config.vq.codes + 6 };
+  const own = [...weightShapes(shape)].filter(([name]) => !name.startsWith("model.vqmodel."));
+  const random = (name: string, dims: readonly number[]) =>
+    tidy(() => toPrecision(tf.mul(normal(dims, seedTensor(name)), 0.02) as Tensor, precision));
+  const weights = new Map(own.map(([name, dims]) => [name, freeze(random(name, dims))]));
+  return { shape, weights, chameleon: modelOf("", shape, (name) => weights.get(name)).chameleon };
+}
+
+/** Bytes a second that a step of drawing reads. */
+function drawingRate(model: Chameleon, rows: number, positions: number, bytes: number): number {
+  const sampler = { model, head: model.head, firstId: 0, pad: 1 };
+  const times: number[] = [];
+  const prompts = Array<number[]>(rows).fill(Array<number>(positions).fill(2));
+  generate(sampler, prompts, 12, { temperature: 1, seed: 1, onStep: () => times.push(performance.now()) });
+  const step = Math.min(...times.slice(3).map((time, i) => time - times[i + 2]!)) / 1000; // the first ones compile
+  const head = model.config.vocabSize;
+  return stepBytes(model.config, { rows, prompts: 1, positions, drawn: 6, head, bytes }) / step;
 }

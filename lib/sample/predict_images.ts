@@ -81,9 +81,8 @@ export function drawObservations(
       `Cannot predict "${id}": source and action take ${prompt.length} positions, of ${limit} only ${room} are left for them`,
     );
   });
-  const { bos, endOfTurn, beginImage } = vocabulary;
   const guided = text !== 1 || image !== 1;
-  const limits = { ...(topK > 0 && { topK }), ...(topP < 1 && { topP }) };
+  const choice = { temperature, seed, ...(topK > 0 && { topK }), ...(topP < 1 && { topP }) };
   const rows = queries.flatMap(({ id, source }, i) =>
     Array.from({ length: count }, (_, j) => ({ prompt: prompts[i]!, source, stream: `${id}/${j}` }))
   );
@@ -92,19 +91,24 @@ export function drawObservations(
   const drawn: number[][] = [];
   for (let i = 0; i < rows.length; i += together) {
     const own = rows.slice(i, i + together);
-    const guidance = guided && {
-      withoutAction: own.map(({ source }) => [bos, ...imageIds(vocabulary, source), endOfTurn, beginImage]),
-      withoutAll: own.map(() => [bos, beginImage]),
-      ...{ text, image },
-    };
-    const choice = { temperature, seed, streams: own.map(({ stream }) => stream), ...limits, ...(guidance && { guidance }) };
     const ofRows = own.map(({ prompt }) => prompt);
+    const guidance = guided && { guidance: { ...unconditional(vocabulary, own), text, image } };
+    const options = { ...choice, streams: own.map(({ stream }) => stream), ...guidance };
     drawn.push(
       ...draft === "source"
-        ? generateInPasses(sampler, ofRows, own.map(({ source }) => codesToIds(vocabulary, source)), choice).drawn
-        : generate(sampler, ofRows, tokens, choice),
+        ? generateInPasses(sampler, ofRows, own.map(({ source }) => codesToIds(vocabulary, source)), options).drawn
+        : generate(sampler, ofRows, tokens, options),
     );
   }
   const codes = drawn.map((ids) => idsToCodes(vocabulary, ids));
   return queries.map((_, i) => codes.slice(i * count, (i + 1) * count));
+}
+
+/** The prompts of guidance: without the action, and without anything. */
+function unconditional(vocabulary: Vocabulary, rows: readonly { readonly source: ArrayLike<number> }[]) {
+  const { bos, endOfTurn, beginImage } = vocabulary;
+  return {
+    withoutAction: rows.map(({ source }) => [bos, ...imageIds(vocabulary, source), endOfTurn, beginImage]),
+    withoutAll: rows.map(() => [bos, beginImage]),
+  };
 }
