@@ -47,6 +47,9 @@ const WORLD_MODELS: Readonly<Record<string, readonly string[]>> = {
   "CWM without weights": ["--cwm.weights=none"],
 };
 
+/** Those whose candidates are verified. */
+const VERIFIED = ["C-FT", "CWM"];
+
 /**
  * The stages in order.
  *
@@ -78,6 +81,10 @@ export function paperStages(config: Config, systems: readonly string[], at: (fol
   const actions = pathsOf(config.evaluate.actions).flatMap(listOf);
   const said = lacking.base === undefined ? dynamics : [];
   const argument = `--systems=${compared.join()}`;
+  const verified = VERIFIED.filter((name) => usable(`verify-${folderOf(name)}`));
+  const pools = verified.map((name) => `${name}=${at(`verify-${folderOf(name)}`)}`);
+  const before = (verified.length > 0 ? verified : VERIFIED).map((name) => `verify-${folderOf(name)}`);
+  const ofPools = { args: [`--pools=${pools.join()}`], after: before, measures: pools };
   return withLacks([
     ...made,
     {
@@ -86,6 +93,8 @@ export function paperStages(config: Config, systems: readonly string[], at: (fol
     },
     { folder: "pictures", task: "evaluate-images", args: [argument], takes: ["bench"], after: [], measures: compared },
     { folder: "judge", task: "judge", args: [argument], takes: ["bench", "judge"], after: [], measures: compared },
+    { folder: "pictures-pools", task: "evaluate-images", takes: ["bench"], ...ofPools },
+    { folder: "judge-pools", task: "judge", takes: ["bench", "judge"], ...ofPools },
   ], lacking);
 }
 
@@ -126,7 +135,7 @@ function worldStages(config: Config, at: (folder: string) => string): PaperStage
       ...{ folder: `sample-${folderOf(name)}`, task: "sample", args: [`--sample.adapter=${at(folderOf(name))}/adapter`] },
       ...{ takes: bench, after: [folderOf(name)] },
     })),
-    ...["C-FT", "CWM"].map((name): PaperStage => ({
+    ...VERIFIED.map((name): PaperStage => ({
       ...{ folder: `verify-${folderOf(name)}`, task: "verify" },
       args: [`--verify.adapter=${at(folderOf(name))}/adapter`, `--verify.cdm=${at("train-cdm")}/adapter`],
       ...{ takes: bench, after: [folderOf(name), "train-cdm"] },
@@ -159,7 +168,7 @@ function withLacks(stages: readonly PaperStage[], lacking: Lacking): PaperStage[
  */
 export function lackingOf(config: Config, hasKey: boolean): Lacking {
   const { model, data, bench, annotate, judge } = config;
-  const [lists, benches, videos] = [[...pathsOf(data.aurora), ...pathsOf(data.epic)], pathsOf(bench.aurora), pathsOf(annotate.videos)];
+  const [lists, benches, videos] = [[...pathsOf(data.aurora), ...pathsOf(data.epic)], pathsOf(bench.aurora), videosOf(annotate)];
   const isReal = lists.length + benches.length > 0 || !fitsWorld(config);
   const lost = (paths: readonly string[], flag: string) =>
     paths.filter((path) => !exists(path)).map((path) => `${path}, which is not there (${flag})`)[0];
@@ -173,6 +182,11 @@ export function lackingOf(config: Config, hasKey: boolean): Lacking {
     judge: judgeLack(judge.model, benches.length > 0, hasKey),
   };
   return Object.fromEntries(Object.entries(found).filter(([, text]) => text !== undefined));
+}
+
+/** The videos that are named, of one data set or several. */
+function videosOf({ videos, datasets }: Config["annotate"]): string[] {
+  return [...pathsOf(videos), ...Object.values(datasets).map((one) => one.videos)];
 }
 
 function judgeLack(model: string, isReal: boolean, hasKey: boolean): string | undefined {
@@ -226,8 +240,12 @@ function changedKey(manifest: Manifest, config: Config): string | undefined {
 }
 
 /** Whether there are other systems than those measured, or files changed since. */
-function measuresMore({ measures = [], task }: PaperStage, path: string, manifest: Manifest): boolean {
-  const recorded = task === "judge" ? digestOf(readResult(path, JUDGEMENT_RESULT).systems) : manifest.inputs["systems"];
+function measuresMore({ measures = [], task, args }: PaperStage, path: string, manifest: Manifest): boolean {
+  const recorded = args.some((arg) => arg.startsWith("--pools="))
+    ? undefined // what is newer says enough
+    : task === "judge"
+    ? digestOf(readResult(path, JUDGEMENT_RESULT).systems)
+    : manifest.inputs["systems"];
   if (recorded !== undefined && recorded !== digestOf(measures)) return true;
   const finished = Date.parse(manifest.finished!);
   return measures.filter((name) => name !== "copy").some((name) => newestFile(parseNamed(name).path, 2) > finished);

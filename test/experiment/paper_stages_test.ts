@@ -36,7 +36,10 @@ Deno.test("paperStages() leaves out what builds on what is lacking, and nothing 
     "sample-cwm-without-weights",
     "verify-cwm",
     "judge",
+    "judge-pools",
   ]);
+  const pools = stagesOf(["data.aurora=deno.json", "bench.aurora=deno.json"]).find(({ folder }) => folder === "pictures-pools")!;
+  assertEquals([pools.args, pools.lacks], [["--pools=C-FT=at/verify-c-ft"], undefined]); // of the world model there are none
   const base = lacksOf(stagesOf(["model.path=none", "bench.aurora=deno.json", "evaluate.actions=VILA-U=deno.json"], true, ["GoT=test"]));
   const run = [...base].filter(([, text]) => text === undefined).map(([folder]) => folder);
   assertEquals(run, ["actions", "pictures"]); // what others made needs no base
