@@ -80,18 +80,21 @@ function basePlan({ model: { path, precision } }: Config): CheckpointPlan {
   return planShape(ANOLE_7B, precision);
 }
 
-/** How much there is to do: counted where lists are given or the tiny world is, assumed elsewhere. */
+/** How much there is to do: counted where lists are there or the tiny world is, assumed elsewhere. */
 function amountsOf(config: Config): Amounts {
   const { data, bench, model, annotate, filter, cwm, plan } = config;
-  const isReal = pathsOf(data.aurora).length > 0 || data.epic !== "";
-  const isTiny = !isReal && exists(`${model.path}/config.json`) && model.path === "data/tiny";
-  const trajectories = isReal || isTiny ? trainingTrajectories(config).trajectories.length : plan.trajectories;
+  const [lists, benches] = [[...pathsOf(data.aurora), ...pathsOf(data.epic)], pathsOf(bench.aurora)];
+  const missing = [...lists, ...benches].filter((path) => !exists(path));
+  if (missing.length > 0) console.log(`${missing.join(", ")} not there: counting what plan.trajectories and plan.bench say`);
+  const isReal = lists.length > 0 && lists.every(exists);
+  const isTiny = lists.length === 0 && exists(`${model.path}/config.json`) && model.path === "data/tiny";
+  const isBench = isTiny || (benches.length > 0 && benches.every(exists));
   return {
-    trajectories,
-    epic: isReal || isTiny ? 0 : data.epicLimit, // lists that are given hold it already
+    trajectories: isReal || isTiny ? trainingTrajectories(config).trajectories.length : plan.trajectories,
+    epic: isReal || isTiny ? 0 : data.epicLimit, // lists that are there hold it already
     synthetic: isTiny ? Math.round(annotate.world * filter.share) : plan.sources * cwm.syntheticLimit,
     pairs: isTiny ? annotate.world : plan.pairs,
-    bench: isTiny || pathsOf(bench.aurora).length > 0 ? benchTrajectories(config).list.trajectories.length : plan.bench,
+    bench: isBench ? benchTrajectories(config).list.trajectories.length : plan.bench,
   };
 }
 

@@ -58,7 +58,7 @@ async function otherSystem(folder: string): Promise<string> {
   const plain = async (width: number, height: number) =>
     await encodePng({ width, height, data: new Uint8Array(3 * width * height).fill(99) });
   Deno.writeFileSync(`${folder}/got/magicbrush-0.png`, await plain(64, 64));
-  Deno.writeFileSync(`${folder}/got/ag-1.png`, await plain(3, 500));
+  Deno.writeFileSync(`${folder}/got/ag-1.png`, await plain(30, 500));
   Deno.writeTextFileSync(`${folder}/got/something-2.png`, "no picture");
   Deno.writeFileSync(`${folder}/got/nobody-7.png`, await plain(8, 8));
   return `GoT=${folder}/got`;
