@@ -48,7 +48,19 @@ export function openBackend(want: "auto" | "tensorflow" | "wasm" = "auto"): Prom
   return opened ??= open(want);
 }
 
-/** Bytes of the GPU that the engine may take; undefined without a GPU, and before the engine is open. */
+/**
+ * Bytes of the GPU that the engine may take.
+ *
+ * @returns bytes; undefined without a GPU, and before the engine is open
+ *
+ * @example Memory of the GPU, or of the machine
+ * ```ts
+ * import * as ws from "worldstrap";
+ *
+ * await ws.openBackend();
+ * console.log(ws.engine.gpuMemory() ?? Deno.systemMemoryInfo().total);
+ * ```
+ */
 export function gpuMemory(): number | undefined {
   return opened && activeBinding()?.gpuMemory;
 }

@@ -40,7 +40,20 @@ export function cacheFolder(): string {
   return `${Deno.env.get("XDG_CACHE_HOME") ?? base}/worldstrap`;
 }
 
-/** The folder that holds, or will hold, libtensorflow. `LIBTENSORFLOW_DIR` overrides it. */
+/**
+ * The folder that holds, or will hold, libtensorflow. `LIBTENSORFLOW_DIR` overrides it.
+ *
+ * @returns a path
+ *
+ * @example Below the cache, unless told otherwise
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const given = Deno.env.get("LIBTENSORFLOW_DIR");
+ * assertEquals(ws.engine.libtensorflowFolder().startsWith(given ?? ws.engine.cacheFolder()), true);
+ * ```
+ */
 export function libtensorflowFolder(): string {
   const given = Deno.env.get("LIBTENSORFLOW_DIR");
   if (given) return given;

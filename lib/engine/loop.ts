@@ -54,7 +54,19 @@ export function whileLoop<S, C>(loop: Loop<S, C>, state: S, constants: C): S {
   return withLeaves(state, Array.isArray(outputs) ? outputs : [outputs]);
 }
 
-/** Whether loops run inside compiled functions here. */
+/**
+ * Whether loops run inside compiled functions here: with libtensorflow they do, on wasm they are JavaScript's.
+ *
+ * @returns yes or no
+ *
+ * @example As the backend is
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(ws.engine.hasLoops(), (await ws.openBackend()).name === "tensorflow");
+ * ```
+ */
 export function hasLoops(): boolean {
   return activeBinding() !== undefined;
 }
