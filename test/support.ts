@@ -5,11 +5,12 @@
  */
 // @ts-types="./std_assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
-import type { ChameleonConfig } from "../lib/model/config.ts";
+import type { Chameleon, Layer } from "../lib/model/mod.ts";
+import { type ChameleonConfig, type Projection, PROJECTIONS, projectionShape } from "../lib/model/config.ts";
 import { adapterTensors, createAdapter, disposeAdapter, type LoraAdapter, type LoraConfig, withAdapterTensors } from "../lib/model/lora.ts";
 import { readHeader, readInto, type StoredTensor } from "../lib/model/safetensors.ts";
 import { type Disk, realDisk } from "../lib/files.ts";
-import { dispose, normal, openBackend, seedTensor, type Tensor, tf, tidy } from "../lib/engine/mod.ts";
+import { dispose, normal, openBackend, type Precision, seedTensor, type Tensor, tf, tidy, toPrecision } from "../lib/engine/mod.ts";
 import { liveTensors } from "../lib/engine/scope.ts";
 
 // @ts-types="./std_assert.d.ts"
@@ -103,6 +104,38 @@ export function randomAdapter(model: ChameleonConfig, config: LoraConfig, seed: 
   const tensors = [...adapterTensors(adapter).values()].map(({ shape }, i) => tidy(() => tf.mul(normal(shape, seedTensor(seed, i)), 0.1)));
   disposeAdapter(adapter);
   return withAdapterTensors(adapter, tensors);
+}
+
+/** A transformer of any shape with random weights, gains and biases included, 96 ids. Its leaves are the caller's. */
+export function randomChameleon(
+  shape: Pick<ChameleonConfig, "hiddenSize" | "intermediateSize" | "layers" | "heads" | "keyHeads" | "swinNorm">,
+  precision: Precision,
+): Chameleon {
+  const { hiddenSize: width, layers, heads, keyHeads } = shape;
+  const vq = {
+    embedDim: 4,
+    codes: 64,
+    latentChannels: 4,
+    resolution: 16,
+    baseChannels: 4,
+    channelMultiplier: [1],
+    resBlocks: 0,
+    midAttention: false,
+  };
+  const config = { ...shape, vocabSize: 96, maxPositions: 512, ropeTheta: 10000, rmsEpsilon: 1e-5, vq };
+  let seed = 0;
+  const random = (dims: number[], mean: number, spread: number) =>
+    tidy(() => toPrecision(tf.add(tf.mul(normal(dims, seedTensor("chameleon", seed++)), spread), mean), precision));
+  const headNorm = (count: number) => ({ gain: random([count, width / heads], 1, 0.2), bias: random([count, width / heads], 0, 0.2) });
+  const layer = (): Layer => ({
+    ...Object.fromEntries(PROJECTIONS.map((name) => [name, random([...projectionShape(config, name)], 0, 0.15)])) as Record<
+      Projection,
+      Tensor
+    >,
+    ...{ inputNorm: random([width], 1, 0.2), postNorm: random([width], 1, 0.2), qNorm: headNorm(heads), kNorm: headNorm(keyHeads) },
+  });
+  const [embed, head] = [random([96, width], 0, 1), random([96, width], 0, 0.3)];
+  return { config, embed, layers: Array.from({ length: layers }, layer), norm: random([width], 1, 0.2), head };
 }
 
 /** Recorded values of a reference implementation. */

@@ -7,7 +7,7 @@
  */
 import { logitsOf } from "../model/mod.ts";
 import { compile, seedTensor, type Tensor, tf } from "../engine/mod.ts";
-import { uniformRows } from "../engine/random.ts";
+import { seedNumbers, uniformRows } from "../engine/random.ts";
 import type { SamplingOptions } from "./sampler.ts";
 
 /** What a compiled draw depends on. */
@@ -31,19 +31,32 @@ export function seedOf({ seed, streams }: SamplingOptions, row: number, step: nu
   return seedTensor("sample", seed, streams?.[row] ?? row, step);
 }
 
-/** Draws a row of the head for each sequence by the Gumbel-max trick. hidden: [R, 1, D], or [3R, 1, D] guided; seeds: [R, 2] → [R] int32 */
+/** The seeds of all rows' choices, [steps, R, 2] int32. */
+export function seedTable({ seed, streams }: SamplingOptions, rows: number, steps: number): Tensor {
+  const numbers = new Int32Array(steps * rows * 2);
+  for (let step = 0; step < steps; step++) {
+    for (let row = 0; row < rows; row++) numbers.set(seedNumbers("sample", seed, streams?.[row] ?? row, step), 2 * (step * rows + row));
+  }
+  return tf.tensor3d(numbers, [steps, rows, 2], "int32");
+}
+
+/** Draws a row of the head for each sequence. hidden: [R, 1, D], or [3R, 1, D] guided; seeds: [R, 2] → [R] int32 */
 export const drawRows: (hidden: Tensor, head: Tensor, rule: Tensor | null, limits: Limits, seeds: Tensor) => Tensor = compile(
-  (hidden: Tensor, head: Tensor, rule: Tensor | null, limits: Limits, seeds: Tensor) => {
-    const { temperature, topK, topP, text, image } = limits;
-    const scores = guided(tf.squeeze(logitsOf(hidden, head), [1]), seeds.shape[0]!, text, image); // [R, K]
-    const logits = rule ? tf.add(scores, rule) : scores;
-    if (temperature === 0) return tf.argMax(logits, -1); // [R]
-    const scaled = limited(tf.div(logits, temperature), topK, topP);
-    const noise = uniformRows(logits.shape[1]!, seeds); // [R, K]
-    const gumbel = tf.neg(tf.log(tf.neg(tf.log(tf.maximum(noise, 1e-9)))));
-    return tf.argMax(tf.add(scaled, gumbel), -1); // [R]
-  },
+  (hidden: Tensor, head: Tensor, rule: Tensor | null, limits: Limits, seeds: Tensor) =>
+    chooseRows(tf.squeeze(logitsOf(hidden, head), [1]), rule, limits, seeds),
 );
+
+/** Chooses a row of the head for each sequence by the Gumbel-max trick. scores: [R, K], or [3R, K] guided; seeds: [R, 2] → [R] int32 */
+export function chooseRows(scores: Tensor, rule: Tensor | null, limits: Limits, seeds: Tensor): Tensor {
+  const { temperature, topK, topP, text, image } = limits;
+  const free = guided(scores, seeds.shape[0]!, text, image); // [R, K]
+  const logits = rule ? tf.add(free, rule) : free;
+  if (temperature === 0) return tf.argMax(logits, -1); // [R]
+  const scaled = limited(tf.div(logits, temperature), topK, topP);
+  const noise = uniformRows(logits.shape[1]!, seeds); // [R, K]
+  const gumbel = tf.neg(tf.log(tf.neg(tf.log(tf.maximum(noise, 1e-9)))));
+  return tf.argMax(tf.add(scaled, gumbel), -1); // [R]
+}
 
 /** Classifier-free guidance. [3R, K] → [R, K]; without it [R, K] stays */
 function guided(logits: Tensor, rows: number, text: number, image: number): Tensor {
@@ -87,7 +100,7 @@ export interface LaidPrompts {
 
 /** Prompts as they are read: ids with padding before them, and its mask. */
 export function layPrompts(prompts: readonly (readonly number[])[], pad: number): LaidPrompts {
-  const length = Math.ceil(Math.max(...prompts.map((prompt) => prompt.length)) / 16) * 16; // few shapes are compiled
+  const length = Math.ceil(Math.max(...prompts.map((prompt) => prompt.length)) / 32) * 32; // few shapes are compiled
   const ids = new Int32Array(prompts.length * length).fill(pad);
   const mask = new Float32Array(prompts.length * length);
   prompts.forEach((prompt, row) => {
@@ -98,4 +111,23 @@ export function layPrompts(prompts: readonly (readonly number[])[], pad: number)
     tokens: tf.tensor2d(ids, [prompts.length, length], "int32"), // [P, S]
     padding: tf.tensor4d(mask, [prompts.length, 1, 1, length]), // [P, 1, 1, S]
   };
+}
+
+/** The rows of a drawing as they are laid: by prompt, those without the action and without all after them when it is guided. */
+export interface Layout extends LaidPrompts {
+  readonly rows: number; // R
+  readonly each: number; // rows of a prompt, N
+  readonly places: Tensor; // of each row among those laid, [R], or [3R] guided
+  readonly back: Tensor; // [R] or [3R]
+  readonly limits: Limits;
+}
+
+/** Lays the rows of a drawing. A prompt that comes several times is there once. */
+export function layRows(prompts: readonly (readonly number[])[], options: SamplingOptions, pad: number): Layout {
+  const { guidance } = options;
+  const all = guidance ? [...prompts, ...guidance.withoutAction, ...guidance.withoutAll] : prompts;
+  const { unique, order, each } = sharedPrompts(all);
+  const limits = limitsOf({ ...options, text: guidance?.text ?? 1, image: guidance?.image ?? 1 });
+  const [places, back] = [tf.tensor1d(order, "int32"), tf.tensor1d(inverse(order), "int32")];
+  return { ...layPrompts(unique, pad), rows: prompts.length, each, places, back, limits };
 }

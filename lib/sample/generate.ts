@@ -9,8 +9,9 @@
 import { UserError } from "../errors.ts";
 import { type Adapter, type Chameleon, decodeStep, type DecodingState, prefill } from "../model/mod.ts";
 import type { KeysValues } from "../nn/mod.ts";
-import { compile, dispose, precisionOf, type Tensor, tf, tidy, toPrecision, valuesOf } from "../engine/mod.ts";
-import { drawRows, inverse, type LaidPrompts, layPrompts, limitsOf, seedOf, sharedPrompts } from "./draw.ts";
+import { compile, dispose, hasLoops, precisionOf, type Tensor, tf, tidy, toPrecision, valuesOf } from "../engine/mod.ts";
+import { drawRows, type LaidPrompts, type Layout, layRows, seedOf } from "./draw.ts";
+import { drawInLoop } from "./loop.ts";
 import type { Sampler, SamplingOptions } from "./sampler.ts";
 
 export type { Guidance, Sampler, SamplingOptions } from "./sampler.ts";
@@ -46,27 +47,31 @@ export function generate(
 ): number[][] {
   checkOptions(options, sampler, prompts);
   if (prompts.length === 0) return [];
-  const { guidance } = options;
-  const all = guidance ? [...prompts, ...guidance.withoutAction, ...guidance.withoutAll] : prompts;
-  const { unique, order, each } = sharedPrompts(all);
-  const { tokens, padding } = layPrompts(unique, sampler.pad);
-  const places = tf.tensor1d(order, "int32"); // of each row among the rows as they are laid, [R], or [3R] guided
-  const back = tf.tensor1d(inverse(order), "int32"); // [R] or [3R]
+  const layout = layRows(prompts, options, sampler.pad);
+  const drawn = hasLoops() && !options.onStep
+    ? drawInLoop(sampler, layout, count, options, stop)
+    : drawOneByOne(sampler, layout, count, options, stop);
+  dispose(layout);
+  return drawn.map((ids) => stop !== undefined && ids.includes(stop) ? ids.slice(0, ids.indexOf(stop)) : ids);
+}
+
+/** One step after the other, each a call from JavaScript: where loops do not run inside compiled functions, and for `onStep`. */
+function drawOneByOne(sampler: Sampler, layout: Layout, count: number, options: SamplingOptions, stop: number | undefined): number[][] {
+  const { tokens, padding, places, back, each, rows: asked } = layout;
   const { model, adapter = null } = sampler;
-  const choice = { ...options, text: guidance?.text ?? 1, image: guidance?.image ?? 1 };
   const draw = (hidden: Tensor, step: number) => {
-    const seeds = tf.stack(prompts.map((_, row) => seedOf(options, row, step))); // [R, 2]
-    return drawRows(tf.gather(hidden, places), sampler.head, sampler.rule ?? null, limitsOf(choice), seeds); // [R]
+    const seeds = tf.stack(Array.from({ length: asked }, (_, row) => seedOf(options, row, step))); // [R, 2]
+    return drawRows(tf.gather(hidden, places), sampler.head, sampler.rule ?? null, layout.limits, seeds); // [R]
   };
   const feed = (rows: Tensor) => {
     const ids = tf.add(rows, tf.scalar(sampler.firstId, "int32")); // [R]
-    return tf.gather(tf.tile(ids, [all.length / prompts.length]), back); // [R] or [3R], as they are laid
+    return tf.gather(tf.tile(ids, [places.shape[0]! / asked]), back); // [R] or [3R], as they are laid
   };
   let { rows, prompt, own } = tidy(() => {
     const start = prefillCompiled(model, adapter, { tokens, padding }, each, count);
     return { rows: draw(start.hidden, 0), prompt: start.prompt, own: start.own };
   });
-  const drawn: number[][] = prompts.map(() => []);
+  const drawn = Array.from({ length: asked }, (): number[] => []);
   const keep = () => {
     valuesOf(rows).forEach((row, i) => drawn[i]!.push(row + sampler.firstId));
     options.onStep?.(drawn);
@@ -81,8 +86,8 @@ export function generate(
     ({ rows, own } = next);
     keep();
   }
-  dispose([rows, prompt, own, tokens, padding, places, back]);
-  return drawn.map((ids) => stop !== undefined && ids.includes(stop) ? ids.slice(0, ids.indexOf(stop)) : ids);
+  dispose([rows, prompt, own]);
+  return drawn;
 }
 
 function checkOptions({ temperature, topK, topP, guidance }: SamplingOptions, { head }: Sampler, prompts: readonly unknown[]): void {

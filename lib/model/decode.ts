@@ -1,0 +1,249 @@
+/**
+ * One step of the transformer as the drawing loop runs it, inside a function that XLA compiles: what `decodeStep` of chameleon.ts
+ * computes (a test holds the two equal), on weights and caches laid out for a few rows. Chameleon.ts is where the model is
+ * explained; here is what differs.
+ *
+ * - An adapter is merged beforehand, projections of one input are one product, matrices are [in, out].
+ * - Keys and values are written in place. XLA does so only where the write comes after all reads; so a step reads the old slots,
+ *   adds its own token apart, and the place of the write depends on what was read.
+ *
+ * Shapes: P prompts, N rows of a prompt, R = P·N rows, D width, F width of the feed-forward layer, H query heads, Hkv key heads,
+ * G = H / Hkv query heads of a key head, d width of a head, S positions of a prompt, C slots after it, K rows of the head.
+ *
+ * @module
+ */
+import { compile, type Precision, precisionOf, type Tensor, tf, toPrecision } from "../engine/mod.ts";
+import { fromStoredBits, productOfFewRows, storedBits, updateSlice } from "../engine/xla.ts";
+import { type HeadNorm, type KeysValues, normaliseAndRotate, rmsNorm, type RopeTables, ropeTables, swiglu } from "../nn/mod.ts";
+import type { Chameleon, Layer } from "./chameleon.ts";
+import type { ChameleonConfig } from "./config.ts";
+import { type Adapter, mergeAdapter } from "./lora.ts";
+
+/** A block's weights as a step reads them. */
+export interface DecodingLayer {
+  /** Queries, keys, values, [D, (H + 2·Hkv)·d]. */
+  readonly qkv: Tensor;
+  /** [H·d, D]. */
+  readonly o: Tensor;
+  /** [D, 2·F]. */
+  readonly gateUp: Tensor;
+  /** [F, D]. */
+  readonly down: Tensor;
+  /** As in {@linkcode Layer}. */
+  readonly inputNorm: Tensor;
+  /** As in {@linkcode Layer}. */
+  readonly postNorm: Tensor;
+  /** As in {@linkcode Layer}. */
+  readonly qNorm: HeadNorm;
+  /** As in {@linkcode Layer}. */
+  readonly kNorm: HeadNorm;
+}
+
+/** The transformer, laid out for steps of a few rows. */
+export interface Decoder {
+  /** The shape. */
+  readonly config: ChameleonConfig;
+  /** Token embeddings, [V, D]. */
+  readonly embed: Tensor;
+  /** Blocks. */
+  readonly layers: readonly DecodingLayer[];
+  /** The last RMSNorm's gain, [D]. */
+  readonly norm: Tensor;
+  /** Output matrix, [D, K]. */
+  readonly head: Tensor;
+}
+
+/** The matrices that {@linkcode layMatrices} makes. */
+export interface LaidMatrices {
+  /** Of each block. */
+  readonly layers: readonly Pick<DecodingLayer, "qkv" | "o" | "gateUp" | "down">[];
+  /** Output matrix, [D, K]. */
+  readonly head: Tensor;
+}
+
+/** Copies of the matrices, laid out for {@linkcode decodeRows}, an adapter merged into them. head: [K, D] */
+export const layMatrices: (model: Chameleon, adapter: Adapter | null, head: Tensor) => LaidMatrices = compile(
+  (model: Chameleon, adapter: Adapter | null, head: Tensor) => {
+    const { layers } = adapter ? mergeAdapter(model, adapter) : model;
+    const laid = (...parts: Tensor[]) => tf.transpose(parts.length === 1 ? parts[0]! : tf.concat(parts, 0)); // [in, out]
+    const layLayer = ({ q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj }: Layer) => ({
+      qkv: laid(q_proj, k_proj, v_proj),
+      o: laid(o_proj),
+      gateUp: laid(gate_proj, up_proj),
+      down: laid(down_proj),
+    });
+    return { layers: layers.map(layLayer), head: laid(head) };
+  },
+);
+
+/** The model with its matrices laid out. */
+export function decoderOf(model: Chameleon, { layers, head }: LaidMatrices): Decoder {
+  const { config, embed, norm } = model;
+  const joined = model.layers.map(({ inputNorm, postNorm, qNorm, kNorm }, i) => ({ ...layers[i]!, inputNorm, postNorm, qNorm, kNorm }));
+  return { config, embed, norm, head, layers: joined };
+}
+
+/** What all steps after the same prompts share. */
+export interface DecodingContext extends RopeTables {
+  /** Keys of the prompts, [P, Hkv, d, S], and values, [P, Hkv, S, d], by block. */
+  readonly prompt: readonly KeysValues[];
+  /** 0, or −1e9 at padding, [P, 1, 1, S]. */
+  readonly padding: Tensor;
+}
+
+/** The context of prompts that were read, with room for `slots` more tokens. cache: [P, Hkv, S, d] by block; padding: [P, 1, 1, S] */
+export function decodingContext(config: ChameleonConfig, cache: readonly KeysValues[], padding: Tensor, slots: number): DecodingContext {
+  const prompt = cache.map(({ k, v }) => ({ k: tf.transpose(k, [0, 1, 3, 2]), v })); // k: [P, Hkv, d, S]
+  return { prompt, padding, ...ropeTables(cache[0]!.k.shape[2]! + slots, config.hiddenSize / config.heads, config.ropeTheta) };
+}
+
+/** Keys, [R, Hkv, d, C], and values, [R, Hkv, C, d], of the rows' own tokens as stored bits, by block: free slots, or more of them. */
+export function ownSlots({ config, layers }: Decoder, own: readonly KeysValues[] | null, rows: number, slots: number): KeysValues[] {
+  const { hiddenSize, heads, keyHeads } = config;
+  const free = (shape: number[]) => toPrecision(tf.fill(shape, 0), precisionOf(layers[0]!.qkv));
+  const longer = (axis: number, old: Tensor | undefined) => {
+    const shape = [rows, keyHeads, hiddenSize / heads, hiddenSize / heads];
+    shape[axis] = slots - (old?.shape[axis] ?? 0);
+    if (shape[axis] === 0) return old!;
+    return storedBits(old ? tf.concat([fromStoredBits(old), free(shape)], axis) : free(shape));
+  };
+  return layers.map((_, i) => ({ k: longer(3, own?.[i]?.k), v: longer(2, own?.[i]?.v) }));
+}
+
+/**
+ * One more token for each row.
+ *
+ * @param decoder the weights
+ * @param context prompts and tables
+ * @param tokens ids, the newest of each row, [R] int32; the rows of a prompt side by side
+ * @param own keys and values of the rows' tokens so far, from {@linkcode ownSlots}
+ * @param step how many slots are taken, a scalar int32
+ * @returns scores of the head's rows, [R, K] float32, and the slots with the new keys and values in them
+ */
+export function decodeRows(
+  decoder: Decoder,
+  context: DecodingContext,
+  tokens: Tensor,
+  own: readonly KeysValues[],
+  step: Tensor,
+): { logits: Tensor; own: KeysValues[] } {
+  const { config: { rmsEpsilon: epsilon, swinNorm }, layers } = decoder;
+  const precision = precisionOf(layers[0]!.qkv);
+  const slots = own[0]!.k.shape[3]!;
+  const isFree = tf.greaterEqual(tf.range(0, slots, 1, "int32"), step); // [C]
+  const place: Place = { step, free: tf.mul(tf.cast(isFree, "float32"), -1e9), ...turnAt(context, step) };
+  const before = (y: Tensor, gain: Tensor) => swinNorm ? toPrecision(y, precision) : rmsNorm(y, gain, epsilon, precision);
+  const after = (y: Tensor, gain: Tensor) => swinNorm ? rmsNorm(y, gain, epsilon, "float32") : y;
+
+  let x = toPrecision(tf.gather(decoder.embed, tokens), "float32"); // [R, D]
+  const grown = layers.map((layer, i) => {
+    const { y, kv } = attention(before(x, layer.inputNorm), layer, { context, prompt: context.prompt[i]!, own: own[i]!, place });
+    x = tf.add(x, after(y, layer.inputNorm)); // [R, D]
+    x = tf.add(x, after(feedForward(before(x, layer.postNorm), layer, precision), layer.postNorm)); // [R, D]
+    return kv;
+  });
+  return { logits: productOfFewRows(rmsNorm(x, decoder.norm, epsilon, precision), decoder.head), own: grown }; // [R, K]
+}
+
+/** Where a step stands. */
+interface Place extends RopeTables { // [1, d] each
+  readonly step: Tensor; // a scalar
+  readonly free: Tensor; // 0 for a slot that is taken, −1e9 for a free one, [C]
+}
+
+/** The tables' row of a step. [S + C, d] → [1, d] */
+function turnAt({ cos, sin, padding }: DecodingContext, step: Tensor): RopeTables {
+  const at = tf.add(tf.reshape(step, [1]), tf.scalar(padding.shape[3]!, "int32")); // [1]
+  return { cos: tf.gather(cos, at), sin: tf.gather(sin, at) };
+}
+
+/** What a block attends to. */
+interface Past {
+  readonly context: DecodingContext;
+  readonly prompt: KeysValues; // k: [P, Hkv, d, S], v: [P, Hkv, S, d]
+  readonly own: KeysValues; // k: [R, Hkv, d, C], v: [R, Hkv, C, d]
+  readonly place: Place;
+}
+
+/** x: [R, D] → y: [R, D] float32, and the slots with the new token's keys and values */
+function attention(
+  x: Tensor,
+  { qkv, o, qNorm, kNorm }: DecodingLayer,
+  { context, prompt, own, place }: Past,
+): { y: Tensor; kv: KeysValues } {
+  const [heads, dim] = qNorm.gain.shape as [number, number];
+  const [keyHeads, rows] = [kNorm.gain.shape[0]!, x.shape[0]!];
+  const group = heads / keyHeads;
+  const widths = [heads * dim, keyHeads * dim, keyHeads * dim];
+  const [q, k, v] = tf.split(tf.expandDims(productOfFewRows(x, qkv), 1), widths, 2) as [Tensor, Tensor, Tensor]; // [R, 1, ·]
+  const turned = (y: Tensor, norm: HeadNorm, scale: number) => normaliseAndRotate(y, norm, place, scale, "float32");
+  const queries = tf.reshape(turned(q, qNorm, dim ** -0.5), [rows, keyHeads, group, dim]); // [R, Hkv, G, d]
+  const key = turned(k, kNorm, 1); // [R, Hkv, 1, d]
+  const value = tf.reshape(v, [rows, keyHeads, 1, dim]);
+
+  const toPrompt = tf.add(promptProduct(queries, prompt.k), context.padding); // [P, Hkv, N·G, S]
+  const ofRows = apart(toPrompt, rows, group); // [R, Hkv, G, S]
+  const toOwn = tf.add(slotProduct(queries, fromStoredBits(own.k)), place.free); // [R, Hkv, G, C]
+  const toSelf = tf.sum(tf.mul(queries, key), -1, true); // [R, Hkv, G, 1]
+
+  const scores = [ofRows, toOwn, toSelf];
+  const top = scores.map((part) => tf.max(part, -1, true)).reduce((a, b) => tf.maximum(a, b)); // [R, Hkv, G, 1]
+  const [a, b, c] = scores.map((part) => tf.exp(tf.sub(part, top))) as [Tensor, Tensor, Tensor];
+  const total = tf.add(tf.add(tf.sum(a, -1, true), tf.sum(b, -1, true)), c); // [R, Hkv, G, 1]
+  const fromPrompt = apart(promptProduct(a, prompt.v), rows, group); // [R, Hkv, G, d]
+  const sum = tf.add(tf.add(fromPrompt, slotProduct(b, fromStoredBits(own.v))), tf.mul(c, value)); // [R, Hkv, G, d]
+
+  const mixed = tf.reshape(tf.div(sum, total), [rows, heads * dim]); // [R, H·d]
+  const y = productOfFewRows(toPrecision(mixed, precisionOf(o)), o); // [R, D]
+  return { y, kv: written(own, key, value, place.step, sum) };
+}
+
+/** A product of rows with what the rows of their prompt share. x: [R, Hkv, G, m], shared: [P, Hkv, m, n] → [P, Hkv, N·G, n] */
+function promptProduct(x: Tensor, shared: Tensor): Tensor {
+  const [rows, keyHeads, group, width] = x.shape as [number, number, number, number];
+  const prompts = shared.shape[0]!;
+  const byPrompt = tf.transpose(tf.reshape(x, [prompts, rows / prompts, keyHeads, group, width]), [0, 2, 1, 3, 4]); // [P, Hkv, N, G, m]
+  const together = tf.reshape(byPrompt, [prompts, keyHeads, rows / prompts * group, width]); // [P, Hkv, N·G, m]
+  return productOfFewRows(toPrecision(together, precisionOf(shared)), shared);
+}
+
+/** Rows by themselves again. [P, Hkv, N·G, n] → [R, Hkv, G, n] */
+function apart(x: Tensor, rows: number, group: number): Tensor {
+  const [prompts, keyHeads, , width] = x.shape as [number, number, number, number];
+  const split = tf.reshape(x, [prompts, keyHeads, rows / prompts, group, width]); // [P, Hkv, N, G, n]
+  return tf.reshape(tf.transpose(split, [0, 2, 1, 3, 4]), [rows, keyHeads, group, width]);
+}
+
+const PIECE = 32; // terms of a sum: XLA writes out the products of longer ones before it sums them
+
+/** A product of each row with its own matrix. x: [R, Hkv, G, m], own: [R, Hkv, m, n] → [R, Hkv, G, n] */
+function slotProduct(x: Tensor, own: Tensor): Tensor {
+  const [rows, keyHeads, terms, width] = own.shape as [number, number, number, number];
+  const group = x.shape[2]!;
+  const sums = Array.from({ length: Math.ceil(terms / PIECE) }, (_, piece) => {
+    const [first, count] = [piece * PIECE, Math.min(PIECE, terms - piece * PIECE)];
+    const factors = tf.reshape(tf.slice(x, [0, 0, 0, first], [-1, -1, -1, count]), [rows, keyHeads, group, count, 1]);
+    const matrix = toPrecision(tf.slice(own, [0, 0, first, 0], [-1, -1, count, -1]), "float32"); // [R, Hkv, count, n]
+    return tf.sum(tf.mul(factors, tf.reshape(matrix, [rows, keyHeads, 1, count, width])), 3); // [R, Hkv, G, n]
+  });
+  return sums.reduce((a, b) => tf.add(a, b));
+}
+
+/** The slots with a token's key and value at `step`. key, value: [R, Hkv, 1, d]; read: what all reads of the slots went into */
+function written(own: KeysValues, key: Tensor, value: Tensor, step: Tensor, read: Tensor): KeysValues {
+  const precision: Precision = precisionOf(fromStoredBits(own.k));
+  const never = tf.cast(tf.less(tf.max(read), -1e30), "int32"); // 0, which is known after all reads alone
+  const [at, zero] = [tf.add(step, never), tf.scalar(0, "int32")];
+  const column = storedBits(toPrecision(tf.transpose(key, [0, 1, 3, 2]), precision)); // [R, Hkv, d, 1]
+  const row = storedBits(toPrecision(value, precision)); // [R, Hkv, 1, d]
+  return {
+    k: updateSlice(own.k, column, tf.stack([zero, zero, zero, at])),
+    v: updateSlice(own.v, row, tf.stack([zero, zero, at, zero])),
+  };
+}
+
+/** SwiGLU: [R, D] → [R, D] float32 */
+function feedForward(x: Tensor, { gateUp, down }: DecodingLayer, precision: Precision): Tensor {
+  const [gate, up] = tf.split(productOfFewRows(x, gateUp), 2, 1) as [Tensor, Tensor]; // [R, F] each
+  return productOfFewRows(swiglu(gate, up, precision), down); // [R, D]
+}
