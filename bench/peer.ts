@@ -48,8 +48,42 @@ export async function lastLine<T>(command: string, args: readonly string[]): Pro
   return JSON.parse(lines.at(-1)!) as T;
 }
 
-/** Prints a bench's table and its last line. */
-export function report(bench: string, cases: readonly BenchCase[]): void {
+/** A process that answers each line with a line, both JSON. */
+export interface Child {
+  /** Sends a question and waits for the answer. */
+  ask<T>(question: unknown): Promise<T>;
+  /** Ends the process. */
+  stop(): Promise<void>;
+}
+
+/** Starts a process that answers lines: a bench alternates between two of them, each with its model loaded once. */
+export function startChild(command: string, args: readonly string[]): Child {
+  const child = new Deno.Command(command, { args: [...args], stdin: "piped", stdout: "piped", stderr: "null" }).spawn();
+  const writer = child.stdin.getWriter();
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  return {
+    ask: async <T>(question: unknown) => {
+      await writer.write(new TextEncoder().encode(`${JSON.stringify(question)}\n`));
+      while (!text.includes("\n")) {
+        const { value, done } = await reader.read();
+        if (done) throw new Error(`${command} ${args[0]} ended before it answered`);
+        text += value;
+      }
+      const line = text.slice(0, text.indexOf("\n"));
+      text = text.slice(line.length + 1);
+      return JSON.parse(line) as T;
+    },
+    stop: async () => {
+      await writer.close();
+      await reader.cancel();
+      await child.status;
+    },
+  };
+}
+
+/** Prints a bench's table and its last line; `more` says on what machine it ran. */
+export function report(bench: string, cases: readonly BenchCase[], more: object = {}): void {
   console.table(Object.fromEntries(cases.map(({ case: name, ...rest }) => [name, rest])));
-  console.log(JSON.stringify({ bench, cases }));
+  console.log(JSON.stringify({ bench, ...more, cases }));
 }

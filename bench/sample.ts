@@ -1,91 +1,162 @@
 /**
- * `deno task bench sample`: candidates of one source drawn by us and by transformers' `generate` on PyTorch; same checkpoint,
- * same prompt, one run. Also what one candidate more costs us, and what verification does.
+ * `deno task bench sample`: images drawn by us and by transformers' `generate` on PyTorch; same checkpoint, same prompts, one run.
+ * Each case runs as alternating pairs, ours and the peer's, and its ratio is the median of the pairs' ratios. Candidates of one
+ * source are drawn as 8 rows; a bench of sources in the batch that suits each side best.
  *
  * @module
  */
 import { plotLines, type PlotPoint } from "../lib/report/mod.ts";
 import { openBackend, randomInt, randomStream } from "../lib/engine/mod.ts";
 import { CODES, FIRST_IMAGE, VOCABULARY, writeCheckpoint } from "./checkpoint.ts";
-import { type BenchCase, lastLine, peerPython, report } from "./peer.ts";
+import { loadText, machine, machineText, othersShare } from "./machine.ts";
+import { type BenchCase, type Child, peerPython, report, startChild } from "./peer.ts";
+import type { Ask } from "./sample_ours.ts";
 
-interface Measured {
+interface Answer {
   readonly seconds: number;
   readonly memory: number;
+  readonly bytes: number; // that ours must read
+  readonly readSpeed: number; // bytes a second, when it was measured
 }
 
-interface Ours extends Measured {
-  readonly byCount: Readonly<Record<string, number>>; // seconds for so many candidates
-  readonly byLength: Readonly<Record<string, number>>; // seconds for so many tokens of 8 candidates
-  readonly verify: Readonly<Record<string, number>>; // seconds to reward so many candidates
-  readonly bytes: number; // of keys and values, a candidate
-  readonly bandwidth: number; // bytes of weights, keys and values read a second
-  readonly copy: number; // bytes a second that this machine reads
+interface Sides {
+  readonly ours: Child;
+  readonly peer: Child;
 }
 
-const CASES = [
-  { name: "d 256, 6 layers, 8 candidates of one source", width: 256, layers: 6 },
-  { name: "d 512, 8 layers, 8 candidates of one source", width: 512, layers: 8 },
-];
-const [PROMPT, TOKENS, CANDIDATES] = [288, 256, 8];
+/** A case with what its pairs say beside the ratio. */
+interface SampleCase extends BenchCase {
+  readonly with_adapter: number; // ours, tokens/s
+  readonly spread: readonly [number, number]; // the pairs' lowest and highest ratio
+  readonly others: number; // the largest share of the machine that others took before a pair
+  readonly busy: boolean; // then the ratio says little
+}
+
+const CASES = [{ width: 256, layers: 6 }, { width: 512, layers: 8 }, { width: 1024, layers: 12 }];
+const [PROMPT, TOKENS, CANDIDATES, PAIRS] = [288, 256, 8, 5];
+const BATCHES = [16, 32, 64];
+const BUSY = 0.1; // of the machine: from here on a pair is marked
 
 /** Runs the bench; `only` picks cases whose name contains it. */
 export async function main(only = ""): Promise<void> {
   const python = peerPython();
   await openBackend("tensorflow");
-  const results: BenchCase[] = [];
-  const [byCount, byLength]: [PlotPoint[], PlotPoint[]] = [[], []];
-  for (const { name, width, layers } of CASES.filter(({ name }) => name.includes(only))) {
+  const here = machine();
+  console.log(machineText(here));
+  const results: SampleCase[] = [];
+  const byCount: PlotPoint[] = [];
+  for (const { width, layers } of CASES.filter(({ width }) => `d ${width}`.includes(only))) {
     const folder = Deno.makeTempDirSync({ prefix: "worldstrap-bench-" });
     try {
       writeCheckpoint(folder, width, layers);
-      const random = randomStream("bench sample", width);
-      const text = () => CODES + 10 + randomInt(random, VOCABULARY - CODES - 20);
-      const prompt = Array.from({ length: PROMPT }, (_, i) => i < 260 ? FIRST_IMAGE + randomInt(random, CODES) : text());
-      Deno.writeTextFileSync(`${folder}/prompt.json`, JSON.stringify(prompt));
-      const numbers = [`${TOKENS}`, `${CANDIDATES}`];
-      const ours = await lastLine<Ours>(Deno.execPath(), [
-        "run",
-        "-A",
-        new URL("sample_ours.ts", import.meta.url).pathname,
-        folder,
-        ...numbers,
-      ]);
-      const threads = `${navigator.hardwareConcurrency}`;
-      const peer = await lastLine<Measured>(python, [new URL("peers/sample.py", import.meta.url).pathname, folder, ...numbers, threads]);
-      console.log(describe(name, ours, peer));
-      byCount.push(...Object.entries(ours.byCount).map(([n, y]) => ({ x: Number(n), y, line: name })));
-      byLength.push(...Object.entries(ours.byLength).map(([n, y]) => ({ x: Number(n), y, line: name })));
-      const round = (x: number) => Number(x.toPrecision(4));
-      results.push({
-        ...{
-          case: name,
-          unit: "tokens/s",
-          ours: round(CANDIDATES * TOKENS / ours.seconds),
-          peer: round(CANDIDATES * TOKENS / peer.seconds),
-        },
-        ...{ ratio: round(peer.seconds / ours.seconds), memory_ratio: round(ours.memory / peer.memory) },
-      });
+      Deno.writeTextFileSync(`${folder}/prompts.json`, JSON.stringify(randomPrompts(width)));
+      results.push(...await measure(python, folder, `d ${width}, ${layers} layers`, byCount));
     } finally {
       Deno.removeSync(folder, { recursive: true });
     }
   }
-  report("sample", results);
-  await plotLines("runs/bench/candidates", byCount, { x: "candidates of one source, 256 tokens each", y: "seconds" });
-  await plotLines("runs/bench/length", byLength, { x: "tokens of 8 candidates", y: "seconds" });
-  console.log("  runs/bench/candidates.png, runs/bench/length.png   cost against N and against length");
+  await plotLines("runs/bench/candidates", byCount, { x: `candidates of one source, ${TOKENS} tokens each`, y: "seconds" });
+  console.log("  runs/bench/candidates.png   cost against N");
+  if (results.some(({ busy }) => busy)) {
+    console.log(`Cases marked busy ran beside others' work: their ratios say little. Load ${loadText()}`);
+  }
+  report("sample", results, { machine: here, load_after: Number(loadText()) });
 }
 
-function describe(name: string, { seconds, byCount, byLength, verify, bytes, bandwidth, copy }: Ours, peer: Measured): string {
-  const list = (times: Readonly<Record<string, number>>) => Object.entries(times).map(([n, s]) => `${n}: ${s.toFixed(2)} s`).join(", ");
-  return [
-    `${name}: ours ${seconds.toFixed(2)} s, peer ${peer.seconds.toFixed(2)} s`,
-    `  candidates ${list(byCount)}; 8 cost ${(byCount["8"]! / byCount["1"]!).toFixed(2)} times one; tokens ${list(byLength)}`,
-    `  verification ${list(verify)}: 8 cost ${(verify["8"]! / verify["1"]!).toFixed(2)} times one`,
-    `  keys and values ${(bytes / 2 ** 20).toFixed(1)} MiB a candidate; ${(bandwidth / 1e9).toFixed(1)} GB/s read, ${
-      (100 * bandwidth / copy).toFixed(0)
-    } % of the ${(copy / 1e9).toFixed(1)} GB/s that a sum reads`,
-  ].join("\n");
+/** Both cases of a checkpoint. Each side runs in one process of its own, the model loaded once. */
+async function measure(python: string, folder: string, name: string, byCount: PlotPoint[]): Promise<SampleCase[]> {
+  const file = (path: string) => new URL(path, import.meta.url).pathname;
+  const sides = {
+    ours: startChild(Deno.execPath(), ["run", "-A", file("sample_ours.ts"), folder]),
+    peer: startChild(python, [file("peers/sample.py"), folder, `${navigator.hardwareConcurrency}`]),
+  };
+  const ask: Ask = { rows: CANDIDATES, sources: 1, tokens: TOKENS };
+  try {
+    const latency = await pairs(`${name}, ${CANDIDATES} candidates of one source`, sides, ask, ask);
+    await describeOurs(name, sides.ours, ask, byCount);
+    const best = { ours: await bestBatch(sides.ours), peer: await bestBatch(sides.peer) };
+    const title = `${name}, many sources, ${best.ours.rows} rows (peer ${best.peer.rows})`;
+    return [latency, await pairs(title, sides, best.ours, best.peer)];
+  } finally {
+    await Promise.all([sides.ours.stop(), sides.peer.stop()]);
+  }
+}
+
+/** The batch of many sources in which a side draws most tokens a second. */
+async function bestBatch(side: Child): Promise<Ask> {
+  let best: { ask: Ask; speed: number } | undefined;
+  for (const rows of BATCHES) {
+    const ask: Ask = { rows, sources: rows, tokens: TOKENS };
+    const short = { ...ask, tokens: TOKENS / 4 };
+    await side.ask(short); // ours compiles
+    const { seconds } = await side.ask<Answer>(short);
+    if (!best || rows / seconds > best.speed) best = { ask, speed: rows / seconds };
+  }
+  return best!.ask;
+}
+
+/** Alternating pairs, after a run of each side that is not counted. */
+async function pairs(name: string, { ours, peer }: Sides, ask: Ask, peerAsk: Ask): Promise<SampleCase> {
+  for (const warm of [ask, { ...ask, adapter: true }]) await ours.ask(warm);
+  await peer.ask({ ...peerAsk, tokens: 8 });
+  const [mine, theirs, adapted, others]: [number[], number[], number[], number[]] = [[], [], [], []];
+  let memory = [0, 0] as [number, number];
+  for (let pair = 0; pair < PAIRS; pair++) {
+    others.push(await othersShare());
+    const first = await ours.ask<Answer>(ask);
+    const second = await peer.ask<Answer>(peerAsk);
+    adapted.push((await ours.ask<Answer>({ ...ask, adapter: true })).seconds);
+    mine.push(ask.rows * TOKENS / first.seconds);
+    theirs.push(peerAsk.rows * TOKENS / second.seconds);
+    memory = [first.memory, second.memory];
+  }
+  const ratios = mine.map((speed, i) => speed / theirs[i]!);
+  const result: SampleCase = {
+    ...{ case: name, unit: "tokens/s", ours: round(median(mine)), peer: round(median(theirs)), ratio: round(median(ratios)) },
+    ...{ memory_ratio: round(memory[0] / memory[1]), with_adapter: round(ask.rows * TOKENS / median(adapted)) },
+    ...{ spread: [round(Math.min(...ratios)), round(Math.max(...ratios))], others: round(Math.max(...others)) },
+    busy: Math.max(...others) > BUSY,
+  };
+  const { ratio, spread, busy } = result;
+  console.log(`${name}: ${result.ours} and ${result.peer} tokens/s, ${ratio} times (${spread.join(" to ")})${busy ? ", busy" : ""}`);
+  return result;
+}
+
+/** What one candidate more costs, what verification does, and how much of the machine's read speed the drawing takes. */
+async function describeOurs(name: string, ours: Child, ask: Ask, byCount: PlotPoint[]): Promise<void> {
+  const fastest = async (asked: Ask) => {
+    await ours.ask(asked);
+    const answers = [await ours.ask<Answer>(asked), await ours.ask<Answer>(asked)];
+    return answers.toSorted((a, b) => a.seconds - b.seconds)[0]!;
+  };
+  const times = new Map<number, number>();
+  for (const rows of [1, 2, 4, 8]) times.set(rows, (await fastest({ ...ask, rows })).seconds);
+  byCount.push(...[...times].map(([x, y]) => ({ x, y, line: name })));
+  const drawing = await fastest(ask);
+  const rewards = [await fastest({ ...ask, rows: 1, verify: true }), await fastest({ ...ask, verify: true })] as const;
+  const share = drawing.bytes / drawing.seconds / rewards[1].readSpeed;
+  console.log(
+    `  candidates ${[...times].map(([n, s]) => `${n}: ${s.toFixed(2)} s`).join(", ")}; verification of 8 takes ${
+      rewards[1].seconds.toFixed(2)
+    } s, ${(rewards[1].seconds / rewards[0].seconds).toFixed(1)} times one; ${(100 * share).toFixed(0)} % of the ${
+      (rewards[1].readSpeed / 1e9).toFixed(1)
+    } GB/s that a sum reads`,
+  );
+}
+
+function randomPrompts(width: number): number[][] {
+  const random = randomStream("bench sample", width);
+  const text = () => CODES + 10 + randomInt(random, VOCABULARY - CODES - 20);
+  const prompt = () => Array.from({ length: PROMPT }, (_, i) => i < 260 ? FIRST_IMAGE + randomInt(random, CODES) : text());
+  return Array.from({ length: Math.max(...BATCHES) }, prompt);
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
+}
+
+function round(x: number): number {
+  return Number(x.toPrecision(4));
 }
 
 if (import.meta.main) await main(Deno.args[0]);

@@ -1,0 +1,61 @@
+/**
+ * The machine that a bench runs on, and how busy others keep it.
+ *
+ * @module
+ */
+
+/** A CPU. */
+export interface Machine {
+  /** What the system calls it. */
+  readonly cpu: string;
+  /** Cores that a process may use. */
+  readonly cores: number;
+  /** Those of its instruction sets that decide how fast matrix products are. */
+  readonly instructions: readonly string[];
+}
+
+const INSTRUCTIONS = ["avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16"];
+
+/** The machine; where the system has no `/proc`, its CPU is unknown. */
+export function machine(): Machine {
+  const info = readText("/proc/cpuinfo");
+  const line = (name: RegExp) => info.match(new RegExp(`^(?:${name.source})\\s*: (.*)$`, "m"))?.[1] ?? "";
+  const flags = line(/flags|Features/).split(" ");
+  return {
+    cpu: line(/model name/) || "unknown",
+    cores: navigator.hardwareConcurrency,
+    instructions: INSTRUCTIONS.filter((name) => flags.includes(name)),
+  };
+}
+
+/** The machine in a line. */
+export function machineText({ cpu, cores, instructions }: Machine): string {
+  return `${cpu}, ${cores} cores, ${instructions.join(" ") || "instruction sets unknown"}, load ${loadText()}`;
+}
+
+/** Processes that ran or waited, on average over the last minute. */
+export function loadText(): string {
+  return Deno.loadavg()[0]!.toFixed(2);
+}
+
+/** The share of the machine that others take, 0 … 1, over half a second in which the bench itself rests. */
+export async function othersShare(): Promise<number> {
+  const before = cpuTimes();
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const after = cpuTimes();
+  if (!before || !after) return Math.min(1, Deno.loadavg()[0]! / navigator.hardwareConcurrency);
+  return 1 - (after.idle - before.idle) / Math.max(1, after.all - before.all);
+}
+
+function cpuTimes(): { idle: number; all: number } | undefined {
+  const numbers = readText("/proc/stat").match(/^cpu +(.*)$/m)?.[1]?.split(" ").map(Number);
+  return numbers && { idle: numbers[3]! + numbers[4]!, all: numbers.slice(0, 8).reduce((a, b) => a + b, 0) };
+}
+
+function readText(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return "";
+  }
+}
