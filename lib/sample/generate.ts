@@ -9,8 +9,9 @@
 import { UserError } from "../errors.ts";
 import { type Adapter, type Chameleon, decodeStep, type DecodingState, prefill } from "../model/mod.ts";
 import type { KeysValues } from "../nn/mod.ts";
-import { compile, dispose, hasLoops, precisionOf, type Tensor, tf, tidy, toPrecision, valuesOf } from "../engine/mod.ts";
+import { compile, dispose, precisionOf, type Tensor, tf, tidy, toPrecision, valuesOf } from "../engine/mod.ts";
 import { drawRows, type LaidPrompts, type Layout, layRows, seedOf } from "./draw.ts";
+import { loopFits } from "./fit.ts";
 import { drawInLoop } from "./loop.ts";
 import type { Sampler, SamplingOptions } from "./sampler.ts";
 
@@ -48,7 +49,7 @@ export function generate(
   checkOptions(options, sampler, prompts);
   if (prompts.length === 0) return [];
   const layout = layRows(prompts, options, sampler.pad);
-  const drawn = hasLoops() && !options.onStep
+  const drawn = loopFits(sampler) && !options.onStep
     ? drawInLoop(sampler, layout, count, options, stop)
     : drawOneByOne(sampler, layout, count, options, stop);
   dispose(layout);
