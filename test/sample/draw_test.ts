@@ -107,8 +107,8 @@ Deno.test("inverse() undoes a permutation", () => {
 Deno.test("layPrompts() ends prompts together and hides the padding before them", () =>
   withoutLeaks(() => {
     const { tokens, padding } = layPrompts([[7, 8, 9], [5]], 1);
-    assertEquals([tokens.shape, padding.shape], [[2, 16], [2, 1, 1, 16]]);
-    assertEquals([...tokens.dataSync()], [...Array(13).fill(1), 7, 8, 9, ...Array(15).fill(1), 5]);
+    assertEquals([tokens.shape, padding.shape], [[2, 32], [2, 1, 1, 32]]);
+    assertEquals([...tokens.dataSync()], [...Array(29).fill(1), 7, 8, 9, ...Array(31).fill(1), 5]);
     assertEquals([...padding.dataSync()].map((value) => value === 0), [...tokens.dataSync()].map((id) => id !== 1));
     assert([...padding.dataSync()].every((value) => value === 0 || value < -1e8));
     dispose([tokens, padding]);
