@@ -105,7 +105,7 @@ export function ownSlots({ config, layers }: Decoder, own: readonly KeysValues[]
     const shape = [rows, keyHeads, hiddenSize / heads, hiddenSize / heads];
     shape[axis] = slots - (old?.shape[axis] ?? 0);
     if (shape[axis] === 0) return old!;
-    return storedBits(old ? tf.concat([fromStoredBits(old), free(shape)], axis) : free(shape));
+    return storedBits(old ? tf.concat([fromStoredBits(old), free(shape)], axis) : free(shape)); // [R, Hkv, d, C] or [R, Hkv, C, d]
   };
   return layers.map((_, i) => ({ k: longer(3, own?.[i]?.k), v: longer(2, own?.[i]?.v) }));
 }
@@ -154,7 +154,7 @@ interface Place extends RopeTables { // [1, d] each
 /** The tables' row of a step. [S + C, d] → [1, d] */
 function turnAt({ cos, sin, padding }: DecodingContext, step: Tensor): RopeTables {
   const at = tf.add(tf.reshape(step, [1]), tf.scalar(padding.shape[3]!, "int32")); // [1]
-  return { cos: tf.gather(cos, at), sin: tf.gather(sin, at) };
+  return { cos: tf.gather(cos, at), sin: tf.gather(sin, at) }; // [1, d] each
 }
 
 /** What a block attends to. */
@@ -179,7 +179,7 @@ function attention(
   const turned = (y: Tensor, norm: HeadNorm, scale: number) => normaliseAndRotate(y, norm, place, scale, "float32");
   const queries = tf.reshape(turned(q, qNorm, dim ** -0.5), [rows, keyHeads, group, dim]); // [R, Hkv, G, d]
   const key = turned(k, kNorm, 1); // [R, Hkv, 1, d]
-  const value = tf.reshape(v, [rows, keyHeads, 1, dim]);
+  const value = tf.reshape(v, [rows, keyHeads, 1, dim]); // [R, Hkv, 1, d]
 
   const toPrompt = tf.add(promptProduct(queries, prompt.k), context.padding); // [P, Hkv, N·G, S]
   const ofRows = apart(toPrompt, rows, group); // [R, Hkv, G, S]
@@ -211,7 +211,7 @@ function promptProduct(x: Tensor, shared: Tensor): Tensor {
 function apart(x: Tensor, rows: number, group: number): Tensor {
   const [prompts, keyHeads, , width] = x.shape as [number, number, number, number];
   const split = tf.reshape(x, [prompts, keyHeads, rows / prompts, group, width]); // [P, Hkv, N, G, n]
-  return tf.reshape(tf.transpose(split, [0, 2, 1, 3, 4]), [rows, keyHeads, group, width]);
+  return tf.reshape(tf.transpose(split, [0, 2, 1, 3, 4]), [rows, keyHeads, group, width]); // [R, Hkv, G, n]
 }
 
 const PIECE = 32; // terms of a sum: XLA writes out the products of longer ones before it sums them
@@ -222,7 +222,7 @@ function slotProduct(x: Tensor, own: Tensor): Tensor {
   const group = x.shape[2]!;
   const sums = Array.from({ length: Math.ceil(terms / PIECE) }, (_, piece) => {
     const [first, count] = [piece * PIECE, Math.min(PIECE, terms - piece * PIECE)];
-    const factors = tf.reshape(tf.slice(x, [0, 0, 0, first], [-1, -1, -1, count]), [rows, keyHeads, group, count, 1]);
+    const factors = tf.reshape(tf.slice(x, [0, 0, 0, first], [-1, -1, -1, count]), [rows, keyHeads, group, count, 1]); // [R, Hkv, G, count, 1]
     const matrix = toPrecision(tf.slice(own, [0, 0, first, 0], [-1, -1, count, -1]), "float32"); // [R, Hkv, count, n]
     return tf.sum(tf.mul(factors, tf.reshape(matrix, [rows, keyHeads, 1, count, width])), 3); // [R, Hkv, G, n]
   });
@@ -237,8 +237,8 @@ function written(own: KeysValues, key: Tensor, value: Tensor, step: Tensor, read
   const column = storedBits(toPrecision(tf.transpose(key, [0, 1, 3, 2]), precision)); // [R, Hkv, d, 1]
   const row = storedBits(toPrecision(value, precision)); // [R, Hkv, 1, d]
   return {
-    k: updateSlice(own.k, column, tf.stack([zero, zero, zero, at])),
-    v: updateSlice(own.v, row, tf.stack([zero, zero, at, zero])),
+    k: updateSlice(own.k, column, tf.stack([zero, zero, zero, at])), // [R, Hkv, d, C]
+    v: updateSlice(own.v, row, tf.stack([zero, zero, at, zero])), // [R, Hkv, C, d]
   };
 }
 
