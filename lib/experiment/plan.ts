@@ -8,7 +8,7 @@ import { gpuMemory, libtensorflowFolder } from "../engine/mod.ts";
 import { UserError } from "../errors.ts";
 import { exists } from "../files.ts";
 import { type CheckpointPlan, drawingBytes, imageTokens, planMemory, scoringBytes, type TrainingSize } from "../model/mod.ts";
-import { adapterBytes, ENGINE_BYTES, mebibytes, pictureBytes, picturesAtOnce, rowsThatFit } from "../model/memory.ts";
+import { adapterBytes, copyFits, ENGINE_BYTES, laidBytes, mebibytes, pictureBytes, picturesAtOnce, rowsThatFit } from "../model/memory.ts";
 import { BATCH, LONGEST } from "../sample/predict_actions.ts";
 import { SCORED_TOGETHER } from "../sample/likelihood.ts";
 import { freeMemory } from "./memory.ts";
@@ -34,6 +34,8 @@ export interface Work {
   readonly flexible: boolean;
   /** The key that says how many, if one does. */
   readonly key?: string;
+  /** Bytes of the matrices that a drawing lays out for itself, where they take half of the budget at most. */
+  readonly copy?: number;
   /** Bytes of so many rows. */
   bytes(rows: number): number;
 }
@@ -139,7 +141,7 @@ function workOf({ model, cdm, cwm }: Config, checkpoint: CheckpointPlan) {
     return { name, unit: "pictures", wanted, flexible: false, bytes: (rows) => pictureBytes(config.vq, rows, half) };
   };
   const say = (wanted: number): Work => ({
-    ...{ name: "say actions", unit: "pairs", wanted: Math.min(wanted, BATCH), flexible: true },
+    ...{ name: "say actions", unit: "pairs", wanted: Math.min(wanted, BATCH), flexible: true, copy: laidBytes(config, vocabulary, bytes) },
     bytes: (rows) => drawingBytes(config, { rows, prompts: rows, positions: pair, tokens: LONGEST, head: vocabulary, bytes }),
   });
   const draw = (wanted: number, each: number, guidance: { guidanceText?: number; guidanceImage?: number }, key?: string): Work => {
@@ -147,6 +149,7 @@ function workOf({ model, cdm, cwm }: Config, checkpoint: CheckpointPlan) {
     const shape = { positions: image + ACTION, tokens: image, head: codes, bytes };
     return {
       ...{ name: times === 1 ? "draw" : "draw with guidance", unit: "images", wanted, flexible: true, ...(key !== undefined && { key }) },
+      copy: laidBytes(config, codes, bytes),
       bytes: (rows) => drawingBytes(config, { ...shape, rows: times * rows, prompts: times * Math.ceil(rows / each) }),
     };
   };
@@ -169,7 +172,8 @@ function trainingWork(section: "cdm" | "cwm", options: Pick<Config, "cdm" | "cwm
   const { lora, batch, checkpointing } = options[section];
   const { config } = checkpoint;
   const image = imageTokens(config);
-  const loss = section === "cdm" ? { completions: LONGEST, head: config.vocabSize } : { completions: image, head: config.vq.codes };
+  const rows = options.cwm.head === "all" ? config.vocabSize : config.vq.codes;
+  const loss = section === "cdm" ? { completions: LONGEST, head: config.vocabSize } : { completions: image, head: rows };
   const size = { ...lora, positions: 2 * image + ACTION, bytes, checkpointing, ...loss };
   return {
     ...{ name: checkpointing ? "train, recomputing blocks" : "train", unit: "sequences", wanted: batch },
@@ -185,14 +189,23 @@ export function workingBytes({ fixed }: StageMemory, { free }: Device): number {
 
 /** The rows of a piece of work that are taken at once. */
 export function rowsOf(work: Work, budget: number): number {
-  return work.flexible ? rowsThatFit(work.wanted, budget, (rows) => work.bytes(rows)) : work.wanted;
+  return work.flexible ? rowsThatFit(work.wanted, budget - copied(work, budget), (rows) => work.bytes(rows)) : work.wanted;
+}
+
+function copied({ copy = 0 }: Work, budget: number): number {
+  return copyFits(copy, budget) ? copy : 0;
+}
+
+/** What a piece of work takes beside what stays. */
+function taken(work: Work, budget: number): number {
+  return copied(work, budget) + work.bytes(rowsOf(work, budget));
 }
 
 /** The most that a stage takes, in bytes. */
 export function peakOf(stage: StageMemory, device: Device): number {
   const budget = workingBytes(stage, device);
   const fixed = Object.values(stage.fixed).reduce((a, b) => a + b, 0);
-  return fixed + Math.max(...stage.work.map((work) => work.bytes(rowsOf(work, budget))));
+  return fixed + Math.max(...stage.work.map((work) => taken(work, budget)));
 }
 
 /**
@@ -208,7 +221,7 @@ export function memoryText(stage: StageMemory, device: Device): string {
   const lines = stage.work.map((work) => {
     const rows = rowsOf(work, budget);
     const fewer = rows < work.wanted ? ` (${work.wanted} are wanted, fewer fit)` : "";
-    return `  ${work.name}: ${rows} ${work.unit} at once, ${mebibytes(work.bytes(rows))}${fewer}`;
+    return `  ${work.name}: ${rows} ${work.unit} at once, ${mebibytes(taken(work, budget))}${fewer}`;
   });
   const total = `${mebibytes(peakOf(stage, device))} of ${mebibytes(device.free)} free on ${device.name}`;
   return [`Memory: ${total}; ${fixed}, and the largest of`, ...lines].join("\n");
@@ -228,17 +241,17 @@ export function requireFit(stage: StageMemory, device: Device, task: string, con
   const verb = task.startsWith("train") ? "train" : task;
   const [most, bytes] = Object.entries(stage.fixed).reduce((a, b) => b[1] > a[1] ? b : a);
   const absurd = stage.work.find((work) => work.key !== undefined && work.bytes(work.wanted) > ABSURD * free);
-  const taken = (total: number) =>
+  const tooMuch = (total: number) =>
     `Cannot ${verb} as it takes ${mebibytes(total)} and ${mebibytes(free)} are free${device.name === "the GPU" ? " on the GPU" : ""}`;
   if (absurd) {
-    throw new UserError(`${taken(absurd.bytes(absurd.wanted))}: --${absurd.key}=${valueOf(config, absurd.key!)} is far too large`);
+    throw new UserError(`${tooMuch(absurd.bytes(absurd.wanted))}: --${absurd.key}=${valueOf(config, absurd.key!)} is far too large`);
   }
   if (bytes > ABSURD * free && most !== "weights") {
     const key = task === "train-cwm" || task === "sample" || task === "rollout" ? "cwm.lora.rank" : "cdm.lora.rank";
-    throw new UserError(`${taken(bytes)}: --${key}=${valueOf(config, key)} is far too large`);
+    throw new UserError(`${tooMuch(bytes)}: --${key}=${valueOf(config, key)} is far too large`);
   }
   const total = peakOf(stage, device);
-  if (total > free) throw new UserError(`${taken(total)}: try ${remedy(stage, device, task, config)}`);
+  if (total > free) throw new UserError(`${tooMuch(total)}: try ${remedy(stage, device, task, config)}`);
 }
 
 /** What makes a stage of this task smaller. */

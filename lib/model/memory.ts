@@ -8,7 +8,7 @@
  */
 import { CHUNK } from "../nn/attention.ts";
 import type { CheckpointPlan } from "./checkpoint.ts";
-import { type ChameleonConfig, type Projection, projectionShape, type VqConfig } from "./config.ts";
+import { type ChameleonConfig, type Projection, PROJECTIONS, projectionShape, type VqConfig } from "./config.ts";
 
 /** A training's memory, in bytes. */
 export interface MemoryPlan {
@@ -142,6 +142,24 @@ const DRAWING_ENGINE = 30 * 2 ** 20; // a step is compiled as well: measured
 export function drawingBytes(config: ChameleonConfig, { rows, prompts, positions, tokens, head, bytes }: DrawingSize): number {
   const held = keyValueBytes(config, bytes) * (prompts * positions + SLOT_COPIES * rows * tokens);
   return DRAWING_ENGINE + held + Math.max(passBytes(config, prompts, positions, bytes), logitBytes(rows, head, bytes));
+}
+
+/**
+ * What the drawing loop lays out for itself: a copy of all matrices of the blocks, and of the head.
+ *
+ * @param config the base
+ * @param head rows of the output matrix in use
+ * @param bytes of an element
+ * @returns bytes
+ */
+export function laidBytes(config: ChameleonConfig, head: number, bytes: number): number {
+  const block = PROJECTIONS.reduce((sum, name) => sum + projectionShape(config, name).reduce((a, b) => a * b), 0);
+  return (config.layers * block + head * config.hiddenSize) * bytes;
+}
+
+/** Whether such a copy is made: it may take half of what is free for work. */
+export function copyFits(copy: number, budget: number): boolean {
+  return copy <= budget / 2;
 }
 
 /** Sequences that are scored together. */

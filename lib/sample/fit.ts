@@ -5,8 +5,7 @@
  *
  * @module
  */
-import { PROJECTIONS, projectionShape } from "../model/config.ts";
-import { drawingBytes, rowsThatFit } from "../model/memory.ts";
+import { copyFits, drawingBytes, laidBytes, rowsThatFit } from "../model/memory.ts";
 import { hasLoops, precisionOf } from "../engine/mod.ts";
 import type { Sampler } from "./sampler.ts";
 
@@ -30,19 +29,16 @@ export function drawingRows(sampler: Sampler, wanted: number, { prompts, tokens,
   const times = guided ? 3 : 1;
   const shape = { positions, tokens, head: head.shape[0]!, bytes: bytesOf(sampler) };
   const bytes = (rows: number) => drawingBytes(model.config, { ...shape, rows: times * rows, prompts: times * Math.ceil(rows / each) });
-  return rowsThatFit(wanted, budget - (loopFits(sampler) ? laidBytes(sampler) : 0), bytes);
+  return rowsThatFit(wanted, budget - (loopFits(sampler) ? copyBytes(sampler) : 0), bytes);
 }
 
 /** Whether a drawing runs as one loop of the graph: where the engine can, and a copy of the matrices takes half of the budget at most. */
 export function loopFits(sampler: Sampler): boolean {
-  return hasLoops() && laidBytes(sampler) <= (sampler.budget ?? Infinity) / 2;
+  return hasLoops() && copyFits(copyBytes(sampler), sampler.budget ?? Infinity);
 }
 
-/** Bytes of the matrices that the loop lays out for itself. */
-function laidBytes(sampler: Sampler): number {
-  const { config } = sampler.model;
-  const block = PROJECTIONS.reduce((sum, name) => sum + projectionShape(config, name).reduce((a, b) => a * b), 0);
-  return (config.layers * block + sampler.head.size) * bytesOf(sampler);
+function copyBytes(sampler: Sampler): number {
+  return laidBytes(sampler.model.config, sampler.head.shape[0]!, bytesOf(sampler));
 }
 
 /** Bytes of an activation. */

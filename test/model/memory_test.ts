@@ -1,6 +1,9 @@
-import { planMemory, PROJECTIONS } from "../../lib/model/mod.ts";
-import { mebibytes, pictureBytes, picturesAtOnce, rowsThatFit } from "../../lib/model/memory.ts";
-import { assert, assertEquals } from "../support.ts";
+import { disposeModel } from "../../lib/model/checkpoint.ts";
+import { loadModel, planMemory, PROJECTIONS } from "../../lib/model/mod.ts";
+import { copyFits, laidBytes, mebibytes, pictureBytes, picturesAtOnce, rowsThatFit } from "../../lib/model/memory.ts";
+import { assert, assertEquals, engine } from "../support.ts";
+
+await engine();
 
 const vq = {
   embedDim: 8,
@@ -45,4 +48,14 @@ Deno.test("picturesAtOnce() keeps the tiny world's batches and takes few picture
   assertEquals([picturesAtOnce({ ...vq, resolution: 64 }, 32), picturesAtOnce({ ...vq, resolution: 64 }, 64)], [32, 64]);
   const few = picturesAtOnce(anole, 32);
   assert(few >= 2 && few < 8 && pictureBytes(anole, few) < 4 * 2 ** 30, `${few}`);
+});
+
+Deno.test("laidBytes() are the matrices of all blocks and the rows of the head, and copyFits() up to half of what is free", () => {
+  const model = loadModel(new URL("../../data/tiny", import.meta.url).pathname, "float32");
+  const { chameleon } = model;
+  const matrices = chameleon.layers.flatMap((layer) => PROJECTIONS.map((name) => layer[name].size));
+  const elements = matrices.reduce((a, b) => a + b, 1000 * chameleon.config.hiddenSize);
+  assertEquals(laidBytes(chameleon.config, 1000, 2), 2 * elements);
+  assertEquals([copyFits(5, 10), copyFits(6, 10)], [true, false]);
+  disposeModel(model);
 });
