@@ -29,7 +29,7 @@ import { drawSheet } from "./sheet.ts";
  * const pool = ws.video.openMotionPool(1);
  * const found = await ws.synthesis.pairsOfVideo(path, ws.resolveConfig(undefined, []).annotate, pool);
  * pool.close();
- * const said = found.pairs.map(() => ({ action: "roll it", score: -1 }));
+ * const said = found.pairs.map(() => ({ action: "roll it", score: -1, sum: -4 }));
  * assert((await ws.report.contactSheet({ id: "a", path, label: "roll" }, found, said)).length > 1000);
  * ```
  */
