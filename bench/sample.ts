@@ -73,10 +73,11 @@ async function measure(python: string, folder: string, name: string, byCount: Pl
   const ask: Ask = { rows: CANDIDATES, sources: 1, tokens: TOKENS };
   try {
     const latency = await pairs(`${name}, ${CANDIDATES} candidates of one source`, sides, ask, ask);
-    await describeOurs(name, sides.ours, ask, byCount);
     const best = { ours: await bestBatch(sides.ours), peer: await bestBatch(sides.peer) };
     const title = `${name}, many sources, ${best.ours.rows} rows (peer ${best.peer.rows})`;
-    return [latency, await pairs(title, sides, best.ours, best.peer)];
+    const throughput = await pairs(title, sides, best.ours, best.peer);
+    await describeOurs(name, sides.ours, ask, byCount); // last, as it takes memory of its own
+    return [latency, throughput];
   } finally {
     await Promise.all([sides.ours.stop(), sides.peer.stop()]);
   }
