@@ -119,6 +119,7 @@ export interface DrawingSize {
   readonly bytes: number;
 }
 
+const PROMPT_COPIES = 3.7; // as they are read, as the loop lays them out, and as XLA widens them: measured
 const SLOT_COPIES = 4.5; // slots before and after a step, and the float32 copies in between: measured
 const DRAWING_ENGINE = 30 * 2 ** 20; // a step is compiled as well: measured
 
@@ -140,7 +141,7 @@ const DRAWING_ENGINE = 30 * 2 ** 20; // a step is compiled as well: measured
  * ```
  */
 export function drawingBytes(config: ChameleonConfig, { rows, prompts, positions, tokens, head, bytes }: DrawingSize): number {
-  const held = keyValueBytes(config, bytes) * (prompts * positions + SLOT_COPIES * rows * tokens);
+  const held = keyValueBytes(config, bytes) * (PROMPT_COPIES * prompts * positions + SLOT_COPIES * rows * tokens);
   return DRAWING_ENGINE + held + Math.max(passBytes(config, prompts, positions, bytes), logitBytes(rows, head, bytes));
 }
 
