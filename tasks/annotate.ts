@@ -13,7 +13,7 @@ import type { Config } from "../lib/experiment/schema.ts";
 import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
 import { type Invocation, SHARD_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
 import { UserError } from "../lib/errors.ts";
-import { appendLine, exists, fileNameOf, realDisk, resumeLog, writeFile } from "../lib/files.ts";
+import { appendLine, exists, fileNameOf, resumeLog, writeFile } from "../lib/files.ts";
 import { doesTheSame } from "../lib/gates/mod.ts";
 import { contactSheet } from "../lib/report/mod.ts";
 import { pairSheet } from "../lib/report/video_sheets.ts";
@@ -26,10 +26,10 @@ import {
   shardOf,
   type VideoFile,
   type VideoList,
-  type VideoPairs,
   videoStatistics,
 } from "../lib/synthesis/mod.ts";
 import { keepTrajectories } from "../lib/synthesis/annotate.ts";
+import { withVideoFile } from "../lib/synthesis/videos.ts";
 import type { Problem } from "../lib/trajectories/mod.ts";
 import { type MotionPool, openMotionPool, writeMp4 } from "../lib/video/mod.ts";
 import { FRAME_RATE, renderVideo, type WorldVideo, worldVideos } from "../lib/world/mod.ts";
@@ -118,7 +118,10 @@ async function annotateVideos(
 ): Promise<LogLine[]> {
   const found = await Promise.all(videos.map(async (video) => {
     if (world) await renderInto(video.path, world.get(worldName(video))!);
-    return { video, pairs: await pairsIn(video, options, pool).catch((error) => reasonOf(error, video)) };
+    return {
+      video,
+      pairs: await withVideoFile(video, (path) => pairsOfVideo(path, options, pool)).catch((error) => reasonOf(error, video)),
+    };
   }));
   const images = found.flatMap(({ pairs }) => typeof pairs === "string" ? [] : pairs.pairs.map((pair) => pair.images));
   const streams = found.flatMap(({ video, pairs }) => typeof pairs === "string" ? [] : pairs.pairs.map((_, i) => `${video.id}#${i}`));
@@ -151,16 +154,6 @@ async function listReal({ annotate: { videos, clips, hours, datasets }, seed }: 
   const counts = Map.groupBy(list.videos, ({ dataset }) => dataset ?? videos).entries().map(([name, own]) => `${own.length} of ${name}`);
   console.log(`Videos: ${[...counts].join(", ")}`);
   return list;
-}
-
-/** The pairs of a video; one out of parquet is a file only as long as it is read. */
-async function pairsIn({ path, write }: VideoFile, options: Config["annotate"], pool: MotionPool): Promise<VideoPairs> {
-  try {
-    await write?.();
-    return await pairsOfVideo(path, options, pool);
-  } finally {
-    if (write) realDisk.remove(path);
-  }
 }
 
 function reasonOf(error: Error, { path }: VideoFile): string {

@@ -6,9 +6,8 @@
 import { permutation, randomStream } from "../engine/mod.ts";
 import type { Problem } from "../trajectories/mod.ts";
 import { videoLength } from "../video/mod.ts";
-import { realDisk } from "../files.ts";
 import { openVideos } from "./parquet_videos.ts";
-import type { VideoFile, VideoList } from "./videos.ts";
+import { type VideoFile, type VideoList, withVideoFile } from "./videos.ts";
 
 /** A data set of videos, as a configuration names it. */
 export interface DataSet {
@@ -72,16 +71,7 @@ async function limited(
   for (const video of videos) {
     if ((clips > 0 && taken.size >= clips) || (hours > 0 && seconds >= 3600 * hours)) break;
     taken.add(video);
-    if (hours > 0) seconds += await secondsOf(video, lengthOf).catch(() => 0); // annotation says what is wrong with it
+    if (hours > 0) seconds += await withVideoFile(video, lengthOf).catch(() => 0); // annotation says what is wrong with it
   }
   return taken;
-}
-
-async function secondsOf({ path, write }: VideoFile, lengthOf: (path: string) => Promise<number>): Promise<number> {
-  try {
-    await write?.();
-    return await lengthOf(path);
-  } finally {
-    if (write) realDisk.remove(path);
-  }
 }

@@ -5,7 +5,7 @@
  */
 import { UserError } from "../errors.ts";
 import { readCsv } from "../csv.ts";
-import { exists, parent } from "../files.ts";
+import { exists, parent, realDisk } from "../files.ts";
 import type { Problem } from "../trajectories/mod.ts";
 
 /** A video of a data set. */
@@ -28,6 +28,22 @@ export interface VideoList {
   readonly videos: readonly VideoFile[];
   /** The others. */
   readonly problems: readonly Problem[];
+}
+
+/**
+ * Uses a video's file; one that its data set keeps elsewhere is a file only as long as it is used.
+ *
+ * @param video the video
+ * @param use what is done with the file's path
+ * @returns what `use` gives
+ */
+export async function withVideoFile<T>({ path, write }: VideoFile, use: (path: string) => Promise<T>): Promise<T> {
+  try {
+    await write?.();
+    return await use(path);
+  } finally {
+    if (write) realDisk.remove(path);
+  }
 }
 
 const ENDINGS = /\.(mp4|avi|mkv|webm|mov|m4v|mpg|mpeg|ts|flv|wmv|3gp|ogv|wav|gif)$/i;
