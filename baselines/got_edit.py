@@ -14,7 +14,7 @@ import sys
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from PIL import Image, ImageOps
-from transformers import AutoProcessor, Qwen2_5_VLForConditionalGeneration
+from transformers import Qwen2_5_VLForConditionalGeneration
 
 import common
 
@@ -26,19 +26,17 @@ def load(checkout):
     sys.path.insert(0, str(checkout))
     from got.models.got_model import GenCot
     from got.models.projector import LinearProjector
+    from got.processer.qwen25_vl_processor import get_processor
 
     weights = checkout / "pretrained"
-    processor = AutoProcessor.from_pretrained(weights / "Qwen2.5-VL-3B-Instruct")
-    names = ["<|im_gen_start|>", "<|im_gen_end|>", *(f"<|im_gen_{i:04d}|>" for i in range(TOKENS))]
-    processor.tokenizer.add_tokens(names, special_tokens=True)
+    processor = get_processor(weights / "Qwen2.5-VL-3B-Instruct", add_gen_token_num=TOKENS)
     mllm = Qwen2_5_VLForConditionalGeneration.from_pretrained(weights / "Qwen2.5-VL-3B-Instruct", torch_dtype=torch.bfloat16)
     mllm.resize_token_embeddings(len(processor.tokenizer))
-    ids = {f"{key}_id": processor.tokenizer.convert_tokens_to_ids(token) for key, token in
-           [("img_gen_start", "<|im_gen_0000|>"), ("box_start", "<|box_start|>"), ("box_end", "<|box_end|>")]}
+    first = processor.tokenizer.convert_tokens_to_ids("<|im_gen_0000|>")
     part = lambda kind, name: kind.from_pretrained(weights / "stable-diffusion-xl-base-1.0", subfolder=name)
     model = GenCot(mllm=mllm, processor=processor, num_img_out_tokens=TOKENS, vae=part(AutoencoderKL, "vae"), unet=part(UNet2DConditionModel, "unet"),
                    scheduler=part(DDPMScheduler, "scheduler"), output_projector=LinearProjector(in_hidden_size=2048, out_hidden_size=2048),
-                   output_projector_add=LinearProjector(in_hidden_size=2048, out_hidden_size=1280), **ids)
+                   output_projector_add=LinearProjector(in_hidden_size=2048, out_hidden_size=1280), img_gen_start_id=first)
     index = json.loads((weights / "GoT-6B" / "pytorch_model.bin.index.json").read_text())
     state, loaded = model.state_dict(), set()
     for shard in sorted(set(index["weight_map"].values())):
@@ -60,11 +58,13 @@ def main():
 
     @torch.no_grad()
     def draw(item, seed):
-        torch.manual_seed(seed)
+        torch.manual_seed(seed)  # of the reasoning, which is sampled; random_seed below is that of the picture's noise
         source = ImageOps.exif_transpose(Image.open(item.source)).convert("RGB")
         drawn = model.generate(text_input=item.action, image=source, prompt_type="edit", max_new_tokens=1024, num_inference_steps=50,
                                guidance_scale=7.5, image_guidance_scale=1.0, cond_image_guidance_scale=4.0,
-                               height=options.resolution, width=options.resolution)
+                               height=options.resolution, width=options.resolution, random_seed=seed)
+        if not drawn["images"]:
+            raise ValueError("its reasoning ended without a picture")
         return drawn["images"][0]
 
     common.predict_images(options, draw)

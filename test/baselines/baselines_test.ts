@@ -1,4 +1,4 @@
-/** The baselines' runners: the shared part with a fake model, SmartEdit and VILA-U against stand-ins of their programs. */
+/** The baselines' runners: the shared part with a fake model, SmartEdit, VILA-U and GoT against stand-ins of their programs. */
 import { exists } from "../../lib/files.ts";
 import { openSystem } from "../../lib/judge/systems.ts";
 import { encodePng } from "../../lib/tokens/mod.ts";
@@ -193,6 +193,28 @@ Deno.test({
       const lines = linesOf(`${folder}/out/actions.jsonl`);
       assertEquals(lines.map(({ id }) => id), trajectories.slice(0, 6).map(({ id }) => id));
       assertEquals(lines[5]!["action"], "from 5 to 0: What action leads from the first image to the second?");
+    }),
+});
+
+Deno.test({
+  name: "got_edit.py puts GoT together as its class takes it, seeds both of its random numbers, and refuses a checkpoint that lacks a weight",
+  ignore: !hasPython,
+  fn: () =>
+    withFolder(async (folder) => {
+      const { lists, trajectories } = await writeBench(folder);
+      const checkout = `${folder}/GoT`;
+      const start = (out: string, lacks = "") => {
+        const args = [`${ROOT}baselines/got_edit.py`, "--checkout", checkout, "--bench", lists[0]!, "--out", `${folder}/${out}`];
+        return python({ PYTHONPATH: `${folder}/libraries`, LACKS: lacks }, ...args, "--limit", "3");
+      };
+      const made = await python({}, `${HERE}make_fake_got.py`, checkout, `${folder}/libraries`);
+      assertEquals(made.code, 0, made.text);
+      const { code, text } = await start("out");
+      assertEquals([code, text.includes("its reasoning ended without a picture")], [1, true], text); // that of the third action
+      const system = openSystem(`GoT=${folder}/out`);
+      for (const trajectory of trajectories.slice(0, 2)) assertEquals(await system.predict(trajectory), await trajectory.source.load());
+      const random = await start("random", "unet.weight");
+      assert(random.code === 1 && /lacks 1 weights, the first unet\.weight/.test(random.text), random.text);
     }),
 });
 
