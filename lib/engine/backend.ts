@@ -12,6 +12,7 @@ import { activeBinding, inputIds, kernelBackend } from "./kernels.ts";
 import { registerCompiledCalls } from "./compile.ts";
 import { registerLoops } from "./loop.ts";
 import { type Tensor, tf } from "./tf.ts";
+import { registerWasmKernels } from "./wasm.ts";
 
 /** What the engine runs on. */
 export interface Backend {
@@ -140,6 +141,7 @@ async function openWasm(reason: string): Promise<Backend> {
   wasm.setWasmPaths(new URL(".", file).pathname);
   await tf.setBackend("wasm");
   await tf.ready();
+  registerWasmKernels();
   return { name: "wasm", version: wasm.version_wasm, reason, threads: 1, gpu: false };
 }
 
