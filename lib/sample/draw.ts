@@ -71,7 +71,7 @@ function limited(logits: Tensor, topK: number, topP: number): Tensor {
   if (topK === 0 && topP === 1) return logits;
   const { values } = tf.topk(logits, topK === 0 ? size : topK); // [R, k], falling
   const shares = tf.softmax(values);
-  const before = tf.sub(tf.cumsum(shares, -1), shares); // probability of what is likelier
+  const before = tf.sub(tf.cumsum(shares, 1), shares); // probability of what is likelier; wasm miscounts axes below 0
   const kept = tf.where(tf.less(before, topP), values, tf.fill(values.shape, Infinity));
   return tf.where(tf.greaterEqual(logits, tf.min(kept, -1, true)), logits, tf.fill(logits.shape, -1e9));
 }
