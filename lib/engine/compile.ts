@@ -6,6 +6,7 @@
 import type { Binding, TracedFunction } from "./binding.ts";
 import { shown } from "./element_types.ts";
 import { activeBinding, inputIds, kernelBackend } from "./kernels.ts";
+import { tidy } from "./scope.ts";
 import { type Tensor, tf } from "./tf.ts";
 import { form, leaves, withLeaves } from "./tree.ts";
 
@@ -51,7 +52,7 @@ export function freeze<T>(tree: T): T {
  * recomputes its inside from its arguments, which is all that it keeps. Compiled for XLA and called inside another
  * compiled function, it stays one fused call there.
  *
- * On a backend without graphs this is `fn` itself.
+ * On a backend without graphs this is `fn` itself, in a scope of its own.
  *
  * @param fn takes and returns trees of tensors, and reads no tensor's values
  * @param options whether XLA compiles it
@@ -73,7 +74,8 @@ export function compile<A extends unknown[], R>(fn: (...args: A) => R, options: 
   const cache = new Map<string, Concrete>();
   return (...args: A): R => {
     const binding = activeBinding();
-    if (!binding || (!xla && binding.isTracing()) || tracingForXla) return fn(...args);
+    if (!binding) return tidy(() => fn(...args));
+    if ((!xla && binding.isTracing()) || tracingForXla) return fn(...args);
     const tensors = leaves(args);
     const ids = inputIds(tensors);
     let next = 0;

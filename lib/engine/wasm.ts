@@ -11,17 +11,24 @@ import { type TensorInfo, tf } from "./tf.ts";
 type Backend = Pick<BackendWasm, "wasm" | "dataIdMap" | "makeOutput" | "typedArrayFromHeap" | "incRef" | "disposeData"> & {
   dataIdNextNumber: number;
 };
+type Numbers = Float32Array | Int32Array | Uint8Array;
 type Attrs = Readonly<Record<string, unknown>>;
 type KernelFunc = (call: { inputs: Readonly<Record<string, TensorInfo>>; attrs: Attrs; backend: Backend }) => TensorInfo | TensorInfo[];
+
+/** A kernel that only we have: a copy of a buffer with a part of it written anew. */
+export const UPDATE_SLICE = "WorldstrapUpdateSlice";
 
 /** Replaces the kernels. */
 export function registerWasmKernels(): void {
   const backend = tf.backend() as unknown as Backend;
-  replace("BatchMatMul", matMulOn(backend));
+  replace("BatchMatMul", matMulOn(backend, kernelOf("BatchMatMul")));
   replace("Identity", alias);
   replace("Slice", slice);
   replace("SplitV", split);
   replace("Tile", tileOn(kernelOf("Tile")));
+  replace("Equal", compareOn((a, b) => a === b));
+  replace("Greater", compareOn((a, b) => a > b));
+  tf.registerKernel({ kernelName: UPDATE_SLICE, backendName: "wasm", kernelFunc: updateSlice as never });
 }
 
 function kernelOf(kernelName: string): KernelFunc {
@@ -32,6 +39,8 @@ function replace(kernelName: string, kernelFunc: KernelFunc): void {
   tf.unregisterKernel(kernelName, "wasm");
   tf.registerKernel({ kernelName, backendName: "wasm", kernelFunc: kernelFunc as never });
 }
+
+const [CALL, LAY] = [5000, 3]; // what a call of XNNPACK costs, and a number that it lays anew, in products of two numbers by the backend
 
 /** A factor of a product as it lies: [N, rows, columns], to be read transposed or not. */
 interface Factor {
@@ -46,17 +55,19 @@ interface Factor {
  * Products by XNNPACK, one after the other: it multiplies two matrices as they lie, `x y`. Where a factor is to be read transposed,
  * either it is transposed first, or the transposed product `yᵀ xᵀ` is computed, whichever moves fewer numbers.
  */
-function matMulOn(backend: Backend): KernelFunc {
+function matMulOn(backend: Backend, oneByOne: KernelFunc): KernelFunc {
   const { cwrap } = backend.wasm as unknown as { cwrap(name: string, result: null, types: string[]): (...args: unknown[]) => void };
   const matrix = ["number", "array", "number"]; // id, shape, axes
   const multiply = cwrap("BatchMatMul", null, [...matrix, ...matrix, "number", "number", "number"]);
-  return ({ inputs, attrs }) => {
+  return (call) => {
+    const { inputs, attrs } = call;
     const x = factor(inputs["a"]!, attrs["transposeA"] === true);
     const y = factor(inputs["b"]!, attrs["transposeB"] === true);
     const [m, k, n] = [x.isTransposed ? x.columns : x.rows, y.isTransposed ? y.columns : y.rows, y.isTransposed ? y.rows : y.columns];
     const direct = (x.isTransposed ? m * k : 0) + (y.isTransposed ? 2 : 1) * n * k; // XNNPACK lays the second factor anew as well
     const swapped = (x.isTransposed ? 1 : 2) * m * k + (y.isTransposed ? 0 : n * k) + m * n;
     const batch = Math.max(x.batch, y.batch);
+    if (batch > 1 && m * k * n < CALL + LAY * Math.min(direct, swapped)) return oneByOne(call);
     const shape = [...(x.batch >= y.batch ? x : y).info.shape.slice(0, -2), m, n];
     if (direct <= swapped) return { ...products(x, y, [m, k, n], batch), shape };
     const turned = products({ ...y, isTransposed: !y.isTransposed }, { ...x, isTransposed: !x.isTransposed }, [n, k, m], batch);
@@ -132,21 +143,42 @@ const slice: KernelFunc = ({ inputs: { x }, attrs, backend }) => {
 
 function cut(backend: Backend, x: TensorInfo, begin: readonly number[], size: readonly number[]): TensorInfo {
   const out = backend.makeOutput([...size], x.dtype);
-  const [from, to] = [backend.typedArrayFromHeap(x), backend.typedArrayFromHeap(out)];
-  const strides = [...tf.util.computeStrides(x.shape), 1];
-  const whole = x.shape.findLastIndex((length, axis) => length !== size[axis]); // the axes after it are taken whole
-  const run = size.slice(Math.max(0, whole)).reduce((a, b) => a * b, 1); // neighbours that are copied at once
-  let written = 0;
-  const copy = (axis: number, offset: number): void => {
-    const first = offset + (axis < size.length ? begin[axis]! * strides[axis]! : 0);
-    if (axis >= whole) {
-      to.set(from.subarray(first, first + run), written);
-      written += run;
-    } else for (let i = 0; i < size[axis]!; i++) copy(axis + 1, first + i * strides[axis]!);
-  };
-  if (to.length > 0) copy(0, 0);
+  const [from, to] = [backend.typedArrayFromHeap(x), backend.typedArrayFromHeap(out)] as [Numbers, Numbers];
+  eachRun(x.shape, begin, size, (first, written, count) => to.set(from.subarray(first, first + count), written));
   return out;
 }
+
+/** Neighbours in a part of a tensor that are neighbours in the whole too: where they begin in the whole and in the part, how many. */
+function eachRun(
+  shape: readonly number[],
+  begin: readonly number[],
+  size: readonly number[],
+  run: (inWhole: number, inPart: number, count: number) => void,
+): void {
+  if (size.includes(0)) return;
+  const strides = [...tf.util.computeStrides([...shape]), 1];
+  const last = Math.max(0, shape.findLastIndex((length, axis) => length !== size[axis])); // the axes after it are taken whole
+  const count = size.slice(last).reduce((a, b) => a * b, 1);
+  let inPart = 0;
+  const walk = (axis: number, offset: number): void => {
+    const first = offset + (begin[axis] ?? 0) * strides[axis]!;
+    if (axis === last) {
+      run(first, inPart, count);
+      inPart += count;
+    } else for (let i = 0; i < size[axis]!; i++) walk(axis + 1, first + i * strides[axis]!);
+  };
+  walk(0, 0);
+}
+
+/** The buffer with `part` written at `start`, in new memory. */
+const updateSlice: KernelFunc = ({ inputs: { buffer, part, start }, backend }) => {
+  const out = backend.makeOutput([...buffer!.shape], buffer!.dtype);
+  const [from, written, to] = [buffer!, part!, out].map((info) => backend.typedArrayFromHeap(info)) as [Numbers, Numbers, Numbers];
+  to.set(from);
+  const begin = [...backend.typedArrayFromHeap(start!)];
+  eachRun(buffer!.shape, begin, part!.shape, (first, read, count) => to.set(written.subarray(read, read + count), first));
+  return out;
+};
 
 /** Parts along one axis. */
 const split: KernelFunc = ({ inputs: { x }, attrs, backend }) => {
@@ -169,4 +201,44 @@ function tileOn(others: KernelFunc): KernelFunc {
     backend.typedArrayFromHeap(out).fill(backend.typedArrayFromHeap(x!)[0]!);
     return out;
   };
+}
+
+/** Comparisons; the backend's own take 50 nanoseconds an element where a shape is stretched. */
+function compareOn(holds: (a: number, b: number) => boolean): KernelFunc {
+  return ({ inputs: { a, b }, backend }) => {
+    const shape = tf.backend_util.assertAndGetBroadcastShape(a!.shape, b!.shape);
+    const out = backend.makeOutput(shape, "bool");
+    const to = backend.typedArrayFromHeap(out) as Uint8Array;
+    const [left, right] = [a!, b!].map((info) => stretched(backend, info, shape)) as [Stretched, Stretched];
+    const columns = shape.at(-1) ?? 1;
+    for (let row = 0, i = 0; i < to.length; row++) {
+      let [l, r] = [left.firstOf(row), right.firstOf(row)];
+      for (let column = 0; column < columns; column++, l += left.step, r += right.step) {
+        to[i++] = holds(left.values[l]!, right.values[r]!) ? 1 : 0;
+      }
+    }
+    return out;
+  };
+}
+
+/** A tensor that is read as one of a larger shape. */
+interface Stretched {
+  readonly values: Numbers;
+  readonly step: number; // to the next column: 0 or 1
+  readonly firstOf: (row: number) => number;
+}
+
+function stretched(backend: Backend, info: TensorInfo, shape: readonly number[]): Stretched {
+  const own = [...Array(shape.length - info.shape.length).fill(1), ...info.shape] as number[];
+  const columns = own.at(-1) ?? 1;
+  const firstOf = (row: number) => {
+    let [first, stride] = [0, columns];
+    for (let axis = shape.length - 2; axis >= 0; axis--) {
+      if (own[axis] !== 1) first += (row % shape[axis]!) * stride;
+      row = Math.floor(row / shape[axis]!);
+      stride *= own[axis]!;
+    }
+    return first;
+  };
+  return { values: backend.typedArrayFromHeap(info) as Numbers, step: columns === 1 ? 0 : 1, firstOf };
 }

@@ -1,13 +1,15 @@
 /**
- * Operations that only functions compiled by XLA have: products with float32 sums, writes into a part of a buffer, bit patterns.
+ * Operations that TensorFlow.js does not have: products with float32 sums, writes into a part of a buffer, bit patterns. With
+ * libtensorflow, functions compiled by XLA alone have them.
  *
  * @module
  */
 import { AttrKind, type OpAttr } from "./graph.ts";
 import { DType } from "./capi.ts";
-import { inputIds, kernelBackend } from "./kernels.ts";
+import { activeBinding, inputIds, kernelBackend } from "./kernels.ts";
 import { precisionOf } from "./bfloat16.ts";
-import type { Tensor } from "./tf.ts";
+import { type Tensor, tf } from "./tf.ts";
+import { UPDATE_SLICE } from "./wasm.ts";
 
 /**
  * A matrix product of a few rows, summed and returned in float32 whatever the precision of the factors, which must be one. For
@@ -18,6 +20,7 @@ import type { Tensor } from "./tf.ts";
  * @returns [..., M, N] float32
  */
 export function productOfFewRows(x: Tensor, y: Tensor): Tensor {
+  if (!activeBinding()) return tf.matMul(x, y);
   const [axes, type] = [x.rank - 2, typeOf(x)];
   const batch = Array.from({ length: axes }, (_, i) => i);
   const dimensions = [field(1, [axes + 1]), field(2, [axes]), field(3, batch), field(4, batch)].join(""); // DotDimensionNumbers
@@ -32,6 +35,7 @@ export function productOfFewRows(x: Tensor, y: Tensor): Tensor {
 
 /** A buffer with `part` written at `start`, one int32 for each axis; XLA writes in place where nobody reads the old buffer later. */
 export function updateSlice(buffer: Tensor, part: Tensor, start: Tensor): Tensor {
+  if (!activeBinding()) return tf.engine().runKernel(UPDATE_SLICE, { buffer, part, start });
   return run("XlaDynamicUpdateSlice", [typed("T", typeOf(buffer)), typed("Tindices", DType.INT32)], [buffer, part, start]);
 }
 
@@ -42,6 +46,7 @@ export function storedBits(x: Tensor): Tensor {
 
 /** What {@linkcode storedBits} stored. */
 export function fromStoredBits(bits: Tensor): Tensor {
+  if (!activeBinding()) return bits;
   return typeOf(bits) === DType.UINT16 ? run("Bitcast", [typed("T", DType.UINT16), typed("type", DType.BFLOAT16)], [bits]) : bits;
 }
 

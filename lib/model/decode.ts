@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { compile, type Precision, precisionOf, type Tensor, tf, toPrecision } from "../engine/mod.ts";
+import { compile, hasLoops, type Precision, precisionOf, type Tensor, tf, toPrecision } from "../engine/mod.ts";
 import { fromStoredBits, productOfFewRows, storedBits, updateSlice } from "../engine/xla.ts";
 import { type HeadNorm, type KeysValues, normaliseAndRotate, rmsNorm, type RopeTables, ropeTables, swiglu } from "../nn/mod.ts";
 import type { Chameleon, Layer } from "./chameleon.ts";
@@ -218,6 +218,7 @@ const PIECE = 32; // terms of a sum: XLA writes out the products of longer ones 
 
 /** A product of each row with its own matrix. x: [R, Hkv, G, m], own: [R, Hkv, m, n] → [R, Hkv, G, n] */
 function slotProduct(x: Tensor, own: Tensor): Tensor {
+  if (!hasLoops()) return tf.matMul(x, own); // [R, Hkv, G, n]
   const [rows, keyHeads, terms, width] = own.shape as [number, number, number, number];
   const group = x.shape[2]!;
   const sums = Array.from({ length: Math.ceil(terms / PIECE) }, (_, piece) => {

@@ -6,7 +6,7 @@
  * @module
  */
 import { copyFits, drawingBytes, laidBytes, rowsThatFit } from "../model/memory.ts";
-import { hasLoops, precisionOf } from "../engine/mod.ts";
+import { precisionOf } from "../engine/mod.ts";
 import type { Sampler } from "./sampler.ts";
 
 /** What is to be drawn. */
@@ -32,9 +32,9 @@ export function drawingRows(sampler: Sampler, wanted: number, { prompts, tokens,
   return rowsThatFit(wanted, budget - (loopFits(sampler) ? copyBytes(sampler) : 0), bytes);
 }
 
-/** Whether a drawing runs as one loop of the graph: where the engine can, and a copy of the matrices takes half of the budget at most. */
+/** Whether a drawing runs as one loop: where a copy of the matrices takes half of the budget at most. */
 export function loopFits(sampler: Sampler): boolean {
-  return hasLoops() && copyFits(copyBytes(sampler), sampler.budget ?? Infinity);
+  return copyFits(copyBytes(sampler), sampler.budget ?? Infinity);
 }
 
 function copyBytes(sampler: Sampler): number {

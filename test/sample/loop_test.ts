@@ -2,11 +2,10 @@ import { type Chameleon, PROJECTIONS } from "../../lib/model/mod.ts";
 import { freezeHead } from "../../lib/model/chameleon.ts";
 import { disposeAdapter } from "../../lib/model/lora.ts";
 import { generate, type Sampler, type SamplingOptions } from "../../lib/sample/mod.ts";
-import { dispose, hasLoops, tf } from "../../lib/engine/mod.ts";
+import { dispose, tf } from "../../lib/engine/mod.ts";
 import { assert, assertEquals, engine, randomAdapter, randomChameleon, withoutLeaks } from "../support.ts";
 
 await engine();
-const loops = { ignore: !hasLoops() };
 const [long, short, other] = [Array.from({ length: 14 }, (_, i) => 70 + i), [80, 81, 82], [90, 91]];
 const onStep = () => {}; // asks for one step after the other
 
@@ -38,7 +37,6 @@ function withModel(
 
 Deno.test(
   "generate() in the loop draws the tokens of one by one: grouped heads, prompts shared and padded, with an adapter and without",
-  loops,
   () =>
     withModel({}, (model, sampler) => {
       const adapter = randomAdapter(model.config, { rank: 2, alpha: 2, dropout: 0, targets: PROJECTIONS }, 3);
@@ -53,7 +51,6 @@ Deno.test(
 
 Deno.test(
   "generate() in the loop draws the tokens of one by one: a key head for each head, norms after the layers",
-  loops,
   () =>
     withModel({ keyHeads: 4, swinNorm: true }, (_, sampler) => {
       assertSame(sampler, [long, short, other], 20, { temperature: 0.7, seed: 2, topK: 9, topP: 0.9 });
@@ -63,7 +60,6 @@ Deno.test(
 
 Deno.test(
   "generate() in the loop draws the tokens of one by one: one key head, guided, the likeliest",
-  loops,
   () =>
     withModel({ keyHeads: 1 }, (_, sampler) => {
       const guidance = { withoutAction: [other, other, short], withoutAll: [[95], [95], [95]], text: 2, image: 1.5 };
@@ -72,7 +68,7 @@ Deno.test(
     }),
 );
 
-Deno.test("generate() in the loop ends a row at its stop, and the drawing with the last row", loops, () =>
+Deno.test("generate() in the loop ends a row at its stop, and the drawing with the last row", () =>
   withModel({}, (model) => {
     const rule = tf.tensor1d(Array.from({ length: 96 }, (_, id) => id >= 4 && id < 90 ? -1e9 : 0)); // ten ids are left
     const sampler = { model, head: model.head, firstId: 0, rule, pad: 1 };
@@ -81,7 +77,7 @@ Deno.test("generate() in the loop ends a row at its stop, and the drawing with t
     rule.dispose();
   }));
 
-Deno.test("generate() in the loop gives a row the same tokens in another batch", loops, () =>
+Deno.test("generate() in the loop gives a row the same tokens in another batch", () =>
   withModel({}, (_, sampler) => {
     const draw = (prompts: readonly (readonly number[])[], streams: string[]) =>
       generate(sampler, prompts, 24, { temperature: 1, seed: 9, streams });
