@@ -5,7 +5,7 @@
  * @module
  */
 import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm";
-import { type TensorInfo, tf } from "./tf.ts";
+import { type Tensor, type TensorInfo, tf } from "./tf.ts";
 
 /** What our kernels need of the backend; the type that comes with it hides the number of the next id. */
 type Backend = Pick<BackendWasm, "wasm" | "dataIdMap" | "makeOutput" | "typedArrayFromHeap" | "incRef" | "disposeData"> & {
@@ -18,6 +18,24 @@ type KernelFunc = (call: { inputs: Readonly<Record<string, TensorInfo>>; attrs: 
 /** A kernel that only we have: a copy of a buffer with a part of it written anew. */
 export const UPDATE_SLICE = "WorldstrapUpdateSlice";
 
+const HEAP_LOOP = "WorldstrapHeapLoop"; // has no gradient: asking for one is an error
+
+/**
+ * A kernel written where it is used: a loop over numbers in the memory of the wasm backend, without copies.
+ *
+ * @param inputs what it reads, by name; an int32 tensor comes as an Int32Array
+ * @param shape of the result
+ * @param loop writes all numbers of the result, and may write into its inputs
+ * @returns the result, float32
+ */
+export function onHeap<N extends string>(
+  inputs: Readonly<Record<N, Tensor>>,
+  shape: readonly number[],
+  loop: (out: Float32Array, values: Readonly<Record<N, Float32Array>>) => void,
+): Tensor {
+  return tf.engine().runKernel(HEAP_LOOP, inputs as never, { shape, loop } as never);
+}
+
 /** Replaces the kernels. */
 export function registerWasmKernels(): void {
   const backend = tf.backend() as unknown as Backend;
@@ -29,6 +47,7 @@ export function registerWasmKernels(): void {
   replace("Equal", compareOn((a, b) => a === b));
   replace("Greater", compareOn((a, b) => a > b));
   tf.registerKernel({ kernelName: UPDATE_SLICE, backendName: "wasm", kernelFunc: updateSlice as never });
+  tf.registerKernel({ kernelName: HEAP_LOOP, backendName: "wasm", kernelFunc: heapLoop as never });
 }
 
 function kernelOf(kernelName: string): KernelFunc {
@@ -170,6 +189,13 @@ function eachRun(
   walk(0, 0);
 }
 
+const heapLoop: KernelFunc = ({ inputs, attrs, backend }) => {
+  const out = backend.makeOutput([...attrs["shape"] as number[]], "float32"); // first: it may move the memory
+  const values = Object.fromEntries(Object.entries(inputs).map(([name, info]) => [name, backend.typedArrayFromHeap(info)]));
+  (attrs["loop"] as (out: unknown, values: unknown) => void)(backend.typedArrayFromHeap(out), values);
+  return out;
+};
+
 /** The buffer with `part` written at `start`, in new memory. */
 const updateSlice: KernelFunc = ({ inputs: { buffer, part, start }, backend }) => {
   const out = backend.makeOutput([...buffer!.shape], buffer!.dtype);
@@ -211,7 +237,8 @@ function compareOn(holds: (a: number, b: number) => boolean): KernelFunc {
     const to = backend.typedArrayFromHeap(out) as Uint8Array;
     const [left, right] = [a!, b!].map((info) => stretched(backend, info, shape)) as [Stretched, Stretched];
     const columns = shape.at(-1) ?? 1;
-    for (let row = 0, i = 0; i < to.length; row++) {
+    let i = 0;
+    for (let row = 0; i < to.length; row++) {
       let [l, r] = [left.firstOf(row), right.firstOf(row)];
       for (let column = 0; column < columns; column++, l += left.step, r += right.step) {
         to[i++] = holds(left.values[l]!, right.values[r]!) ? 1 : 0;

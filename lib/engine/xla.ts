@@ -20,7 +20,6 @@ import { UPDATE_SLICE } from "./wasm.ts";
  * @returns [..., M, N] float32
  */
 export function productOfFewRows(x: Tensor, y: Tensor): Tensor {
-  if (!activeBinding()) return tf.matMul(x, y);
   const [axes, type] = [x.rank - 2, typeOf(x)];
   const batch = Array.from({ length: axes }, (_, i) => i);
   const dimensions = [field(1, [axes + 1]), field(2, [axes]), field(3, batch), field(4, batch)].join(""); // DotDimensionNumbers

@@ -17,6 +17,7 @@ import { fromStoredBits, productOfFewRows, storedBits, updateSlice } from "../en
 import { type HeadNorm, type KeysValues, normaliseAndRotate, rmsNorm, type RopeTables, ropeTables, swiglu } from "../nn/mod.ts";
 import type { Chameleon, Layer } from "./chameleon.ts";
 import type { ChameleonConfig } from "./config.ts";
+import { decodeOnHeap } from "./decode_heap.ts";
 import { type Adapter, mergeAdapter } from "./lora.ts";
 
 /** A block's weights as a step reads them. */
@@ -127,6 +128,7 @@ export function decodeRows(
   own: readonly KeysValues[],
   step: Tensor,
 ): { logits: Tensor; own: KeysValues[] } {
+  if (!hasLoops()) return decodeOnHeap(decoder, context, tokens, own, step);
   const { config: { rmsEpsilon: epsilon, swinNorm }, layers } = decoder;
   const precision = precisionOf(layers[0]!.qkv);
   const slots = own[0]!.k.shape[3]!;
@@ -218,7 +220,6 @@ const PIECE = 32; // terms of a sum: XLA writes out the products of longer ones 
 
 /** A product of each row with its own matrix. x: [R, Hkv, G, m], own: [R, Hkv, m, n] → [R, Hkv, G, n] */
 function slotProduct(x: Tensor, own: Tensor): Tensor {
-  if (!hasLoops()) return tf.matMul(x, own); // [R, Hkv, G, n]
   const [rows, keyHeads, terms, width] = own.shape as [number, number, number, number];
   const group = x.shape[2]!;
   const sums = Array.from({ length: Math.ceil(terms / PIECE) }, (_, piece) => {
