@@ -143,9 +143,11 @@ export function uniform(shape: readonly number[], seed: Tensor): Tensor {
 export function uniformRows(columns: number, seeds: Tensor): Tensor {
   const rows = seeds.shape[0]!;
   if (!activeBinding()) {
-    const values = seeds.dataSync() as Int32Array;
-    const drawn = Array.from({ length: rows }, (_, i) => uniformOnHost(columns, values.subarray(2 * i, 2 * i + 2)));
-    return tf.tensor2d(drawn.flatMap((row) => Array.from(row)), [rows, columns]);
+    const [values, drawn] = [seeds.dataSync() as Int32Array, new Float32Array(rows * columns)];
+    for (let row = 0; row < rows; row++) {
+      drawOnHost(drawn.subarray(row * columns, (row + 1) * columns), values.subarray(2 * row, 2 * row + 2));
+    }
+    return tf.tensor2d(drawn, [rows, columns]);
   }
   const [first, second] = tf.split(seeds, 2, 1) as [Tensor, Tensor]; // [B, 1]
   const mixed = mix(bitwise("BitwiseXor", mix(tf.add(tf.range(0, columns, 1, "int32"), first)), second)); // [B, columns]
@@ -155,12 +157,12 @@ export function uniformRows(columns: number, seeds: Tensor): Tensor {
 
 const MIX = [[16, 0x85ebca6b | 0], [13, 0xc2b2ae35 | 0]] as const; // MurmurHash3's fmix32: shifts and factors
 
-function uniformOnHost(count: number, [first, second]: Int32Array): Float32Array {
+function drawOnHost(to: Float32Array, [first, second]: Int32Array): void {
   const mixHost = (h: number) => {
     for (const [shift, factor] of MIX) h = Math.imul(h ^ (h >>> shift), factor);
     return h ^ (h >>> 16);
   };
-  return Float32Array.from({ length: count }, (_, i) => (mixHost(mixHost((i + first!) | 0) ^ second!) >>> 8) * 2 ** -24);
+  for (let i = 0; i < to.length; i++) to[i] = (mixHost(mixHost((i + first!) | 0) ^ second!) >>> 8) * 2 ** -24;
 }
 
 function mix(h: Tensor): Tensor {

@@ -129,11 +129,15 @@ function normaliseAndTurn(to: Numbers, x: Numbers, gain: Numbers, bias: Numbers,
   }
 }
 
-/** Adds a query's scaled products with keys that lie dimension by dimension, [d, stride], the first `count` of each. */
+/** Adds a query's scaled products with keys that lie dimension by dimension, [d, stride], the first `count` of each; four at once. */
 function addScores(scores: Numbers, query: Numbers, keys: Numbers, stride: number, count: number): void {
-  for (let i = 0; i < query.length; i++) {
-    const [factor, first] = [query[i]! * query.length ** -0.5, i * stride];
-    for (let place = 0; place < count; place++) scores[place]! += factor * keys[first + place]!;
+  const scale = query.length ** -0.5;
+  for (let i = 0; i < query.length; i += 4) {
+    const [a, b, c, d] = [query[i]! * scale, query[i + 1]! * scale, query[i + 2]! * scale, query[i + 3]! * scale];
+    let at = i * stride;
+    for (let place = 0; place < count; place++, at++) {
+      scores[place]! += a * keys[at]! + b * keys[at + stride]! + c * keys[at + 2 * stride]! + d * keys[at + 3 * stride]!;
+    }
   }
 }
 
@@ -145,10 +149,18 @@ function softmax(scores: Numbers, count: number): void {
   for (let i = 0; i < count; i++) scores[i]! /= total;
 }
 
-/** Adds the first `count` values, [count, d], each times its weight. */
+/** Adds the first `count` values, [count, d], each times its weight; four numbers at once. */
 function addValues(to: Numbers, weights: Numbers, values: Numbers, count: number): void {
-  for (let place = 0; place < count; place++) {
-    const [weight, first] = [weights[place]!, place * to.length];
-    for (let i = 0; i < to.length; i++) to[i]! += weight * values[first + i]!;
+  const dim = to.length;
+  for (let i = 0; i < dim; i += 4) {
+    let [a, b, c, d] = [to[i]!, to[i + 1]!, to[i + 2]!, to[i + 3]!];
+    for (let place = 0, at = i; place < count; place++, at += dim) {
+      const weight = weights[place]!;
+      a += weight * values[at]!;
+      b += weight * values[at + 1]!;
+      c += weight * values[at + 2]!;
+      d += weight * values[at + 3]!;
+    }
+    to.set([a, b, c, d], i);
   }
 }

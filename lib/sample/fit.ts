@@ -6,7 +6,7 @@
  * @module
  */
 import { copyFits, drawingBytes, laidBytes, rowsThatFit } from "../model/memory.ts";
-import { precisionOf } from "../engine/mod.ts";
+import { hasLoops, precisionOf } from "../engine/mod.ts";
 import type { Sampler } from "./sampler.ts";
 
 /** What is to be drawn. */
@@ -32,9 +32,10 @@ export function drawingRows(sampler: Sampler, wanted: number, { prompts, tokens,
   return rowsThatFit(wanted, budget - (loopFits(sampler) ? copyBytes(sampler) : 0), bytes);
 }
 
-/** Whether a drawing runs as one loop: where a copy of the matrices takes half of the budget at most. */
+/** Whether a drawing runs as one loop: a copy of the matrices takes half of the budget at most, and on wasm heads are of some fours. */
 export function loopFits(sampler: Sampler): boolean {
-  return copyFits(copyBytes(sampler), sampler.budget ?? Infinity);
+  const { hiddenSize, heads } = sampler.model.config;
+  return (hasLoops() || hiddenSize / heads % 4 === 0) && copyFits(copyBytes(sampler), sampler.budget ?? Infinity);
 }
 
 function copyBytes(sampler: Sampler): number {
