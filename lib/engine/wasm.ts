@@ -86,7 +86,8 @@ function matMulOn(backend: Backend, oneByOne: KernelFunc): KernelFunc {
     const direct = (x.isTransposed ? m * k : 0) + (y.isTransposed ? 2 : 1) * n * k; // XNNPACK lays the second factor anew as well
     const swapped = (x.isTransposed ? 1 : 2) * m * k + (y.isTransposed ? 0 : n * k) + m * n;
     const batch = Math.max(x.batch, y.batch);
-    if (batch > 1 && m * k * n < CALL + LAY * Math.min(direct, swapped)) return oneByOne(call);
+    const isSmall = batch > 1 && m * k * n < CALL + LAY * Math.min(direct, swapped);
+    if (isSmall || !isOurs(x, y)) return oneByOne(call);
     const shape = [...(x.batch >= y.batch ? x : y).info.shape.slice(0, -2), m, n];
     if (direct <= swapped) return { ...products(x, y, [m, k, n], batch), shape };
     const turned = products({ ...y, isTransposed: !y.isTransposed }, { ...x, isTransposed: !x.isTransposed }, [n, k, m], batch);
@@ -113,6 +114,12 @@ function matMulOn(backend: Backend, oneByOne: KernelFunc): KernelFunc {
     if (right !== y.info) backend.disposeData(right.dataId);
     return out;
   }
+}
+
+/** The backend says of others why it cannot. */
+function isOurs(x: Factor, y: Factor): boolean {
+  const batches = x.batch === y.batch || x.batch === 1 || y.batch === 1;
+  return batches && x.info.dtype === "float32" && y.info.dtype === "float32" && x.batch * y.batch > 0;
 }
 
 function factor(info: TensorInfo, isTransposed: boolean): Factor {

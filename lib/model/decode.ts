@@ -12,12 +12,11 @@
  *
  * @module
  */
-import { compile, hasLoops, type Precision, precisionOf, type Tensor, tf, toPrecision } from "../engine/mod.ts";
+import { compile, type Precision, precisionOf, type Tensor, tf, toPrecision } from "../engine/mod.ts";
 import { fromStoredBits, productOfFewRows, storedBits, updateSlice } from "../engine/xla.ts";
 import { type HeadNorm, type KeysValues, normaliseAndRotate, rmsNorm, type RopeTables, ropeTables, swiglu } from "../nn/mod.ts";
 import type { Chameleon, Layer } from "./chameleon.ts";
 import type { ChameleonConfig } from "./config.ts";
-import { decodeOnHeap } from "./decode_heap.ts";
 import { type Adapter, mergeAdapter } from "./lora.ts";
 
 /** A block's weights as a step reads them. */
@@ -128,7 +127,6 @@ export function decodeRows(
   own: readonly KeysValues[],
   step: Tensor,
 ): { logits: Tensor; own: KeysValues[] } {
-  if (!hasLoops()) return decodeOnHeap(decoder, context, tokens, own, step);
   const { config: { rmsEpsilon: epsilon, swinNorm }, layers } = decoder;
   const precision = precisionOf(layers[0]!.qkv);
   const slots = own[0]!.k.shape[3]!;

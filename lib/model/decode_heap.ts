@@ -154,7 +154,8 @@ function addValues(to: Numbers, weights: Numbers, values: Numbers, count: number
   const dim = to.length;
   for (let i = 0; i < dim; i += 4) {
     let [a, b, c, d] = [to[i]!, to[i + 1]!, to[i + 2]!, to[i + 3]!];
-    for (let place = 0, at = i; place < count; place++, at += dim) {
+    let at = i;
+    for (let place = 0; place < count; place++, at += dim) {
       const weight = weights[place]!;
       a += weight * values[at]!;
       b += weight * values[at + 1]!;

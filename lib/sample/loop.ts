@@ -9,7 +9,8 @@
  */
 import { type Adapter, type Chameleon, prefill } from "../model/mod.ts";
 import { type Decoder, decoderOf, decodeRows, type DecodingContext, decodingContext, layMatrices, ownSlots } from "../model/decode.ts";
-import { compile, dispose, type Tensor, tf, tidy, valuesOf, whileLoop } from "../engine/mod.ts";
+import { decodeOnHeap } from "../model/decode_heap.ts";
+import { compile, dispose, hasLoops, type Tensor, tf, tidy, valuesOf, whileLoop } from "../engine/mod.ts";
 import { updateSlice } from "../engine/xla.ts";
 import type { KeysValues } from "../nn/mod.ts";
 import { chooseRows, drawRows, type LaidPrompts, type Layout, type Limits, seedTable } from "./draw.ts";
@@ -114,7 +115,8 @@ function drawStep({ step, newest, drawn, own }: Drawing, given: Given, { limits,
   const rows = newest.shape[0]!;
   const ids = (chosen: Tensor) => tf.add(chosen, tf.scalar(firstId, "int32")); // [R]
   const fed = tf.gather(tf.tile(ids(newest), [back.shape[0]! / rows]), back); // [L]
-  const grown = decodeRows(decoder, context, fed, own, step);
+  const decode = hasLoops() ? decodeRows : decodeOnHeap;
+  const grown = decode(decoder, context, fed, own, step);
   const next = tf.add(step, tf.scalar(1, "int32"));
   const ownSeeds = tf.squeeze(tf.gather(seeds, tf.reshape(next, [1])), [0]); // [R, 2]
   const chosen = tf.cast(chooseRows(tf.gather(grown.logits, places), rule, limits, ownSeeds), "int32"); // [R]

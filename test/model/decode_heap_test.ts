@@ -1,4 +1,4 @@
-/** Drawing on wasm: its own step draws what one operation after the other does, and a seed gives the same tokens twice. */
+/** The step on wasm draws what one operation after the other does, and a seed gives the same tokens twice. */
 import { PROJECTIONS } from "../../lib/model/mod.ts";
 import { freezeHead } from "../../lib/model/chameleon.ts";
 import { disposeAdapter } from "../../lib/model/lora.ts";
@@ -16,7 +16,7 @@ const shapes = [
 ];
 
 for (const { count, ...shape } of shapes) {
-  Deno.test(`generate() on wasm draws the tokens of one by one, the same ones again: ${JSON.stringify(shape)}`, () =>
+  Deno.test(`decodeOnHeap() draws the tokens of one operation after the other, the same ones again: ${JSON.stringify(shape)}`, () =>
     withoutLeaks(() => {
       const model = randomChameleon({ hiddenSize: 64, intermediateSize: 96, layers: 2, ...shape }, "float32");
       const adapter = randomAdapter(model.config, { rank: 2, alpha: 2, dropout: 0, targets: PROJECTIONS }, 3);
