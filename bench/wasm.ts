@@ -10,6 +10,7 @@ import type { Answer, Ask } from "./wasm_ours.ts";
 
 interface WasmCase extends BenchCase {
   readonly spread: readonly [number, number]; // the pairs' lowest and highest ratio
+  readonly of_processor: number; // ours in its own processor time, which others' work does not lengthen: it has one thread
   readonly others: number; // the largest share of the machine that others took before a pair
 }
 
@@ -56,10 +57,11 @@ async function pairs(name: string, ask: Ask, wasm: Child, tensorflow: Child): Pr
       peer: round(median(speeds(peers))),
       ratio: round(median(ratios)),
     },
+    of_processor: round(median(ours.map(({ ofProcessor }) => ofProcessor))),
     memory_ratio: round(ours.at(-1)!.memory / peers.at(-1)!.memory),
     ...{ spread: [round(Math.min(...ratios)), round(Math.max(...ratios))] as const, others: round(Math.max(...others)) },
   };
-  console.log(`${name}: wasm ${result.ours}, libtensorflow ${result.peer} tokens/s; ${ours[0]!.values.slice(0, 4).join(" ")}`);
+  console.log(`${name}: wasm ${result.ours} tokens/s, ${result.of_processor} of its processor time; libtensorflow ${result.peer}`);
   return result;
 }
 

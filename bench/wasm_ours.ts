@@ -17,6 +17,8 @@ export type Ask = { readonly work: "train" } | { readonly work: "draw"; readonly
 export interface Answer {
   /** Tokens a second. */
   readonly speed: number;
+  /** Tokens a second of this process's own processor time, all threads together. */
+  readonly ofProcessor: number;
   /** The loss of the step, or the codes that were drawn. */
   readonly values: readonly number[];
   /** Peak memory, bytes. */
@@ -46,10 +48,16 @@ let steps = 0;
 
 for await (const line of createInterface({ input: process.stdin })) {
   const ask = JSON.parse(line) as Ask;
-  const start = performance.now();
+  const start = [performance.now(), processorTime()] as const;
   const { tokens, values } = ask.work === "train" ? step() : draw(ask.candidates);
-  const speed = tokens / ((performance.now() - start) / 1000);
-  console.log(JSON.stringify({ speed, values, memory: peakMemory() } satisfies Answer));
+  const [speed, ofProcessor] = [performance.now(), processorTime()].map((end, i) => 1000 * tokens / (end - start[i]!)) as [number, number];
+  console.log(JSON.stringify({ speed, ofProcessor, values, memory: peakMemory() } satisfies Answer));
+}
+
+/** Milliseconds. */
+function processorTime(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 function step(): { tokens: number; values: number[] } {
