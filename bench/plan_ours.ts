@@ -11,7 +11,7 @@ import {
   PROJECTIONS,
   type Vqgan,
 } from "../lib/model/mod.ts";
-import { drawingBytes, ENGINE_BYTES, laidBytes, pictureBytes, scoringBytes } from "../lib/model/memory.ts";
+import { drawingBytes, ENGINE_BYTES, pictureBytes, scoringBytes } from "../lib/model/memory.ts";
 import { vqShapes } from "../lib/model/vqgan.ts";
 import { generate, logLikelihoods } from "../lib/sample/mod.ts";
 import { adamwStep, freshState } from "../lib/train/adamw.ts";
@@ -40,12 +40,12 @@ function run(): number {
   const fixed = plan.bytes + ENGINE_BYTES;
   if (work === "draw") {
     generate(sampler, Array(count).fill(ids(288)), IMAGE, { temperature: 1, seed: 1 });
-    return fixed + laidBytes(config, config.vocabSize, BYTES) +
+    return fixed +
       drawingBytes(config, { rows: count, prompts: 1, positions: 288, tokens: IMAGE, head: config.vocabSize, bytes: BYTES });
   }
   if (work === "draw text") {
     generate(sampler, Array.from({ length: count }, () => ids(528)), 32, { temperature: 0, seed: 1 });
-    return fixed + laidBytes(config, config.vocabSize, BYTES) +
+    return fixed +
       drawingBytes(config, { rows: count, prompts: count, positions: 528, tokens: 32, head: config.vocabSize, bytes: BYTES });
   }
   const alone = work === "score";

@@ -8,7 +8,16 @@ import { gpuMemory, libtensorflowFolder } from "../engine/mod.ts";
 import { UserError } from "../errors.ts";
 import { exists } from "../files.ts";
 import { type CheckpointPlan, drawingBytes, imageTokens, planMemory, scoringBytes, type TrainingSize } from "../model/mod.ts";
-import { adapterBytes, copyFits, ENGINE_BYTES, laidBytes, mebibytes, pictureBytes, picturesAtOnce, rowsThatFit } from "../model/memory.ts";
+import {
+  adapterBytes,
+  copyFits,
+  ENGINE_BYTES,
+  mebibytes,
+  mergedBytes,
+  pictureBytes,
+  picturesAtOnce,
+  rowsThatFit,
+} from "../model/memory.ts";
 import { BATCH, LONGEST } from "../sample/predict_actions.ts";
 import { SCORED_TOGETHER } from "../sample/likelihood.ts";
 import { freeMemory } from "./memory.ts";
@@ -34,7 +43,7 @@ export interface Work {
   readonly flexible: boolean;
   /** The key that says how many, if one does. */
   readonly key?: string;
-  /** Bytes of the matrices that a drawing lays out for itself, where they take half of the budget at most. */
+  /** Bytes of the matrices that a drawing merges an adapter into, where they take half of the budget at most. */
   readonly copy?: number;
   /** Bytes of so many rows. */
   bytes(rows: number): number;
@@ -141,7 +150,7 @@ function workOf({ model, cdm, cwm }: Config, checkpoint: CheckpointPlan) {
     return { name, unit: "pictures", wanted, flexible: false, bytes: (rows) => pictureBytes(config.vq, rows, half) };
   };
   const say = (wanted: number): Work => ({
-    ...{ name: "say actions", unit: "pairs", wanted: Math.min(wanted, BATCH), flexible: true, copy: laidBytes(config, vocabulary, bytes) },
+    ...{ name: "say actions", unit: "pairs", wanted: Math.min(wanted, BATCH), flexible: true, copy: mergedBytes(config, bytes) },
     bytes: (rows) => drawingBytes(config, { rows, prompts: rows, positions: pair, tokens: LONGEST, head: vocabulary, bytes }),
   });
   const draw = (wanted: number, each: number, guidance: { guidanceText?: number; guidanceImage?: number }, key?: string): Work => {
@@ -149,7 +158,7 @@ function workOf({ model, cdm, cwm }: Config, checkpoint: CheckpointPlan) {
     const shape = { positions: image + ACTION, tokens: image, head: codes, bytes };
     return {
       ...{ name: times === 1 ? "draw" : "draw with guidance", unit: "images", wanted, flexible: true, ...(key !== undefined && { key }) },
-      copy: laidBytes(config, codes, bytes),
+      copy: mergedBytes(config, bytes),
       bytes: (rows) => drawingBytes(config, { ...shape, rows: times * rows, prompts: times * Math.ceil(rows / each) }),
     };
   };

@@ -3,7 +3,7 @@
  * computes (a test holds the two equal), on weights and caches laid out for a few rows. Chameleon.ts is where the model is
  * explained; here is what differs.
  *
- * - An adapter is merged beforehand, projections of one input are one product, matrices are [in, out].
+ * - An adapter is merged beforehand, queries and keys are normalised together.
  * - Keys and values are written in place. XLA does so only where the write comes after all reads; so a step reads the old slots,
  *   adds its own token apart, and the place of the write depends on what was read.
  *
@@ -13,74 +13,36 @@
  * @module
  */
 import { compile, type Precision, precisionOf, type Tensor, tf, toPrecision } from "../engine/mod.ts";
-import { fromStoredBits, productOfFewRows, storedBits, updateSlice } from "../engine/xla.ts";
+import { fromStoredBits, product, productOfFewRows, storedBits, updateSlice } from "../engine/xla.ts";
 import { type HeadNorm, type KeysValues, normaliseAndRotate, rmsNorm, type RopeTables, ropeTables, swiglu } from "../nn/mod.ts";
 import type { Chameleon, Layer } from "./chameleon.ts";
-import type { ChameleonConfig } from "./config.ts";
+import { type ChameleonConfig, type Projection, PROJECTIONS } from "./config.ts";
 import { type Adapter, mergeAdapter } from "./lora.ts";
 
-/** A block's weights as a step reads them. */
-export interface DecodingLayer {
-  /** Queries, keys, values, [D, (H + 2·Hkv)·d]. */
-  readonly qkv: Tensor;
-  /** [H·d, D]. */
-  readonly o: Tensor;
-  /** [D, 2·F]. */
-  readonly gateUp: Tensor;
-  /** [F, D]. */
-  readonly down: Tensor;
-  /** As in {@linkcode Layer}. */
-  readonly inputNorm: Tensor;
-  /** As in {@linkcode Layer}. */
-  readonly postNorm: Tensor;
-  /** As in {@linkcode Layer}. */
-  readonly qNorm: HeadNorm;
-  /** As in {@linkcode Layer}. */
-  readonly kNorm: HeadNorm;
-}
-
-/** The transformer, laid out for steps of a few rows. */
+/** The transformer as a step reads it. */
 export interface Decoder {
-  /** The shape. */
-  readonly config: ChameleonConfig;
-  /** Token embeddings, [V, D]. */
-  readonly embed: Tensor;
-  /** Blocks. */
-  readonly layers: readonly DecodingLayer[];
-  /** The last RMSNorm's gain, [D]. */
-  readonly norm: Tensor;
-  /** Output matrix, [D, K]. */
+  /** The weights, an adapter merged into them. */
+  readonly model: Chameleon;
+  /** QK-norm of queries and keys together, by block, [H + Hkv, d]. */
+  readonly norms: readonly HeadNorm[];
+  /** Output matrix, [K, D]. */
   readonly head: Tensor;
 }
 
-/** The matrices that {@linkcode layMatrices} makes. */
-export interface LaidMatrices {
-  /** Of each block. */
-  readonly layers: readonly Pick<DecodingLayer, "qkv" | "o" | "gateUp" | "down">[];
-  /** Output matrix, [D, K]. */
-  readonly head: Tensor;
-}
-
-/** Copies of the matrices, laid out for {@linkcode decodeRows}, an adapter merged into them. head: [K, D] */
-export const layMatrices: (model: Chameleon, adapter: Adapter | null, head: Tensor) => LaidMatrices = compile(
-  (model: Chameleon, adapter: Adapter | null, head: Tensor) => {
-    const { layers } = adapter ? mergeAdapter(model, adapter) : model;
-    const laid = (...parts: Tensor[]) => tf.transpose(parts.length === 1 ? parts[0]! : tf.concat(parts, 0)); // [in, out]
-    const layLayer = ({ q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj }: Layer) => ({
-      qkv: laid(q_proj, k_proj, v_proj),
-      o: laid(o_proj),
-      gateUp: laid(gate_proj, up_proj),
-      down: laid(down_proj),
-    });
-    return { layers: layers.map(layLayer), head: laid(head) };
+/** The matrices of all blocks with an adapter merged into them: a copy of those that it adapts. */
+export const mergedMatrices: (model: Chameleon, adapter: Adapter) => readonly Readonly<Record<Projection, Tensor>>[] = compile(
+  (model: Chameleon, adapter: Adapter) => {
+    const { layers } = mergeAdapter(model, adapter);
+    return layers.map((layer) => Object.fromEntries(PROJECTIONS.map((name) => [name, layer[name]])) as Record<Projection, Tensor>);
   },
 );
 
-/** The model with its matrices laid out. */
-export function decoderOf(model: Chameleon, { layers, head }: LaidMatrices): Decoder {
-  const { config, embed, norm } = model;
-  const joined = model.layers.map(({ inputNorm, postNorm, qNorm, kNorm }, i) => ({ ...layers[i]!, inputNorm, postNorm, qNorm, kNorm }));
-  return { config, embed, norm, head, layers: joined };
+/** A model as a step reads it. matrices: from {@linkcode mergedMatrices}, or null without an adapter; head: [K, D] */
+export function decoderOf(model: Chameleon, matrices: readonly Readonly<Record<Projection, Tensor>>[] | null, head: Tensor): Decoder {
+  const layers = model.layers.map((layer, i) => ({ ...layer, ...matrices?.[i] }));
+  const both = (a: Tensor, b: Tensor) => tf.concat([a, b].map((x) => toPrecision(x, "float32")), 0); // [H + Hkv, d]
+  const norms = layers.map(({ qNorm, kNorm }) => ({ gain: both(qNorm.gain, kNorm.gain), bias: both(qNorm.bias, kNorm.bias) }));
+  return { model: { ...model, layers }, norms, head };
 }
 
 /** What all steps after the same prompts share. */
@@ -98,9 +60,14 @@ export function decodingContext(config: ChameleonConfig, cache: readonly KeysVal
 }
 
 /** Keys, [R, Hkv, d, C], and values, [R, Hkv, C, d], of the rows' own tokens as stored bits, by block: free slots, or more of them. */
-export function ownSlots({ config, layers }: Decoder, own: readonly KeysValues[] | null, rows: number, slots: number): KeysValues[] {
+export function ownSlots(
+  { model: { config, layers } }: Decoder,
+  own: readonly KeysValues[] | null,
+  rows: number,
+  slots: number,
+): KeysValues[] {
   const { hiddenSize, heads, keyHeads } = config;
-  const free = (shape: number[]) => toPrecision(tf.fill(shape, 0), precisionOf(layers[0]!.qkv));
+  const free = (shape: number[]) => toPrecision(tf.fill(shape, 0), precisionOf(layers[0]!.q_proj));
   const longer = (axis: number, old: Tensor | undefined) => {
     const shape = [rows, keyHeads, hiddenSize / heads, hiddenSize / heads];
     shape[axis] = slots - (old?.shape[axis] ?? 0);
@@ -127,22 +94,22 @@ export function decodeRows(
   own: readonly KeysValues[],
   step: Tensor,
 ): { logits: Tensor; own: KeysValues[] } {
-  const { config: { rmsEpsilon: epsilon, swinNorm }, layers } = decoder;
-  const precision = precisionOf(layers[0]!.qkv);
+  const { model: { config: { rmsEpsilon: epsilon, swinNorm }, layers, embed, norm }, norms, head } = decoder;
+  const precision = precisionOf(layers[0]!.q_proj);
   const slots = own[0]!.k.shape[3]!;
   const isFree = tf.greaterEqual(tf.range(0, slots, 1, "int32"), step); // [C]
   const place: Place = { step, free: tf.mul(tf.cast(isFree, "float32"), -1e9), ...turnAt(context, step) };
   const before = (y: Tensor, gain: Tensor) => swinNorm ? toPrecision(y, precision) : rmsNorm(y, gain, epsilon, precision);
   const after = (y: Tensor, gain: Tensor) => swinNorm ? rmsNorm(y, gain, epsilon, "float32") : y;
 
-  let x = toPrecision(tf.gather(decoder.embed, tokens), "float32"); // [R, D]
+  let x = toPrecision(tf.gather(embed, tokens), "float32"); // [R, D]
   const grown = layers.map((layer, i) => {
-    const { y, kv } = attention(before(x, layer.inputNorm), layer, { context, prompt: context.prompt[i]!, own: own[i]!, place });
+    const { y, kv } = attention(before(x, layer.inputNorm), layer, norms[i]!, { context, prompt: context.prompt[i]!, own: own[i]!, place });
     x = tf.add(x, after(y, layer.inputNorm)); // [R, D]
     x = tf.add(x, after(feedForward(before(x, layer.postNorm), layer, precision), layer.postNorm)); // [R, D]
     return kv;
   });
-  return { logits: productOfFewRows(rmsNorm(x, decoder.norm, epsilon, precision), decoder.head), own: grown }; // [R, K]
+  return { logits: productOfFewRows(rmsNorm(x, norm, epsilon, precision), head), own: grown }; // [R, K]
 }
 
 /** Where a step stands. */
@@ -166,19 +133,15 @@ interface Past {
 }
 
 /** x: [R, D] → y: [R, D] float32, and the slots with the new token's keys and values */
-function attention(
-  x: Tensor,
-  { qkv, o, qNorm, kNorm }: DecodingLayer,
-  { context, prompt, own, place }: Past,
-): { y: Tensor; kv: KeysValues } {
+function attention(x: Tensor, layer: Layer, norm: HeadNorm, { context, prompt, own, place }: Past): { y: Tensor; kv: KeysValues } {
+  const { q_proj, k_proj, v_proj, o_proj, qNorm, kNorm } = layer;
   const [heads, dim] = qNorm.gain.shape as [number, number];
   const [keyHeads, rows] = [kNorm.gain.shape[0]!, x.shape[0]!];
   const group = heads / keyHeads;
-  const widths = [heads * dim, keyHeads * dim, keyHeads * dim];
-  const [q, k, v] = tf.split(tf.expandDims(productOfFewRows(x, qkv), 1), widths, 2) as [Tensor, Tensor, Tensor]; // [R, 1, ·]
-  const turned = (y: Tensor, norm: HeadNorm, scale: number) => normaliseAndRotate(y, norm, place, scale, "float32");
-  const queries = tf.reshape(turned(q, qNorm, dim ** -0.5), [rows, keyHeads, group, dim]); // [R, Hkv, G, d]
-  const key = turned(k, kNorm, 1); // [R, Hkv, 1, d]
+  const [qk, v] = tf.split(productOfFewRows(x, q_proj, k_proj, v_proj), [(heads + keyHeads) * dim, keyHeads * dim], 1) as [Tensor, Tensor];
+  const turned = normaliseAndRotate(tf.expandDims(qk, 1), norm, place, 1, "float32"); // [R, H + Hkv, 1, d]
+  const [q, key] = tf.split(turned, [heads, keyHeads], 1) as [Tensor, Tensor]; // key: [R, Hkv, 1, d]
+  const queries = tf.reshape(tf.mul(q, dim ** -0.5), [rows, keyHeads, group, dim]); // [R, Hkv, G, d]
   const value = tf.reshape(v, [rows, keyHeads, 1, dim]); // [R, Hkv, 1, d]
 
   const toPrompt = tf.add(promptProduct(queries, prompt.k), context.padding); // [P, Hkv, N·G, S]
@@ -194,7 +157,7 @@ function attention(
   const sum = tf.add(tf.add(fromPrompt, slotProduct(b, fromStoredBits(own.v))), tf.mul(c, value)); // [R, Hkv, G, d]
 
   const mixed = tf.reshape(tf.div(sum, total), [rows, heads * dim]); // [R, H·d]
-  const y = productOfFewRows(toPrecision(mixed, precisionOf(o)), o); // [R, D]
+  const y = productOfFewRows(toPrecision(mixed, precisionOf(o_proj)), o_proj); // [R, D]
   return { y, kv: written(own, key, value, place.step, sum) };
 }
 
@@ -204,7 +167,7 @@ function promptProduct(x: Tensor, shared: Tensor): Tensor {
   const prompts = shared.shape[0]!;
   const byPrompt = tf.transpose(tf.reshape(x, [prompts, rows / prompts, keyHeads, group, width]), [0, 2, 1, 3, 4]); // [P, Hkv, N, G, m]
   const together = tf.reshape(byPrompt, [prompts, keyHeads, rows / prompts * group, width]); // [P, Hkv, N·G, m]
-  return productOfFewRows(toPrecision(together, precisionOf(shared)), shared);
+  return product(toPrecision(together, precisionOf(shared)), shared);
 }
 
 /** Rows by themselves again. [P, Hkv, N·G, n] → [R, Hkv, G, n] */
@@ -243,7 +206,7 @@ function written(own: KeysValues, key: Tensor, value: Tensor, step: Tensor, read
 }
 
 /** SwiGLU: [R, D] → [R, D] float32 */
-function feedForward(x: Tensor, { gateUp, down }: DecodingLayer, precision: Precision): Tensor {
-  const [gate, up] = tf.split(productOfFewRows(x, gateUp), 2, 1) as [Tensor, Tensor]; // [R, F] each
-  return productOfFewRows(swiglu(gate, up, precision), down); // [R, D]
+function feedForward(x: Tensor, { gate_proj, up_proj, down_proj }: Layer, precision: Precision): Tensor {
+  const [gate, up] = tf.split(productOfFewRows(x, gate_proj, up_proj), 2, 1) as [Tensor, Tensor]; // [R, F] each
+  return productOfFewRows(swiglu(gate, up, precision), down_proj); // [R, D]
 }

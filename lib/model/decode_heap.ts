@@ -7,10 +7,11 @@
  *
  * @module
  */
-import { type Tensor, tf } from "../engine/mod.ts";
+import { type Tensor, type Tensor2D, tf } from "../engine/mod.ts";
 import { onHeap } from "../engine/wasm.ts";
 import type { KeysValues } from "../nn/mod.ts";
-import type { Decoder, DecodingContext, DecodingLayer } from "./decode.ts";
+import type { Layer } from "./chameleon.ts";
+import type { Decoder, DecodingContext } from "./decode.ts";
 
 /**
  * One more token for each row, as {@linkcode decodeRows} of decode.ts has it. The slots are written in place.
@@ -29,20 +30,25 @@ export function decodeOnHeap(
   own: readonly KeysValues[],
   step: Tensor,
 ): { logits: Tensor; own: KeysValues[] } {
-  const { config: { rmsEpsilon, swinNorm }, layers } = decoder;
+  const { model: { config: { rmsEpsilon, swinNorm }, layers, embed, norm }, head } = decoder;
   const normed = (y: Tensor, gain: Tensor) => rmsNormRows(y, gain, rmsEpsilon);
   const before = (y: Tensor, gain: Tensor) => swinNorm ? y : normed(y, gain);
   const after = (y: Tensor, gain: Tensor) => swinNorm ? normed(y, gain) : y;
 
-  let x = tf.gather(decoder.embed, tokens) as Tensor; // [R, D]
+  let x = tf.gather(embed, tokens) as Tensor; // [R, D]
   layers.forEach((layer, i) => {
-    const qkv = tf.matMul(before(x, layer.inputNorm), layer.qkv); // [R, (H + 2·Hkv)·d]
+    const qkv = products(before(x, layer.inputNorm), layer.q_proj, layer.k_proj, layer.v_proj); // [R, (H + 2·Hkv)·d]
     const mixed = attend(qkv, layer, { ...context, k: context.prompt[i]!.k, v: context.prompt[i]!.v }, own[i]!, step); // [R, H·d]
-    x = tf.add(x, after(tf.matMul(mixed, layer.o), layer.inputNorm)); // [R, D]
-    const gateUp = tf.matMul(before(x, layer.postNorm), layer.gateUp); // [R, 2·F]
-    x = tf.add(x, after(tf.matMul(swigluRows(gateUp), layer.down), layer.postNorm)); // [R, D]
+    x = tf.add(x, after(products(mixed, layer.o_proj), layer.inputNorm)); // [R, D]
+    const gateUp = products(before(x, layer.postNorm), layer.gate_proj, layer.up_proj); // [R, 2·F]
+    x = tf.add(x, after(products(swigluRows(gateUp), layer.down_proj), layer.postNorm)); // [R, D]
   });
-  return { logits: tf.matMul(normed(x, decoder.norm), decoder.head), own: [...own] }; // [R, K]
+  return { logits: products(normed(x, norm), head), own: [...own] }; // [R, K]
+}
+
+/** x · wᵀ for each matrix, side by side. x: [R, K], matrices: [N, K] each → [R, ΣN] */
+function products(x: Tensor, ...matrices: readonly Tensor[]): Tensor {
+  return tf.concat(matrices.map((w) => tf.matMul(x as Tensor2D, w as Tensor2D, false, true)), 1);
 }
 
 /** RMSNorm. x: [R, D], gain: [D] → [R, D] */
@@ -74,7 +80,7 @@ function swigluRows(both: Tensor): Tensor {
 /** A block's attention: QK-norm, rotary positions, keys and values into their slot, softmax over prompt and slots. → [R, H·d] */
 function attend(
   qkv: Tensor,
-  { qNorm, kNorm }: DecodingLayer,
+  { qNorm, kNorm }: Layer,
   { cos, sin, k, v, padding }: KeysValues & Pick<DecodingContext, "cos" | "sin" | "padding">,
   own: KeysValues,
   step: Tensor,

@@ -146,16 +146,15 @@ export function drawingBytes(config: ChameleonConfig, { rows, prompts, positions
 }
 
 /**
- * What the drawing loop lays out for itself: a copy of all matrices of the blocks, and of the head.
+ * What the drawing loop merges an adapter into: a copy of all matrices of the blocks.
  *
  * @param config the base
- * @param head rows of the output matrix in use
  * @param bytes of an element
  * @returns bytes
  */
-export function laidBytes(config: ChameleonConfig, head: number, bytes: number): number {
+export function mergedBytes(config: ChameleonConfig, bytes: number): number {
   const block = PROJECTIONS.reduce((sum, name) => sum + projectionShape(config, name).reduce((a, b) => a * b), 0);
-  return (config.layers * block + head * config.hiddenSize) * bytes;
+  return config.layers * block * bytes;
 }
 
 /** Whether such a copy is made: it may take half of what is free for work. */

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { copyFits, drawingBytes, laidBytes, rowsThatFit } from "../model/memory.ts";
+import { copyFits, drawingBytes, mergedBytes, rowsThatFit } from "../model/memory.ts";
 import { hasLoops, precisionOf } from "../engine/mod.ts";
 import type { Sampler } from "./sampler.ts";
 
@@ -32,14 +32,14 @@ export function drawingRows(sampler: Sampler, wanted: number, { prompts, tokens,
   return rowsThatFit(wanted, budget - (loopFits(sampler) ? copyBytes(sampler) : 0), bytes);
 }
 
-/** Whether a drawing runs as one loop: a copy of the matrices takes half of the budget at most, and on wasm heads are of some fours. */
+/** Whether a drawing runs as one loop: what an adapter is merged into takes half of the budget at most, and on wasm heads are of some fours. */
 export function loopFits(sampler: Sampler): boolean {
   const { hiddenSize, heads } = sampler.model.config;
   return (hasLoops() || hiddenSize / heads % 4 === 0) && copyFits(copyBytes(sampler), sampler.budget ?? Infinity);
 }
 
 function copyBytes(sampler: Sampler): number {
-  return laidBytes(sampler.model.config, sampler.head.shape[0]!, bytesOf(sampler));
+  return sampler.adapter ? mergedBytes(sampler.model.config, bytesOf(sampler)) : 0;
 }
 
 /** Bytes of an activation. */

@@ -8,7 +8,7 @@
  * @module
  */
 import { type Adapter, type Chameleon, prefill } from "../model/mod.ts";
-import { type Decoder, decoderOf, decodeRows, type DecodingContext, decodingContext, layMatrices, ownSlots } from "../model/decode.ts";
+import { type Decoder, decoderOf, decodeRows, type DecodingContext, decodingContext, mergedMatrices, ownSlots } from "../model/decode.ts";
 import { decodeOnHeap } from "../model/decode_heap.ts";
 import { compile, dispose, hasLoops, type Tensor, tf, tidy, valuesOf, whileLoop } from "../engine/mod.ts";
 import { updateSlice } from "../engine/xla.ts";
@@ -58,14 +58,15 @@ export function drawInLoop(sampler: Sampler, layout: Layout, count: number, opti
   const { model, adapter = null, head, rule = null, firstId } = sampler;
   const { rows, limits, places, back } = layout;
   const fixed = { limits, firstId, stop: stop ?? null };
-  const matrices = layMatrices(model, adapter, head);
+  const matrices = adapter && mergedMatrices(model, adapter);
+  const decoder = tidy(() => decoderOf(model, matrices, head));
   const seeds = seedTable(options, rows, count);
   const { context, hidden } = readPrompts(model, adapter, layout, layout.each, count);
   let drawing: Drawing = tidy(() => {
     const first = drawRows(tf.gather(hidden, places), head, rule, limits, tf.squeeze(tf.slice(seeds, [0, 0, 0], [1, -1, -1]), [0])); // [R]
     return { step: tf.scalar(0, "int32"), newest: first, drawn: firstDrawn(first, firstId, count), own: [] };
   });
-  const given = { decoder: decoderOf(model, matrices), context, rule, seeds, places, back };
+  const given = { decoder, context, rule, seeds, places, back };
   const sections = count === 1 ? [] : count < LONG ? [count - 1] : [count >> 1, count - 1];
   for (const taken of sections) {
     const end = tf.scalar(taken, "int32");
@@ -74,7 +75,7 @@ export function drawInLoop(sampler: Sampler, layout: Layout, count: number, opti
     drawing = next;
   }
   const ids = [...valuesOf(drawing.drawn)];
-  dispose([drawing, matrices, seeds, context, hidden]);
+  dispose([drawing, matrices ?? [], decoder.norms, seeds, context, hidden]);
   return Array.from({ length: rows }, (_, row) => ids.slice(row * count, (row + 1) * count).filter((id) => id >= 0));
 }
 

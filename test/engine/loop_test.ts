@@ -1,6 +1,6 @@
 import { compile, dispose, type Tensor, tf, tidy, toPrecision, valueAndGradients, whileLoop } from "../../lib/engine/mod.ts";
 import { activeBinding } from "../../lib/engine/kernels.ts";
-import { fromStoredBits, productOfFewRows, storedBits, updateSlice } from "../../lib/engine/xla.ts";
+import { fromStoredBits, product, productOfFewRows, storedBits, updateSlice } from "../../lib/engine/xla.ts";
 import { assertClose, assertEquals, assertThrows, engine, take, withoutLeaks } from "../support.ts";
 
 await engine();
@@ -57,17 +57,43 @@ Deno.test("whileLoop() has no gradient inside a compiled function, and says so",
   x.dispose();
 });
 
-Deno.test("productOfFewRows() gives the matrix product, by matrix of a batch, summed in float32", graphs, () =>
+Deno.test("product() gives x · y by matrix of a batch, productOfFewRows() x · wᵀ, summed in float32", graphs, () =>
   withoutLeaks(() => {
-    const product = compile(productOfFewRows, { xla: true });
-    const [x, y] = [tf.randomNormal([2, 3, 4, 40], 0, 1, "float32", 1), tf.randomNormal([2, 3, 40, 5], 0, 1, "float32", 2)];
-    const [narrowX, narrowY] = [toPrecision(x, "bfloat16"), toPrecision(y, "bfloat16")];
-    for (const [a, b] of [[x, y], [narrowX, narrowY]] as const) {
-      const expected = tidy(() => tf.matMul(toPrecision(a, "float32"), toPrecision(b, "float32")));
-      assertClose(take(product(a, b)), take(expected), 1e-4);
+    const [products, few] = [compile(product, { xla: true }), compile((x: Tensor, w: Tensor) => productOfFewRows(x, w), { xla: true })];
+    for (const precision of ["float32", "bfloat16"] as const) {
+      const random = (seed: number, ...shape: number[]) =>
+        tidy(() => toPrecision(tf.randomNormal(shape, 0, 1, "float32", seed), precision));
+      const [x, y, flat, w] = [random(1, 2, 3, 4, 40), random(2, 2, 3, 40, 5), random(3, 7, 40), random(4, 5, 40)];
+      const wide = (tensor: Tensor) => toPrecision(tensor, "float32");
+      assertClose(take(products(x, y)), take(tidy(() => tf.matMul(wide(x), wide(y)))), 1e-4);
+      assertClose(take(few(flat, w)), take(tidy(() => tf.matMul(wide(flat), wide(w), false, true))), 1e-4);
+      dispose([x, y, flat, w]);
     }
-    dispose([x, y, narrowX, narrowY]);
   }));
+
+Deno.test(
+  "productOfFewRows() of a large matrix, where AMX's tiles are used, is that of its parts, and of any number of rows",
+  graphs,
+  () =>
+    withoutLeaks(() => {
+      const few = compile((x: Tensor, ws: readonly Tensor[]) => productOfFewRows(x, ...ws), { xla: true });
+      const random = (seed: number, ...shape: number[]) =>
+        tidy(() => toPrecision(tf.randomNormal(shape, 0, 1, "float32", seed), "bfloat16"));
+      const [large, odd] = [random(1, 1024, 256), random(2, 1025, 256)]; // 2^18 elements and more
+      const parts = tf.split(large, 8, 0);
+      for (const rows of [1, 3, 33]) {
+        const x = random(3, rows, 256);
+        const expected = take(few(x, parts)); // [rows, 1024]
+        assertClose(take(few(x, [large])), expected, 1e-3);
+        const wide = take(few(x, [large, odd])); // [rows, 1024 + 1025]
+        assertClose(wide.slice(0, 1024), expected.slice(0, 1024), 1e-3);
+        const other = tidy(() => tf.matMul(toPrecision(x, "float32"), toPrecision(odd, "float32"), false, true)); // [rows, 1025]
+        assertClose(wide.slice(1024, 2049), take(other).slice(0, 1025), 1e-3);
+        x.dispose();
+      }
+      dispose([large, odd, parts]);
+    }),
+);
 
 Deno.test("updateSlice() writes into a buffer of stored bits, which come back as they went in", graphs, () =>
   withoutLeaks(() => {

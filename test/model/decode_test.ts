@@ -5,7 +5,7 @@ import {
   decodeRows,
   type DecodingContext,
   decodingContext,
-  layMatrices,
+  mergedMatrices,
   ownSlots,
 } from "../../lib/model/decode.ts";
 import { disposeAdapter } from "../../lib/model/lora.ts";
@@ -83,7 +83,7 @@ function scoresByRows(model: Chameleon, adapter: Adapter | null): Scores {
     const { tokens, padding, newest } = inputs();
     const { cache } = prefill(model, tokens, { adapter: adapter ?? undefined, padding });
     const context = decodingContext(model.config, cache, padding, SLOTS);
-    const decoder = decoderOf(model, layMatrices(model, adapter, model.head));
+    const decoder = decoderOf(model, adapter && mergedMatrices(model, adapter), model.head);
     let own: KeysValues[] | null = null;
     return newest.map((one, step) => {
       const next = rows(one, own, decoder, context, tf.scalar(step, "int32"));
