@@ -6,10 +6,11 @@
 import { UserError } from "../errors.ts";
 import util from "node:util";
 import { Binding } from "./binding.ts";
-import { type CApi, LIBRARY_FILES, openTensorFlow } from "./capi.ts";
+import { LIBRARY_FILES, openTensorFlow } from "./capi.ts";
 import { libtensorflowFolder } from "./install.ts";
 import { activeBinding, inputIds, kernelBackend } from "./kernels.ts";
 import { registerCompiledCalls } from "./compile.ts";
+import { keepCompiled } from "./compiled_cache.ts";
 import { registerLoops } from "./loop.ts";
 import { type Tensor, tf } from "./tf.ts";
 import { registerWasmKernels } from "./wasm.ts";
@@ -82,8 +83,9 @@ async function open(want: "auto" | "tensorflow" | "wasm"): Promise<Backend> {
 async function openLibtensorflow(folder: string): Promise<Backend> {
   const nvcc = `${folder}/../nvidia/cuda_nvcc`; // XLA's assembler and device library come with the CUDA wheels
   if (!Deno.env.get("XLA_FLAGS") && isFolder(nvcc)) Deno.env.set("XLA_FLAGS", `--xla_gpu_cuda_data_dir=${nvcc}`);
+  const compiled = keepCompiled(folder);
   const api = openTensorFlow(folder, sessionConfig());
-  await registerKernels(api);
+  await registerKernels(new Binding(api, compiled?.seal));
   await tf.setBackend("tensorflow");
   await tf.ready();
   return {
@@ -95,12 +97,11 @@ async function openLibtensorflow(folder: string): Promise<Backend> {
   };
 }
 
-async function registerKernels(api: CApi): Promise<void> {
+async function registerKernels(binding: Binding): Promise<void> {
   // Deno's node:util left these two out; tfjs-node 4.22 calls them
   Object.assign(util, { isNullOrUndefined: (x: unknown) => x === null || x === undefined, isArray: Array.isArray });
   await import("@tensorflow/tfjs-node-gpu/dist/register_all_kernels.js");
   const { NodeJSKernelBackend } = (await import("@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend.js")).default;
-  const binding = new Binding(api);
   tf.registerBackend("tensorflow", () => new NodeJSKernelBackend(binding as never, "@tensorflow/tfjs-node-gpu"), 3);
   registerGather();
   registerCompiledCalls();

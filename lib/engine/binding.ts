@@ -65,11 +65,14 @@ export class Binding {
   readonly #bfloat16 = new Set<number>();
   readonly #traces: OpenTrace[] = [];
   readonly #count = new Int32Array(1);
+  readonly #called = new Set<string>();
+  readonly #afterFirstCall: () => void;
   #next = 1;
 
-  /** Binds to an opened TensorFlow. */
-  constructor(api: CApi) {
+  /** Binds to an opened TensorFlow; `afterFirstCall` of a function, whatever it holds has been compiled. */
+  constructor(api: CApi, afterFirstCall: () => void = () => {}) {
     this.#api = api;
+    this.#afterFirstCall = afterFirstCall;
     this.#gpu = api.devices.includes("GPU");
     this.TF_Version = api.version;
     this.gpuMemory = api.gpuMemory;
@@ -241,7 +244,10 @@ export class Binding {
     const open = this.#traces.at(-1);
     if (!open) {
       const xla = fn.xla ? [{ name: "_XlaMustCompile", type: AttrKind.BOOL, value: true }] : [];
-      return this.#eager(fn.name, xla, inputs, fn.results.length);
+      const results = this.#eager(fn.name, xla, inputs, fn.results.length);
+      if (!this.#called.has(fn.name)) this.#afterFirstCall();
+      this.#called.add(fn.name);
+      return results;
     }
     return open.trace.call(fn, inputs.map((id) => this.#resolve(open, id))).map((symbol) => this.#addSymbol(open, symbol));
   }

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { quoted, UserError } from "../errors.ts";
+
 /** TensorFlow's numbers for element types (`TF_DataType`). */
 export const DType = {
   FLOAT: 1,
@@ -47,6 +49,8 @@ const SYMBOLS = {
   TF_TensorData: { parameters: [P], result: P },
   TF_TensorByteSize: { parameters: [P], result: "usize" },
   TF_TensorType: { parameters: [P], result: "i32" },
+  TF_NumDims: { parameters: [P], result: "i32" },
+  TF_Dim: { parameters: [P, "i32"], result: "i64" },
   TF_DeleteTensor: { parameters: [P], result: "void" },
   TFE_NewContextOptions: { parameters: [], result: P },
   TFE_ContextOptionsSetConfig: { parameters: [P, B, "usize", P], result: "void" },
@@ -150,7 +154,7 @@ export function openTensorFlow(folder: string, config: Uint8Array<ArrayBuffer>):
     const c = Deno.dlopen(cc, SYMBOLS).symbols;
     const status = c.TF_NewStatus();
     const check = (doing: string) => {
-      if (c.TF_GetCode(status) !== 0) throw new Error(`TensorFlow failed at ${doing}: ${text(c.TF_Message(status))}`);
+      if (c.TF_GetCode(status) !== 0) throw failureOf(doing, text(c.TF_Message(status)));
     };
     const options = c.TFE_NewContextOptions();
     c.TFE_ContextOptionsSetConfig(options, config, BigInt(config.length), status);
@@ -164,6 +168,14 @@ export function openTensorFlow(folder: string, config: Uint8Array<ArrayBuffer>):
     c.TF_DeleteDeviceList(list);
     return { c, status, context, check, version: text(c.TF_Version()), devices, gpuMemory };
   });
+}
+
+/** TensorFlow's own words; where it could not write down what XLA compiled, what to do. */
+export function failureOf(doing: string, message: string): Error {
+  const [, folder, why] = message.match(/^(.*)\/xla_compile_cache[^/]*\.tmp; (.*)$/) ?? [];
+  return folder === undefined ? new Error(`TensorFlow failed at ${doing}: ${message}`) : new UserError(
+    `Cannot keep compiled functions in ${quoted(folder)}: ${why}; free space there, or let XDG_CACHE_HOME name another folder`,
+  );
 }
 
 /** NVIDIA's libraries, where the CUDA wheels brought them: TensorFlow then finds them by name. */

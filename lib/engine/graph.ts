@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import { UserError } from "../errors.ts";
 import { type CApi, cstring, DType } from "./capi.ts";
 
@@ -23,6 +24,8 @@ export const AttrKind = { STRING: 0, INT: 1, FLOAT: 2, BOOL: 3, TYPE: 4, SHAPE: 
 export interface Symbolic {
   /** The `TF_Output` struct. */
   readonly output: Uint8Array<ArrayBuffer>;
+  /** Which operation gives it out, by its number in the graph, and which of its outputs it is. */
+  readonly place: string;
   /** Element type, by TensorFlow's number. */
   readonly dtype: number;
   /** Shape, fully known. */
@@ -46,13 +49,14 @@ export interface GraphFunction {
 /** Operations whose inputs are a list followed by this many single ones. A graph, unlike eager calls, must be told. */
 const LIST_INPUTS: Readonly<Record<string, number>> = { ConcatV2: 1, Pack: 0, AddN: 0, Einsum: 0 };
 
-let functions = 0; // names of functions are global in the eager context
+let strings = 0; // constants whose bytes are addresses, and so say nothing
 
 /** A graph under construction. */
 export class Trace {
   readonly #api: CApi;
   readonly #graph: Deno.PointerValue;
   readonly #known = new Set<string>();
+  readonly #written: string[] = []; // the graph in words
   #operations = 0;
 
   /** Starts an empty graph. */
@@ -77,7 +81,7 @@ export class Trace {
   /** Adds a constant with the value of a `TF_Tensor`. */
   constant(tensor: Deno.PointerValue): Symbolic {
     const { c, status, check } = this.#api;
-    const description = this.#begin("Const");
+    const description = this.#begin("Const", [], this.#contentOf(tensor));
     c.TF_SetAttrType(description, cstring("dtype"), c.TF_TensorType(tensor));
     c.TF_SetAttrTensor(description, cstring("value"), tensor, status);
     check("setting a constant");
@@ -87,7 +91,7 @@ export class Trace {
   /** Adds an operation and infers the shapes of its outputs. */
   operation(name: string, attrs: readonly OpAttr[], inputs: readonly Symbolic[], outputs: number): Symbolic[] {
     const { c } = this.#api;
-    const description = this.#begin(name);
+    const description = this.#begin(name, inputs, ...attrs.map(({ name, type, value }) => `${name} ${type} ${value}`));
     const singles = LIST_INPUTS[name];
     const listed = singles === undefined ? 0 : inputs.length - singles;
     if (singles !== undefined) c.TF_AddInputList(description, pack(inputs.slice(0, listed)), listed);
@@ -106,7 +110,7 @@ export class Trace {
       check("copying a function");
       this.#known.add(fn.name);
     }
-    const description = this.#begin(fn.name);
+    const description = this.#begin(fn.name, inputs, `${fn.xla}`);
     for (const { output } of inputs) c.TF_AddInput(description, output);
     if (fn.xla) c.TF_SetAttrBool(description, cstring("_XlaMustCompile"), 1);
     const operation = c.TF_FinishOperation(description, status);
@@ -117,7 +121,7 @@ export class Trace {
   /** Adds a loop: `body` maps the state to the next one for as long as `test` gives true. Both take the whole state. */
   whileLoop(test: GraphFunction, body: GraphFunction, state: readonly Symbolic[]): Symbolic[] {
     const { c, status, check } = this.#api;
-    const description = this.#begin("StatelessWhile");
+    const description = this.#begin("StatelessWhile", state, test.name, body.name);
     c.TF_AddInputList(description, pack(state), state.length);
     c.TF_SetAttrTypeList(description, cstring("T"), Int32Array.from(state, ({ dtype }) => dtype), state.length);
     for (const [role, { name }] of [["cond", test], ["body", body]] as const) {
@@ -128,13 +132,17 @@ export class Trace {
     return this.#shaped(operation, state, "a loop");
   }
 
-  /** Turns the graph into a function of `inputs` and adds it to the eager context. The graph itself is freed. */
+  /**
+   * Turns the graph into a function of `inputs` and adds it to the eager context. The graph itself is freed. The function is named by
+   * what it does, so that XLA finds what an earlier process compiled of it, whatever else the two have traced.
+   */
   finish(inputs: readonly Symbolic[], results: readonly Symbolic[], xla: boolean): GraphFunction {
     const { c, status, context, check } = this.#api;
     const outputs = results.map((result) =>
       this.operation("Identity", [{ name: "T", type: AttrKind.TYPE, value: result.dtype }], [result], 1)[0]!
     ); // a function may return an input, or one value twice: each result gets an operation of its own
-    const name = `worldstrap_${functions++}`;
+    const ends = [inputs, outputs].map((symbols) => symbols.map(({ place }) => place).join(" "));
+    const name = `worldstrap_${createHash("sha256").update([...this.#written, ...ends].join("\n")).digest("hex").slice(0, 32)}`;
     const pointer = c.TF_GraphToFunction(
       this.#graph,
       cstring(name),
@@ -162,7 +170,8 @@ export class Trace {
     this.#api.c.TF_DeleteGraph(this.#graph);
   }
 
-  #begin(name: string): Deno.PointerValue {
+  #begin(name: string, inputs: readonly Symbolic[], ...more: readonly string[]): Deno.PointerValue {
+    this.#written.push([name, ...inputs.map(({ place }) => place), ...more].join("|"));
     const unique = new TextEncoder().encode(`n${this.#operations++}\0`);
     return this.#api.c.TF_NewOperation(this.#graph, cstring(name), unique);
   }
@@ -172,8 +181,23 @@ export class Trace {
     this.#api.check(`adding ${name} to a graph`);
     return Array.from({ length: outputs }, (_, i) => {
       const output = outputStruct(operation, i);
-      return { output, dtype: this.#api.c.TF_OperationOutputType(output), shape: this.#shape(output, name) };
+      return { output, place: this.#place(i), dtype: this.#api.c.TF_OperationOutputType(output), shape: this.#shape(output, name) };
     });
+  }
+
+  /** An output of the operation that was added last. */
+  #place(output: number): string {
+    return `${this.#operations - 1}:${output}`;
+  }
+
+  /** What a constant holds, in words. */
+  #contentOf(tensor: Deno.PointerValue): string {
+    const { c } = this.#api;
+    const [dtype, size] = [c.TF_TensorType(tensor), Number(c.TF_TensorByteSize(tensor))];
+    if (dtype === DType.STRING) return `string ${strings++}`;
+    const shape = Array.from({ length: c.TF_NumDims(tensor) }, (_, i) => c.TF_Dim(tensor, i));
+    const bytes = size === 0 ? [] : new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(c.TF_TensorData(tensor)!, size));
+    return `${dtype} [${shape}] ${bytes}`;
   }
 
   /** The outputs of an operation that calls functions: their shapes are not inferred. */
@@ -187,7 +211,7 @@ export class Trace {
       const output = outputStruct(operation, i);
       c.TF_GraphSetTensorShape(this.#graph, output, bigints(shape), shape.length, status);
       check(`shaping what ${name} returns`);
-      return { output, dtype, shape };
+      return { output, place: this.#place(i), dtype, shape };
     });
   }
 

@@ -1,7 +1,7 @@
-import { BYTES, cstring, DType, openTensorFlow } from "../../lib/engine/capi.ts";
+import { BYTES, cstring, DType, failureOf, openTensorFlow } from "../../lib/engine/capi.ts";
 import { openBackend } from "../../lib/engine/mod.ts";
 import { libtensorflowFolder, TENSORFLOW_VERSION } from "../../lib/engine/install.ts";
-import { assert, assertEquals, assertThrows, withFolder } from "../support.ts";
+import { assert, assertEquals, assertThrows, UserError, withFolder } from "../support.ts";
 
 const { name } = await openBackend();
 const bound = { ignore: name !== "tensorflow" };
@@ -25,6 +25,18 @@ Deno.test("check() throws TensorFlow's own words after a call that failed, and n
   c.TFE_DeleteOp(op);
   c.TFE_NewOp(context, cstring("NoSuchOp"), status);
   assertThrows(() => check("finding an operation"), Error, "TensorFlow failed at finding an operation: ");
+});
+
+Deno.test("failureOf() says what to do where a compiled function cannot be written", () => {
+  const words = "/home/a/.cache/worldstrap/compiled/0f/xla_compile_cache__1__2__XLA_CPU_JIT.pbhost-1-2.tmp; No space left on device"; // as TensorFlow says it
+  const full = failureOf("running worldstrap_1", words);
+  assert(full instanceof UserError);
+  assertEquals(
+    full.message,
+    'Cannot keep compiled functions in "/home/a/.cache/worldstrap/compiled/0f": No space left on device; ' +
+      "free space there, or let XDG_CACHE_HOME name another folder",
+  );
+  assertEquals(failureOf("running Add", "No space; ").message, "TensorFlow failed at running Add: No space; ");
 });
 
 Deno.test("a tensor that C allocates has the bytes that BYTES says, for every type", bound, () => {
