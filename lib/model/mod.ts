@@ -37,5 +37,6 @@ export {
   type TrainingSize,
 } from "./memory.ts";
 export { loadAdapter, saveAdapter } from "./peft.ts";
+export { openEncoder, type PictureEncoder } from "./picture_encoder.ts";
 export { type OutgoingTensor, type StoredTensor } from "./safetensors.ts";
 export { decodeCodes, encodeFeatures, nearestCodes, type Vqgan } from "./vqgan.ts";

@@ -60,14 +60,7 @@ export function encodeFeatures(vq: Vqgan, images: Tensor): Tensor {
  * ```
  */
 export function nearestCodes(vq: Vqgan, features: Tensor): Tensor {
-  const { embedDim } = vq.config;
-  return tf.tidy(() => {
-    const book = vq.weights["quantize.embedding.weight"]!; // [K, E]
-    const flat = tf.reshape(features, [-1, embedDim]); // [B·g·g, E]
-    const products = tf.matMul(flat, book, false, true); // [B·g·g, K]
-    const distances = tf.sub(tf.sum(tf.square(book), 1), tf.mul(2, products)); // [B·g·g, K] less |z|², the same for all codes
-    return tf.reshape(tf.argMin(distances, -1), [features.shape[0]!, -1]); // [B, g·g]
-  });
+  return nearestCompiled(vq.weights["quantize.embedding.weight"]!, features); // [B, g·g]
 }
 
 /**
@@ -162,6 +155,7 @@ export function vqShapes(config: VqConfig): Map<string, number[]> {
 type Weights = Readonly<Record<string, Tensor>>;
 
 const encodeCompiled: (weights: Weights, config: VqConfig, images: Tensor) => Tensor = compile(encode);
+const nearestCompiled: (book: Tensor, features: Tensor) => Tensor = compile(nearest);
 const decodeCompiled: (weights: Weights, config: VqConfig, vectors: Tensor) => Tensor = compile(decode);
 
 function encode(weights: Weights, { channelMultiplier, resBlocks }: VqConfig, images: Tensor): Tensor {
@@ -170,9 +164,23 @@ function encode(weights: Weights, { channelMultiplier, resBlocks }: VqConfig, im
     for (let i = 0; i < resBlocks; i++) x = residualBlock(weights, `encoder.down.${level}.block.${i}`, x); // [B, h, w, C]
     if (level < channelMultiplier.length - 1) x = halve(weights, `encoder.down.${level}.downsample.conv`, x); // [B, h/2, w/2, C]
   });
-  x = middleOf(weights, "encoder.mid", x); // [B, g, g, C]
+  return encodeAfterStrides(weights, x); // [B, g, g, E]
+}
+
+/** The encoder's part that works on the grid. [B, g, g, C] → [B, g, g, E] */
+export function encodeAfterStrides(weights: Weights, grid: Tensor): Tensor {
+  let x = middleOf(weights, "encoder.mid", grid); // [B, g, g, C]
   x = convolve(weights, "encoder.conv_out", normalise(weights, "encoder.norm_out", x, true)); // [B, g, g, latent]
   return convolve(weights, "quant_conv", x); // [B, g, g, E]
+}
+
+/** The smallest |c|² − 2 z·c, which is the distance less |z|²; as one product, [z, 1] · [−2c, |c|²]. book: [K, E] → [B, g·g] */
+function nearest(book: Tensor, features: Tensor): Tensor {
+  const flat = tf.reshape(features, [-1, book.shape[1]!]); // [B·g·g, E]
+  const places = tf.concat([flat, tf.ones([flat.shape[0]!, 1])], 1); // [B·g·g, E + 1]
+  const codes = tf.concat([tf.mul(book, -2), tf.sum(tf.square(book), 1, true)], 1); // [K, E + 1]
+  const distances = tf.matMul(places, codes, false, true); // [B·g·g, K]
+  return tf.reshape(tf.argMin(distances, -1), [features.shape[0]!, -1]); // [B, g·g]
 }
 
 function decode(weights: Weights, { channelMultiplier, resBlocks }: VqConfig, vectors: Tensor): Tensor {

@@ -4,7 +4,7 @@
  * @module
  */
 import { tf, tidy, valuesOf } from "../engine/mod.ts";
-import { decodeCodes, encodeFeatures, nearestCodes, type Vqgan } from "../model/mod.ts";
+import { decodeCodes, nearestCodes, openEncoder, type Vqgan } from "../model/mod.ts";
 import { imagesToTensor, tensorToImages } from "./images.ts";
 import { picturesAtOnce } from "../model/memory.ts";
 import type { RgbImage } from "./resize.ts";
@@ -30,9 +30,10 @@ const BATCH = 64; // pictures encoded together, unless they are large
  */
 export function encodePictures(vqgan: Vqgan, pictures: readonly RgbImage[]): number[][] {
   const encoded: number[][] = [];
+  using encoder = openEncoder(vqgan);
   const together = picturesAtOnce(vqgan.config, BATCH);
   for (let i = 0; i < pictures.length; i += together) {
-    const codes = tidy(() => nearestCodes(vqgan, encodeFeatures(vqgan, imagesToTensor(pictures.slice(i, i + together)))));
+    const codes = tidy(() => nearestCodes(vqgan, encoder.features(imagesToTensor(pictures.slice(i, i + together)))));
     const [values, each] = [Array.from(valuesOf(codes)), codes.shape[1]!];
     for (let start = 0; start < values.length; start += each) encoded.push(values.slice(start, start + each));
     codes.dispose();

@@ -118,10 +118,12 @@ export function imagesToTensor(images: readonly RgbImage[]): Tensor {
   const { width, height } = images[0]!;
   const values = new Float32Array(images.length * width * height * 3);
   images.forEach(({ data }, i) => {
-    for (let j = 0; j < data.length; j++) values[i * data.length + j] = data[j]! / 255 * 2 - 1;
+    for (let j = 0; j < data.length; j++) values[i * data.length + j] = LEVELS[data[j]!]!;
   });
   return tf.tensor4d(values, [images.length, height, width, 3]);
 }
+
+const LEVELS = Float32Array.from({ length: 256 }, (_, level) => level / 255 * 2 - 1);
 
 /** A tensor of images, about −1 … 1, as pixels: clamped and truncated like the reference. */
 export function tensorToImages(tensor: Tensor): RgbImage[] {

@@ -5,11 +5,12 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { encodeFeatures, nearestCodes, type Vqgan } from "../model/mod.ts";
+import { nearestCodes, openEncoder, type PictureEncoder, type Vqgan } from "../model/mod.ts";
+import { isLinearBefore } from "../model/picture_encoder.ts";
 import { type Tensor, tf, tidy, valuesOf } from "../engine/mod.ts";
 import { bytesOfTensor } from "../engine/storage.ts";
 import { picturesAtOnce } from "../model/memory.ts";
-import { squareCrop } from "../tokens/mod.ts";
+import { type RgbImage, squareCrop } from "../tokens/mod.ts";
 import { imagesToTensor } from "../tokens/images.ts";
 import { openPack, type Pack } from "./pack.ts";
 import type { Observation, Problem, Trajectory } from "./trajectory.ts";
@@ -63,13 +64,19 @@ export async function encodeTrajectories(
   onProgress: (done: number) => void = () => {},
 ): Promise<Encoding> {
   using pack = openPack(packPath(cache, vqgan), 8 * tokensOf(vqgan));
+  using opened = new DisposableStack();
+  let encoder: PictureEncoder | undefined; // opened when there is something to encode
   const encoded: EncodedTrajectory[] = [];
   const problems: Problem[] = [];
   const together = picturesAtOnce(vqgan.config, 2 * BATCH) / 2;
+  const prepareFrom = (i: number) => Promise.all(trajectories.slice(i, i + together).map((t) => prepare(t, pack, vqgan)));
+  let next = prepareFrom(0);
   for (let i = 0; i < trajectories.length; i += together) {
-    const batch = await Promise.all(trajectories.slice(i, i + together).map((t) => prepare(t, pack, vqgan)));
+    const batch = await next;
+    next = prepareFrom(i + together); // pictures are read or drawn while the engine encodes those before
     const missing = batch.filter((item) => "images" in item);
-    const fresh = missing.length > 0 ? encodePairs(missing, vqgan, together) : [];
+    if (missing.length > 0) encoder ??= opened.use(openEncoder(vqgan));
+    const fresh = encoder && missing.length > 0 ? encodePairs(missing, vqgan, encoder, together) : [];
     for (const item of batch) {
       if ("reason" in item) problems.push(item);
       else encoded.push("images" in item ? fresh[missing.indexOf(item)]! : item);
@@ -89,9 +96,9 @@ export function vqganDigest({ weights }: Vqgan): string {
   return hash.digest("hex").slice(0, 16);
 }
 
-/** The pack of a VQGAN's encodings. */
+/** The pack of a VQGAN's encodings; distances of the two ways to encode differ in their last bits and do not mix. */
 export function packPath(cache: string, vqgan: Vqgan): string {
-  return `${cache}/tokens/${vqganDigest(vqgan)}.pack`;
+  return `${cache}/tokens/${vqganDigest(vqgan)}${isLinearBefore(vqgan) ? "-merged" : ""}.pack`;
 }
 
 /** Tokens of an image. */
@@ -102,7 +109,7 @@ function tokensOf({ config: { resolution, channelMultiplier } }: Vqgan): number 
 interface PreparedPair {
   readonly trajectory: Trajectory;
   readonly key: string; // in the pack
-  readonly images: readonly [source: Float32Array, target: Float32Array];
+  readonly images: readonly [source: RgbImage, target: RgbImage];
 }
 
 async function prepare(trajectory: Trajectory, pack: Pack, vqgan: Vqgan): Promise<EncodedTrajectory | PreparedPair | Problem> {
@@ -116,23 +123,21 @@ async function prepare(trajectory: Trajectory, pack: Pack, vqgan: Vqgan): Promis
   }
 }
 
-async function loadPair({ source, target }: Trajectory, { config }: Vqgan): Promise<[Float32Array, Float32Array]> {
-  const load = async (observation: Observation) => {
-    const tensor = imagesToTensor([squareCrop(await observation.load(), config.resolution)]);
-    const values = valuesOf(tensor) as Float32Array;
-    tensor.dispose();
-    return values;
-  };
-  return [await load(source), await load(target)];
+async function loadPair({ source, target }: Trajectory, { config }: Vqgan): Promise<[RgbImage, RgbImage]> {
+  const load = async (observation: Observation) => squareCrop(await observation.load(), config.resolution);
+  return await Promise.all([load(source), load(target)]);
 }
 
-function encodePairs(pairs: readonly PreparedPair[], vqgan: Vqgan, together: number): EncodedTrajectory[] {
-  const { resolution } = vqgan.config;
-  const size = resolution * resolution * 3;
-  const values = new Float32Array(2 * together * size); // always a full batch: the last bits depend on its size
-  pairs.forEach(({ images }, i) => images.forEach((image, side) => values.set(image, (2 * i + side) * size)));
+function encodePairs(
+  pairs: readonly PreparedPair[],
+  vqgan: Vqgan,
+  encoder: PictureEncoder,
+  together: number,
+): EncodedTrajectory[] {
+  const pictures = pairs.flatMap(({ images }) => images);
+  const missing = 2 * together - pictures.length; // always a full batch: the last bits depend on its size
   const { codes, distances } = tidy(() => {
-    const features = encodeFeatures(vqgan, tf.tensor4d(values, [2 * together, resolution, resolution, 3])); // [2N, g, g, E]
+    const features = encoder.features(imagesToTensor([...pictures, ...Array<RgbImage>(missing).fill(pictures[0]!)])); // [2N, g, g, E]
     return { codes: nearestCodes(vqgan, features), distances: pairDistances(features) };
   });
   const [codeValues, distanceValues] = [valuesOf(codes), valuesOf(distances)];

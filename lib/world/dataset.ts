@@ -3,14 +3,14 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import { UserError } from "../errors.ts";
 import { type Random, randomStream } from "../engine/mod.ts";
-import { sha256 } from "../files.ts";
 import type { Observation, Trajectory } from "../trajectories/trajectory.ts";
 import { applyAction, randomAction } from "./actions.ts";
 import { DIFFICULTIES, type Difficulty, type DifficultyName } from "./difficulty.ts";
 import { sayAction } from "./phrases.ts";
-import { RENDERER, renderScenes } from "./render.ts";
+import { drawTogether, RENDERER } from "./render.ts";
 import { randomScene, type Scene, type SceneWish } from "./scene.ts";
 import { type Action, type ActionKind, FAMILIES, type Family, type Name } from "./things.ts";
 
@@ -50,13 +50,14 @@ export interface WorldTrajectory extends Trajectory {
  */
 export function worldTrajectories(difficulty: DifficultyName, seed: number, split: Split, count: number): WorldTrajectory[] {
   const families: readonly Family[] = split === "simulated" ? ["physics"] : FAMILIES;
+  const draw = drawTogether();
   return Array.from({ length: count }, (_, i) => {
     const family = families[i % families.length]!;
     const fresh = split === "bench" && Math.floor(i / FAMILIES.length) % 2 === 0;
     const random = randomStream("world", difficulty, seed, split, i);
     const { before, after, meaning } = randomTransition(random, DIFFICULTIES[difficulty], family, fresh);
     const id = `${difficulty}-${split}-${seed}-${i}`;
-    const [source, target] = [observationOf(`${id} source`, before), observationOf(`${id} target`, after)];
+    const [source, target] = [observationOf(`${id} source`, before, draw), observationOf(`${id} target`, after, draw)];
     return { id, subset: family, source, action: sayAction(random, meaning), target, before, after, meaning };
   });
 }
@@ -150,10 +151,11 @@ export function counterfactualActions(
 }
 
 /** A scene as an observation. */
-export function observationOf(name: string, scene: Scene): Observation {
+export function observationOf(name: string, scene: Scene, draw = drawTogether()): Observation {
+  let key: string | undefined;
   return {
     name,
-    key: () => sha256(new TextEncoder().encode(`${RENDERER} ${JSON.stringify(scene)}`)),
-    load: async () => (await renderScenes([scene]))[0]!,
+    key: () => Promise.resolve(key ??= createHash("sha256").update(`${RENDERER} ${JSON.stringify(scene)}`).digest("hex")),
+    load: () => draw(scene),
   };
 }

@@ -38,6 +38,25 @@ export async function renderScenes(scenes: readonly Scene[], side = SIDE): Promi
   return images;
 }
 
+/**
+ * A function that draws one scene: those that are asked for in a row are drawn together, since a sheet takes a fifth of the time that
+ * its scenes take alone.
+ */
+export function drawTogether(): (scene: Scene) => Promise<RgbImage> {
+  let scenes: Scene[] = [];
+  let images: Promise<RgbImage[]> | undefined;
+  const drawAll = async () => {
+    await new Promise((resolve) => setTimeout(resolve)); // whoever asks now asks for more
+    const asked = scenes;
+    [scenes, images] = [[], undefined];
+    return await renderScenes(asked);
+  };
+  return async (scene) => {
+    const place = scenes.push(scene) - 1;
+    return (await (images ??= drawAll()))[place]!;
+  };
+}
+
 async function renderSheet(scenes: readonly Scene[], side: number): Promise<RgbImage[]> {
   const width = side * scenes.length;
   const inner = scenes.map((scene, i) => `<svg x="${i * SIDE}" width="${SIDE}" height="${SIDE}">${sceneSvg(scene)}</svg>`).join("");

@@ -1,7 +1,7 @@
 import { decodeCodes, encodeFeatures, loadModel, nearestCodes } from "../../lib/model/mod.ts";
 import { disposeModel } from "../../lib/model/checkpoint.ts";
 import { decodeVectors, hasDecoder, vqShapes } from "../../lib/model/vqgan.ts";
-import { dispose, randomInt, randomStream, type Tensor, tf, tidy } from "../../lib/engine/mod.ts";
+import { dispose, normal, randomInt, randomStream, seedTensor, type Tensor, tf, tidy } from "../../lib/engine/mod.ts";
 import { assert, assertClose, assertEquals, engine, take, withoutLeaks } from "../support.ts";
 
 await engine();
@@ -18,6 +18,26 @@ Deno.test("nearestCodes() finds each code at its own vector, and near it", () =>
       return nearestCodes(model.vqgan, tf.add(tf.reshape(vectors, [2, 8, 8, embedDim]), 0.01));
     });
     assertEquals([found.shape, [...take(found)]], [[2, 64], wanted]);
+    disposeModel(model);
+  }));
+
+Deno.test("nearestCodes() chooses as the differences of all codes do, term by term", () =>
+  withoutLeaks(() => {
+    const model = loadModel(TINY, "float32");
+    const { codes, embedDim } = model.vqgan.config;
+    const book = model.vqgan.weights["quantize.embedding.weight"]!;
+    const features = tidy(() => normal([2, 8, 8, embedDim], seedTensor("features")));
+    const [vectors, table] = [features.dataSync(), book.dataSync()];
+    const distance = (place: number, code: number) =>
+      Array.from({ length: embedDim }, (_, i) => (vectors[place * embedDim + i]! - table[code * embedDim + i]!) ** 2).reduce((a, b) =>
+        a + b
+      );
+    const wanted = Array.from({ length: 2 * 64 }, (_, place) => {
+      const distances = Array.from({ length: codes }, (_, code) => distance(place, code));
+      return distances.indexOf(Math.min(...distances));
+    });
+    assertEquals([...take(nearestCodes(model.vqgan, features))], wanted);
+    features.dispose();
     disposeModel(model);
   }));
 

@@ -2,7 +2,7 @@ import { randomStream } from "../../lib/engine/random.ts";
 import { DIFFICULTIES, renderScenes, type Scene } from "../../lib/world/mod.ts";
 import { alikeScenes } from "../../lib/world/documents.ts";
 import { COLOURS, TONES } from "../../lib/world/things.ts";
-import { FLOOR } from "../../lib/world/render.ts";
+import { drawTogether, FLOOR } from "../../lib/world/render.ts";
 import type { RgbImage } from "../../lib/tokens/mod.ts";
 import { assert, assertEquals } from "../support.ts";
 
@@ -11,6 +11,13 @@ Deno.test("renderScenes() draws the same picture alone and on a sheet", async ()
   const sheet = await renderScenes(scenes);
   const [alone] = await renderScenes([scenes.at(-1)!]);
   assertEquals(sheet.at(-1), alone);
+});
+
+Deno.test("drawTogether() gives everyone who asks at once their own scene, and goes on afterwards", async () => {
+  const scenes = alikeScenes(randomStream("together"), DIFFICULTIES.hard, 20);
+  const draw = drawTogether();
+  assertEquals(await Promise.all(scenes.map(draw)), await renderScenes(scenes));
+  assertEquals([await draw(scenes[3]!)], await renderScenes([scenes[3]!]));
 });
 
 Deno.test("renderScenes() puts objects and the floor where the scene says, in their colours, and shifts all with the camera", async () => {
