@@ -50,7 +50,7 @@ async function missingParts(backend: string, base: string, path: string): Promis
   if (base === "missing") {
     const mend = path === "data/tiny"
       ? "deno task pretrain-tiny --pretrain.out=data/tiny"
-      : "deno task fetch anole-7b, or set --model.path";
+      : "deno task fetch anole-7b --accept puts one into data/anole-7b, or set --model.path";
     missing.push(`There is no checkpoint in ${path}: ${mend}`);
   }
   return missing;

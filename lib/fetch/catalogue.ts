@@ -113,7 +113,10 @@ const MODELS: Readonly<Record<string, Item>> = {
       repository: "GAIR/Anole-7b-v0.1",
       files: ["models/7b/*", "tokenizer/*"],
     }],
-    steps: ["Convert it to Hugging Face's layout: deno task convert --from=data/anole-7b-gair --to=data/anole-7b."],
+    steps: [
+      "Convert it to Hugging Face's layout, and name the new folder: deno task convert --from=data/anole-7b-gair --to=data/anole-7b-converted; " +
+      "then --model.path=data/anole-7b-converted.",
+    ],
   },
   "chameleon-7b": {
     about: "Chameleon-7B in Hugging Face's layout; it lacks the decoder of images, so it annotates and scores but draws nothing",
@@ -143,7 +146,7 @@ const MODELS: Readonly<Record<string, Item>> = {
     steps: [
       `Ask for access on ${META_FORM}: an address that is valid for a while comes by electronic mail.`,
       "Fetch with Meta's own program: python -m chameleon.download_data ADDRESS (github.com/facebookresearch/chameleon).",
-      "Put its models/ and tokenizer/ there, and convert them: deno task convert --from=data/chameleon-meta --size=7b --to=data/chameleon-7b.",
+      "Put its models/ and tokenizer/ there, and convert them: deno task convert --from=data/chameleon-meta --size=7b --to=data/chameleon-7b-converted.",
     ],
     done: "models",
   },
