@@ -35,7 +35,7 @@ export interface Encoding {
   readonly problems: readonly Problem[];
 }
 
-const BATCH = 16; // pairs, unless their pictures are large
+const BATCH = { merged: 64, plain: 16 }; // pairs, unless their pictures are large: a merged encoder has no large feature maps
 
 /**
  * Encodes trajectories.
@@ -68,7 +68,7 @@ export async function encodeTrajectories(
   let encoder: PictureEncoder | undefined; // opened when there is something to encode
   const encoded: EncodedTrajectory[] = [];
   const problems: Problem[] = [];
-  const together = picturesAtOnce(vqgan.config, 2 * BATCH) / 2;
+  const together = picturesAtOnce(vqgan.config, 2 * (isLinearBefore(vqgan) ? BATCH.merged : BATCH.plain)) / 2;
   const prepareFrom = (i: number) => Promise.all(trajectories.slice(i, i + together).map((t) => prepare(t, pack, vqgan)));
   let next = prepareFrom(0);
   for (let i = 0; i < trajectories.length; i += together) {
