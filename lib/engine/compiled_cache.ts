@@ -123,6 +123,7 @@ function removeQuietly(path: string): void {
 
 /** Whether there is a folder, or can be one, that some files fit into: TensorFlow fails a function whose file it cannot write. */
 function isWritable(folder: string): boolean {
+  if (Deno.permissions.querySync({ name: "write", path: folder }).state !== "granted") return false; // doctor's; asking would stop it
   const probe = `${folder}/probe.${Deno.pid}`;
   try {
     Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
