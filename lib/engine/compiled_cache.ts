@@ -20,7 +20,7 @@ export interface CompiledCache {
   readonly seal: () => void;
 }
 
-const MOST = 2 ** 27; // bytes of all folders: the oldest files beyond go; a training of the tiny world takes 2.4 MB
+const MOST = 2 ** 26; // bytes of all folders, all read at a start (0.1 s): the oldest files beyond go; a training of the tiny world takes 2.4 MB
 const PROBE = 2 ** 20; // bytes that must be free
 const HOUR = 3_600_000; // ms: what TensorFlow was still writing is left alone for so long
 const TAG = 15 << 3 | 5; // of a protocol buffer: field 15, four bytes, which TensorFlow does not know and passes over
