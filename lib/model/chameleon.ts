@@ -323,7 +323,7 @@ function attention(x: Tensor, layer: Layer, inputs: BlockInputs): { y: Tensor; k
   const k = adaptedLinear(x, dropped, layer.k_proj, factors.k_proj, scale); // [B, T, Hkv·d]
   const v = adaptedLinear(x, dropped, layer.v_proj, factors.v_proj, scale); // [B, T, Hkv·d]
 
-  const rope = { cos: lastPositions(cos, queries), sin: lastPositions(sin, queries) }; // [Q, d] each
+  const rope = freeze({ cos: lastPositions(cos, queries), sin: lastPositions(sin, queries) }); // [Q, d] each
   const turnedQ = normaliseAndRotate(q, layer.qNorm, rope, cos.shape[1]! ** -0.5, precision); // [B, H, Q, d]
   const turnedK = normaliseAndRotate(k, layer.kNorm, { cos, sin }, 1, precision); // [B, Hkv, T, d]
   const kv = joined(past, { k: turnedK, v: splitHeads(v, keyHeads) }); // [B, Hkv, S + T, d] each
@@ -387,7 +387,7 @@ function shapeOf({ config, layers }: Chameleon): Shape {
   return { heads, keyHeads, epsilon, swinNorm, precision: precisionOf(layers[0]!.q_proj) };
 }
 
-/** Rotary tables and padding for positions from 0; without padding, nothing is hidden. */
+/** Rotary tables and padding for positions from 0, frozen, as compiled blocks would give their gradients too; without padding, nothing is hidden. */
 function geometryOf({ hiddenSize, heads, ropeTheta }: ChameleonConfig, positions: number, padding: Tensor | undefined): Geometry {
-  return { ...ropeTables(positions, hiddenSize / heads, ropeTheta), padding: padding ?? tf.zeros([1, 1, 1, positions]) };
+  return freeze({ ...ropeTables(positions, hiddenSize / heads, ropeTheta), padding: padding ?? tf.zeros([1, 1, 1, positions]) });
 }

@@ -8,6 +8,7 @@
  * @module
  */
 import { compile, type Precision, type Tensor, type Tensor4D, tf, toPrecision, uniform, withGradient } from "../engine/mod.ts";
+import { sumsByProducts } from "../engine/kernels.ts";
 
 /** `x Wᵀ` for weights as they lie on disk. x: [B, T, in], weight: [out, in] → [B, T, out] */
 export function linear(x: Tensor, weight: Tensor): Tensor {
@@ -36,15 +37,33 @@ export const rmsNorm: (x: Tensor, gain: Tensor, epsilon: number, precision: Prec
  */
 export function toUnitScale(x: Tensor, epsilon: number, centred: boolean): Tensor {
   return withGradient([x], (save) => {
-    const y = centred ? tf.sub(x, tf.mean(x, -1, true)) : x;
-    const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(y), -1, true), epsilon)); // [..., 1]
+    const y = centred ? tf.sub(x, rowMeans(x)) : x;
+    const inverse = tf.rsqrt(tf.add(rowMeans(tf.square(y)), epsilon)); // [..., 1]
     const unit = tf.mul(y, inverse); // [..., D]
     save([unit, inverse]);
     return unit;
   }, (dy, [unit, inverse]) => {
-    const tangent = tf.sub(dy, tf.mul(unit!, tf.mean(tf.mul(dy, unit!), -1, true))); // [..., D]
-    return [tf.mul(inverse!, centred ? tf.sub(tangent, tf.mean(dy, -1, true)) : tangent)]; // [..., D]
+    const tangent = tf.sub(dy, tf.mul(unit!, rowMeans(tf.mul(dy, unit!)))); // [..., D]
+    return [tf.mul(inverse!, centred ? tf.sub(tangent, rowMeans(dy)) : tangent)]; // [..., D]
   });
+}
+
+/**
+ * Sums along the last axis in float32. On a CPU they are a product with ones, as XLA adds up rows without vector instructions
+ * there: RMSNorm takes half the time.
+ *
+ * @param x [..., D] float32
+ * @returns [..., 1]
+ */
+export function rowSums(x: Tensor): Tensor {
+  if (!sumsByProducts()) return tf.sum(x, -1, true);
+  const width = x.shape.at(-1)!;
+  const sums = tf.matMul(tf.reshape(x, [-1, width]), tf.ones([width, 1])); // [N, 1]
+  return tf.reshape(sums, [...x.shape.slice(0, -1), 1]);
+}
+
+function rowMeans(x: Tensor): Tensor {
+  return tf.div(rowSums(x), x.shape.at(-1)!); // [..., 1]
 }
 
 /** SwiGLU's gate (Shazeer 2020): silu(gate) · up. */
