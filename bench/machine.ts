@@ -38,6 +38,31 @@ export function loadText(): string {
   return Deno.loadavg()[0]!.toFixed(2);
 }
 
+/** Tells the share of the machine that others took since the meter was started, 0 … 1. */
+export type Meter = () => number;
+
+/** Starts a meter: `own` are the processes whose time does not count as others'. */
+export function meter(own: readonly number[]): Meter {
+  const before = { cpu: cpuTimes(), own: ticksOf(own) };
+  return () => {
+    const after = cpuTimes();
+    if (!before.cpu || !after) return Math.min(1, Deno.loadavg()[0]! / navigator.hardwareConcurrency);
+    const all = Math.max(1, after.all - before.cpu.all);
+    const busy = all - (after.idle - before.cpu.idle) - (ticksOf(own) - before.own);
+    return Math.min(1, Math.max(0, busy / all));
+  };
+}
+
+/** Processor time of processes and of this one, in the system's ticks, as `/proc/stat` counts them. */
+function ticksOf(pids: readonly number[]): number {
+  const ticks = (pid: number) => {
+    const [, rest = ""] = readText(`/proc/${pid}/stat`).split(") ");
+    const fields = rest.split(" ").map(Number);
+    return (fields[11] ?? 0) + (fields[12] ?? 0); // utime and stime
+  };
+  return [Deno.pid, ...pids].reduce((sum, pid) => sum + ticks(pid), 0);
+}
+
 /** The share of the machine that others take, 0 … 1, over half a second in which the bench itself rests. */
 export async function othersShare(): Promise<number> {
   const before = cpuTimes();

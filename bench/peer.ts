@@ -50,6 +50,8 @@ export async function lastLine<T>(command: string, args: readonly string[]): Pro
 
 /** A process that answers each line with a line, both JSON. */
 export interface Child {
+  /** The process's number. */
+  readonly pid: number;
   /** Sends a question and waits for the answer. */
   ask<T>(question: unknown): Promise<T>;
   /** Ends the process. */
@@ -63,6 +65,7 @@ export function startChild(command: string, args: readonly string[]): Child {
   const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   return {
+    pid: child.pid,
     ask: async <T>(question: unknown) => {
       await writer.write(new TextEncoder().encode(`${JSON.stringify(question)}\n`));
       while (!text.includes("\n")) {

@@ -9,6 +9,7 @@ import { plotLines, type PlotPoint } from "../lib/report/mod.ts";
 import { openBackend, randomInt, randomStream } from "../lib/engine/mod.ts";
 import { CODES, FIRST_IMAGE, VOCABULARY, writeCheckpoint } from "./checkpoint.ts";
 import { loadText, machine, machineText, othersShare } from "./machine.ts";
+import { median, round } from "./pairs.ts";
 import { type BenchCase, type Child, peerPython, report, startChild } from "./peer.ts";
 import type { Ask } from "./sample_ours.ts";
 
@@ -150,14 +151,6 @@ function randomPrompts(width: number): number[][] {
   const text = () => CODES + 10 + randomInt(random, VOCABULARY - CODES - 20);
   const prompt = () => Array.from({ length: PROMPT }, (_, i) => i < 260 ? FIRST_IMAGE + randomInt(random, CODES) : text());
   return Array.from({ length: Math.max(...BATCHES) }, prompt);
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
-}
-
-function round(x: number): number {
-  return Number(x.toPrecision(4));
 }
 
 if (import.meta.main) await main(Deno.args[0]);

@@ -1,13 +1,15 @@
 /**
  * `deno task bench score`: log-likelihoods of many completions after few prompts, ours with shared prefixes, ours with every
- * sequence whole, and transformers' on PyTorch; same checkpoint, same sequences, one run.
+ * sequence whole, and transformers' on PyTorch; same checkpoint, same sequences, in alternating rounds.
  *
  * @module
  */
 import { openBackend, randomInt, randomStream } from "../lib/engine/mod.ts";
 import type { Sequence } from "../lib/tokens/mod.ts";
 import { CODES, FIRST_IMAGE, VOCABULARY, writeCheckpoint } from "./checkpoint.ts";
-import { type BenchCase, lastLine, peerPython, report } from "./peer.ts";
+import { loadText, machine, machineText } from "./machine.ts";
+import { alternate, type Answer, compared, median, type PairedCase, ratioText, timesOurs } from "./pairs.ts";
+import { peerPython, report, startChild } from "./peer.ts";
 
 interface Case {
   readonly name: string;
@@ -17,11 +19,12 @@ interface Case {
   readonly completion: number;
 }
 
-interface Measured {
-  readonly seconds: number;
-  readonly whole?: number;
+interface Scored extends Answer {
   readonly sums: readonly number[];
-  readonly memory: number;
+}
+
+interface ScoreCase extends PairedCase {
+  readonly over_ours_whole: number; // what sharing prefixes brings
 }
 
 const CASES: readonly Case[] = [
@@ -35,41 +38,52 @@ const [FAMILIES, EACH] = [4, 8];
 export async function main(only = ""): Promise<void> {
   const python = peerPython();
   await openBackend("tensorflow");
-  const results: BenchCase[] = [];
+  const here = machine();
+  console.log(machineText(here));
+  const results: ScoreCase[] = [];
   for (const each of CASES.filter(({ name }) => name.includes(only))) results.push(await measure(each, python));
-  report("score", results);
+  report("score", results, { machine: here, load_after: Number(loadText()) });
 }
 
-async function measure(bench: Case, python: string): Promise<BenchCase> {
+async function measure(bench: Case, python: string): Promise<ScoreCase> {
   const folder = Deno.makeTempDirSync({ prefix: "worldstrap-bench-" });
+  writeCheckpoint(folder, bench.width, bench.layers);
+  Deno.writeTextFileSync(`${folder}/families.json`, JSON.stringify(randomFamilies(bench)));
+  const file = (path: string) => new URL(path, import.meta.url).pathname;
+  const [ours, peer] = [
+    startChild(Deno.execPath(), ["run", "-A", file("score_ours.ts"), folder]),
+    startChild(python, [file("peers/score.py"), folder, `${navigator.hardwareConcurrency}`]),
+  ];
   try {
-    writeCheckpoint(folder, bench.width, bench.layers);
-    Deno.writeTextFileSync(`${folder}/families.json`, JSON.stringify(randomFamilies(bench)));
-    const ours = await lastLine<Measured>(Deno.execPath(), ["run", "-A", new URL("score_ours.ts", import.meta.url).pathname, folder]);
-    const peer = await lastLine<Measured>(python, [
-      new URL("peers/score.py", import.meta.url).pathname,
-      folder,
-      `${navigator.hardwareConcurrency}`,
-    ]);
-    const apart = Math.max(...ours.sums.map((sum, i) => Math.abs(sum - peer.sums[i]!) / bench.completion));
-    console.log(
-      `${bench.name}: shared ${ms(ours.seconds)}, whole ${ms(ours.whole!)} (${(ours.whole! / ours.seconds).toFixed(1)} times), peer ${
-        ms(peer.seconds)
-      }; means a token differ by ${apart.toFixed(4)} at most`,
-    );
-    const round = (x: number) => Number(x.toPrecision(4));
-    const sequences = FAMILIES * EACH;
-    return {
-      case: bench.name,
-      unit: "sequences/s",
-      ours: round(sequences / ours.seconds),
-      peer: round(sequences / peer.seconds),
-      ratio: round(peer.seconds / ours.seconds),
-      memory_ratio: round(ours.memory / peer.memory),
-    };
+    const paired = await alternate<"ours" | "peer", Scored>({ ours: { child: ours, ask: {} }, peer: { child: peer, ask: {} } });
+    const { answers, others } = paired;
+    const alone = await alternate<"ours" | "whole", Scored>({
+      ours: { child: ours, ask: {} },
+      whole: { child: ours, ask: { whole: true } },
+    });
+    return describe(bench, { ...answers, alone: alone.answers }, others);
   } finally {
+    await Promise.all([ours.stop(), peer.stop()]);
     Deno.removeSync(folder, { recursive: true });
   }
+}
+
+interface Answers {
+  readonly ours: readonly Scored[];
+  readonly peer: readonly Scored[];
+  readonly alone: { readonly ours: readonly Scored[]; readonly whole: readonly Scored[] };
+}
+
+function describe({ name, completion }: Case, { ours, peer, alone }: Answers, others: number): ScoreCase {
+  const apart = Math.max(...ours[0]!.sums.map((sum, i) => Math.abs(sum - peer[0]!.sums[i]!) / completion));
+  const result = compared({ name, unit: "sequences/s", count: FAMILIES * EACH }, ours, peer, others);
+  const whole = timesOurs(alone.whole, alone.ours);
+  const ms = (answers: readonly Scored[]) => `${(median(answers.map(({ seconds }) => seconds)) * 1000).toFixed(0)} ms`;
+  console.log(
+    `${name}: shared ${ms(ours)}, whole ${ms(alone.whole)} (${whole} times), peer ${ms(peer)}; ${ratioText(result)}; ` +
+      `means a token differ by ${apart.toFixed(4)} at most`,
+  );
+  return { ...result, over_ours_whole: whole };
 }
 
 function randomFamilies({ prompt, completion }: Case): Sequence[][] {
@@ -84,10 +98,6 @@ function randomFamilies({ prompt, completion }: Case): Sequence[][] {
     const shared = draw(prompt, true);
     return Array.from({ length: EACH }, () => ({ prompt: shared, completion: draw(completion, isImage) }));
   });
-}
-
-function ms(seconds: number): string {
-  return `${(seconds * 1000).toFixed(0)} ms`;
 }
 
 if (import.meta.main) await main(Deno.args[0]);

@@ -1,12 +1,16 @@
 /**
- * `deno task bench train`: a LoRA step of ours beside one of transformers + PEFT, same checkpoint, same batch, one run.
+ * `deno task bench train`: a LoRA step of ours beside three on PyTorch, same checkpoint, same batch, in alternating rounds:
+ * transformers + PEFT as they are; the same with our head, image rows at loss positions, which shows what doing less brings; and a
+ * step written by hand that does the work that ours does.
  *
  * @module
  */
 import { writeSafetensors } from "../lib/model/safetensors.ts";
 import { openBackend, randomInt, randomStream } from "../lib/engine/mod.ts";
 import { CODES, FIRST_IMAGE, VOCABULARY, writeCheckpoint } from "./checkpoint.ts";
-import { type BenchCase, lastLine, peerPython, report } from "./peer.ts";
+import { loadText, machine, machineText } from "./machine.ts";
+import { alternate, type Answer, compared, median, type PairedCase, ratioText, round, timesOurs } from "./pairs.ts";
+import { peerPython, report, startChild } from "./peer.ts";
 
 interface Case {
   readonly name: string;
@@ -14,21 +18,25 @@ interface Case {
   readonly layers: number;
   readonly batch: number;
   readonly checkpointing: boolean;
-  readonly peerCheckpointing: boolean;
 }
 
-interface Measured {
-  readonly seconds: number;
-  readonly loss: readonly number[];
-  readonly memory: number;
-  readonly peak?: number;
+interface Stepped extends Answer {
+  readonly loss: number;
+  readonly peak: number; // operations a second that a product reaches; ours alone
+}
+
+interface TrainCase extends PairedCase {
+  readonly peer_with_our_head: number; // tokens/s
+  readonly by_hand: number; // tokens/s
+  readonly ratio_with_our_head: number;
+  readonly ratio_by_hand: number;
+  readonly share_of_product_peak: number;
 }
 
 const CASES: readonly Case[] = [
-  { name: "d 256, 6 layers, 4 × 548", width: 256, layers: 6, batch: 4, checkpointing: false, peerCheckpointing: false },
-  { name: "d 512, 8 layers, 4 × 548", width: 512, layers: 8, batch: 4, checkpointing: false, peerCheckpointing: false },
-  { name: "d 512, 8 layers, 16 × 548, both checkpointed", width: 512, layers: 8, batch: 16, checkpointing: true, peerCheckpointing: true },
-  { name: "d 512, 8 layers, 16 × 548, ours checkpointed", width: 512, layers: 8, batch: 16, checkpointing: true, peerCheckpointing: false },
+  { name: "d 256, 6 layers, 4 × 548", width: 256, layers: 6, batch: 4, checkpointing: false },
+  { name: "d 512, 8 layers, 4 × 548", width: 512, layers: 8, batch: 4, checkpointing: false },
+  { name: "d 512, 8 layers, 16 × 548, all checkpointed", width: 512, layers: 8, batch: 16, checkpointing: true },
 ];
 const [POSITIONS, IMAGE] = [548, 256];
 
@@ -36,62 +44,71 @@ const [POSITIONS, IMAGE] = [548, 256];
 export async function main(only = ""): Promise<void> {
   const python = peerPython();
   await openBackend("tensorflow");
-  const results: BenchCase[] = [];
+  const here = machine();
+  console.log(machineText(here));
+  const results: TrainCase[] = [];
   for (const each of CASES.filter(({ name }) => name.includes(only))) results.push(await measure(each, python));
-  report("train", results);
+  report("train", results, { machine: here, load_after: Number(loadText()) });
 }
 
-async function measure({ name, width, layers, batch, checkpointing, peerCheckpointing }: Case, python: string): Promise<BenchCase> {
+async function measure(bench: Case, python: string): Promise<TrainCase> {
   const folder = Deno.makeTempDirSync({ prefix: "worldstrap-bench-" });
+  writeCheckpoint(folder, bench.width, bench.layers);
+  writeBatch(folder, bench.batch);
+  const children = startSides(bench, python, folder);
   try {
-    writeCheckpoint(folder, width, layers);
-    writeBatch(folder, batch);
-    const steps = batch > 4 ? "4" : "8";
-    const deno = Deno.execPath();
-    const ours = (mode: string, count = steps) =>
-      lastLine<Measured>(deno, [
-        "run",
-        "-A",
-        new URL("train_ours.ts", import.meta.url).pathname,
-        folder,
-        count,
-        mode,
-        `${CODES}`,
-        `${IMAGE}`,
-      ]);
-    const mine = await ours(checkpointing ? "checkpointed" : "compiled");
-    const threads = `${navigator.hardwareConcurrency}`;
-    const peer = await lastLine<Measured>(python, [
-      new URL("peers/train.py", import.meta.url).pathname,
-      folder,
-      steps,
-      `${peerCheckpointing}`,
-      threads,
-    ]);
-    const eager = checkpointing ? undefined : await ours("eager", "3");
-    const tokens = batch * POSITIONS;
-    const share = flops(width, layers, batch) / mine.seconds / mine.peak!;
-    console.log(
-      `${name}: ours ${(mine.seconds * 1000).toFixed(0)} ms, ${mib(mine.memory)} MiB; peer ${(peer.seconds * 1000).toFixed(0)} ms, ${
-        mib(peer.memory)
-      } MiB; ` +
-        `${eager ? `eager ${(eager.seconds * 1000).toFixed(0)} ms; ` : ""}${(share * 100).toFixed(0)} % of the product peak of ${
-          (mine.peak! / 1e9).toFixed(0)
-        } GFLOP/s; ` +
-        `loss ${mine.loss[0]!.toFixed(3)} and ${peer.loss[0]!.toFixed(3)}`,
-    );
-    const round = (x: number) => Number(x.toPrecision(4));
-    return {
-      case: name,
-      unit: "tokens/s",
-      ours: round(tokens / mine.seconds),
-      peer: round(tokens / peer.seconds),
-      ratio: round(peer.seconds / mine.seconds),
-      memory_ratio: round(mine.memory / peer.memory),
-    };
+    const { compiled } = await children.hand.ask<{ compiled: boolean }>({ choose: true });
+    const ask = { steps: bench.batch > 4 ? 1 : 3 };
+    const { ours, peer, rows, hand } = children;
+    const rounds = await alternate<keyof typeof children, Stepped>({
+      ours: { child: ours, ask },
+      peer: { child: peer, ask },
+      rows: { child: rows, ask },
+      hand: { child: hand, ask },
+    });
+    return describe(bench, rounds.answers, rounds.others, compiled);
   } finally {
+    await Promise.all(Object.values(children).map((child) => child.stop()));
     Deno.removeSync(folder, { recursive: true });
   }
+}
+
+/** The four processes, each with its model loaded once. */
+function startSides({ checkpointing }: Case, python: string, folder: string) {
+  const file = (path: string) => new URL(path, import.meta.url).pathname;
+  const shape = [`${FIRST_IMAGE}`, `${CODES}`, `${IMAGE}`];
+  const common = [`${checkpointing}`, `${navigator.hardwareConcurrency}`, ...shape];
+  return {
+    ours: startChild(Deno.execPath(), ["run", "-A", file("train_ours.ts"), folder, `${checkpointing}`, ...shape]),
+    peer: startChild(python, [file("peers/train.py"), folder, "whole", ...common]),
+    rows: startChild(python, [file("peers/train.py"), folder, "rows", ...common]),
+    hand: startChild(python, [file("peers/train_by_hand.py"), folder, ...common]),
+  };
+}
+
+function describe(
+  { name, width, layers, batch }: Case,
+  { ours, peer, rows, hand }: Readonly<Record<"ours" | "peer" | "rows" | "hand", readonly Stepped[]>>,
+  others: number,
+  compiled: boolean,
+): TrainCase {
+  const count = batch * POSITIONS;
+  const result = compared({ name, unit: "tokens/s", count }, ours, peer, others);
+  const seconds = (side: readonly Stepped[]) => median(side.map(({ seconds }) => seconds));
+  const share = flops(width, layers, batch) / seconds(ours) / Math.max(...ours.map(({ peak }) => peak));
+  const sides = { ours, peer, "with our head": rows, [`by hand${compiled ? ", compiled" : ""}`]: hand };
+  const described = Object.entries(sides).map(([side, answers]) =>
+    `${side} ${(seconds(answers) * 1000).toFixed(0)} ms, ${(answers.at(-1)!.memory / 2 ** 20).toFixed(0)} MiB, loss ${
+      answers[0]!.loss.toFixed(3)
+    }`
+  );
+  console.log(`${name}: ${described.join("; ")}; ${ratioText(result)}; ${(share * 100).toFixed(0)} % of the product peak`);
+  return {
+    ...result,
+    ...{ peer_with_our_head: round(count / seconds(rows)), by_hand: round(count / seconds(hand)) },
+    ...{ ratio_with_our_head: timesOurs(rows, ours), ratio_by_hand: timesOurs(hand, ours) },
+    share_of_product_peak: round(share),
+  };
 }
 
 function writeBatch(folder: string, batch: number): void {
@@ -117,10 +134,6 @@ function flops(width: number, layers: number, batch: number): number {
   const attention = 2 * 2 * tokens * POSITIONS * width * 0.5; // causal half of QKᵀ and PV
   const head = 2 * batch * IMAGE * width * CODES;
   return layers * (2 * 2 * tokens * weights + 3 * 2 * tokens * lora + 3 * attention) + 2 * head;
-}
-
-function mib(bytes: number): string {
-  return (bytes / 2 ** 20).toFixed(0);
 }
 
 if (import.meta.main) await main(Deno.args[0]);

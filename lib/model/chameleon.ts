@@ -12,21 +12,21 @@ import { compile, freeze, type Precision, precisionOf, type Tensor, tf, toPrecis
 import {
   causalAttention,
   type HeadNorm,
+  headsOf,
   joinHeads,
   type KeysValues,
   linear,
-  normaliseAndRotate,
   repeatHeads,
   residual,
   rmsNorm,
   type RopeTables,
   ropeTables,
   sharedPromptAttention,
-  splitHeads,
   swiglu,
 } from "../nn/mod.ts";
 import type { ChameleonConfig, Projection } from "./config.ts";
-import { adaptedLinear, type Adapter, type BlockAdapter, blockAdapter, dropInput } from "./lora.ts";
+import { type Adapter, type BlockAdapter, blockAdapter } from "./lora.ts";
+import { project } from "./projections.ts";
 
 /** A block's weights; matrices are [out, in] as on disk. */
 export interface Layer extends Record<Projection, Tensor> {
@@ -317,35 +317,25 @@ const recomputedBlock: (x: Tensor, layer: Layer, inputs: BlockInputs) => Tensor 
 
 /** x: [B, T, D] → y: [B, Q, D], and keys and values for what comes next */
 function attention(x: Tensor, layer: Layer, inputs: BlockInputs): { y: Tensor; kv: KeysValues } {
-  const { shape: { heads, keyHeads, precision }, lora: { factors, scale }, cos, sin, padding, queries, past } = inputs;
-  const dropped = dropInput(x, inputs.lora, ["q_proj", "k_proj", "v_proj"], 0);
-  const q = adaptedLinear(lastPositions(x, queries), lastPositions(dropped, queries), layer.q_proj, factors.q_proj, scale); // [B, Q, H·d]
-  const k = adaptedLinear(x, dropped, layer.k_proj, factors.k_proj, scale); // [B, T, Hkv·d]
-  const v = adaptedLinear(x, dropped, layer.v_proj, factors.v_proj, scale); // [B, T, Hkv·d]
-
-  const rope = freeze({ cos: lastPositions(cos, queries), sin: lastPositions(sin, queries) }); // [Q, d] each
-  const turnedQ = normaliseAndRotate(q, layer.qNorm, rope, cos.shape[1]! ** -0.5, precision); // [B, H, Q, d]
-  const turnedK = normaliseAndRotate(k, layer.kNorm, { cos, sin }, 1, precision); // [B, Hkv, T, d]
-  const kv = joined(past, { k: turnedK, v: splitHeads(v, keyHeads) }); // [B, Hkv, S + T, d] each
+  const { shape: { heads, keyHeads, precision }, lora, cos, sin, padding, queries, past } = inputs;
+  const { qNorm, kNorm } = layer;
+  const projected = project(x, layer, ["q_proj", "k_proj", "v_proj"], lora, 0); // [B, T, (H + 2 Hkv)·d]
+  const { q, k, v } = headsOf(projected, { qNorm, kNorm }, { cos, sin }, queries, precision); // [B, H, Q, d], [B, Hkv, T, d] twice
+  const kv = joined(past, { k, v }); // [B, Hkv, S + T, d] each
 
   const forHeads = ({ k, v }: KeysValues) => ({ k: repeatHeads(k, heads / keyHeads), v: repeatHeads(v, heads / keyHeads) });
   const own = forHeads(kv); // [B, H, S + T, d] each
   const attended = past?.prompt
-    ? sharedPromptAttention(turnedQ, forHeads(past.prompt), own, padding) // [B, H, 1, d]
-    : causalAttention(turnedQ, own.k, own.v, padding); // [B, H, Q, d]
-  const mixed = joinHeads(attended); // [B, Q, H·d]
-  const y = adaptedLinear(mixed, dropInput(mixed, inputs.lora, ["o_proj"], 1), layer.o_proj, factors.o_proj, scale); // [B, Q, D]
-  return { y, kv };
+    ? sharedPromptAttention(q, forHeads(past.prompt), own, padding) // [B, H, 1, d]
+    : causalAttention(q, own.k, own.v, padding); // [B, H, Q, d]
+  const [y] = project(joinHeads(attended), layer, ["o_proj"], lora, 1); // [B, Q, D]
+  return { y: y!, kv };
 }
 
 /** SwiGLU: [B, Q, D] → [B, Q, D] */
 function feedForward(x: Tensor, layer: Layer, { lora, shape }: BlockInputs): Tensor {
-  const { factors, scale } = lora;
-  const dropped = dropInput(x, lora, ["gate_proj", "up_proj"], 2);
-  const gate = adaptedLinear(x, dropped, layer.gate_proj, factors.gate_proj, scale); // [B, Q, F]
-  const up = adaptedLinear(x, dropped, layer.up_proj, factors.up_proj, scale); // [B, Q, F]
-  const inner = swiglu(gate, up, shape.precision); // [B, Q, F]
-  return adaptedLinear(inner, dropInput(inner, lora, ["down_proj"], 3), layer.down_proj, factors.down_proj, scale); // [B, Q, D]
+  const inner = swiglu(project(x, layer, ["gate_proj", "up_proj"], lora, 2), shape.precision); // [B, Q, F]
+  return project(inner, layer, ["down_proj"], lora, 3)[0]!; // [B, Q, D]
 }
 
 /** New keys and values after the old ones, or in their slot. */

@@ -99,7 +99,12 @@ export function adaptedLinear(x: Tensor, dropped: Tensor, weight: Tensor, factor
 export function dropInput(x: Tensor, adapter: BlockAdapter, projections: readonly Projection[], site: number): Tensor {
   const { factors, dropout: rate, seed } = adapter;
   if (!seed || !projections.some((projection) => factors[projection])) return x;
-  return dropout(x, rate, tf.add(seed, tf.tensor1d([site << 16, 0], "int32")), precisionOf(x)); // [B, T, in]
+  return dropout(x, rate, dropSeed(seed, site), precisionOf(x)); // [B, T, in]
+}
+
+/** The seed of one input's dropout, from that of its block. [2] */
+export function dropSeed(seed: Tensor, site: number): Tensor {
+  return tf.add(seed, tf.tensor1d([site << 16, 0], "int32"));
 }
 
 /** The factors in the precision of the product, with the scale folded into the second. */

@@ -1,0 +1,73 @@
+import { project } from "../../lib/model/projections.ts";
+import type { BlockAdapter } from "../../lib/model/lora.ts";
+import type { Projection } from "../../lib/model/mod.ts";
+import { dispose, normal, seedTensor, type Tensor, tf, tidy, valueAndGradients } from "../../lib/engine/mod.ts";
+import { assert, assertClose, assertEquals, engine, take, withoutLeaks } from "../support.ts";
+
+await engine();
+const [ROWS, WIDTH] = [12, 8];
+const OUTS = { q_proj: 8, k_proj: 4, v_proj: 4, o_proj: 8, gate_proj: 6, up_proj: 6, down_proj: 8 };
+
+function random(shape: readonly number[], name: string): Tensor {
+  return tidy(() => normal(shape, seedTensor(name)));
+}
+
+/** Weights of all projections, and factors of rank 3 of some. */
+function randomParts(adapted: readonly Projection[]) {
+  const names = Object.keys(OUTS) as Projection[];
+  const weights = Object.fromEntries(names.map((name) => [name, random([OUTS[name], WIDTH], name)])) as Record<Projection, Tensor>;
+  const factors = adapted.flatMap((name) => [random([3, WIDTH], `a ${name}`), random([OUTS[name], 3], `b ${name}`)]);
+  const adapter = (tensors: readonly Tensor[], dropout = 0, seed: Tensor | null = null): BlockAdapter => ({
+    factors: Object.fromEntries(adapted.map((name, i) => [name, { a: tensors[2 * i]!, b: tensors[2 * i + 1]! }])),
+    ...{ scale: 0.5, dropout, seed },
+  });
+  return { weights, factors, adapter };
+}
+
+for (const adapted of [["q_proj", "k_proj", "v_proj"], ["k_proj"], ["q_proj", "v_proj"]] as const) {
+  Deno.test(`project() gives many rows in one product what it gives few rows one by one, with gradients: ${adapted.join(", ")}`, () =>
+    withoutLeaks(() => {
+      const { weights, factors, adapter } = randomParts(adapted);
+      const x = random([1, ROWS, WIDTH], "x");
+      const squares = (x: Tensor, tensors: readonly Tensor[]) => {
+        const parts = project(x, weights, ["q_proj", "k_proj", "v_proj"], adapter(tensors), 0);
+        const y = parts.length === 1 ? parts[0]! : tf.concat(parts, 2); // [1, T, Σ out]
+        return tf.sum(tf.square(tf.add(y, 1))) as Tensor;
+      };
+      const half = (x: Tensor, i: number) => tf.slice(x, [0, i * ROWS / 2, 0], [1, ROWS / 2, WIDTH]);
+      const run = (fn: (tensors: Tensor[]) => Tensor) => tidy(() => valueAndGradients(fn, [x, ...factors]));
+      const many = run(([x, ...tensors]) => squares(x!, tensors));
+      const few = run(([x, ...tensors]) => tf.add(squares(half(x!, 0), tensors), squares(half(x!, 1), tensors)));
+      assertClose([take(many.value)[0]! / take(few.value)[0]!], [1], 1e-5, "value");
+      many.grads.forEach((grad, i) => assertClose(take(grad), take(few.grads[i]!), 2e-3, `gradient ${i}`));
+      dispose([x, weights, factors]);
+    }));
+}
+
+Deno.test("project() drops in the gradient what it drops in the value", () =>
+  withoutLeaks(() => {
+    const { weights, factors, adapter } = randomParts(["o_proj"]);
+    const [x, seed] = [random([1, ROWS, WIDTH], "x"), seedTensor("drop")];
+    const shift = random([1, ROWS, WIDTH], "shift");
+    const value = (x: Tensor) => tf.sum(project(x, weights, ["o_proj"], adapter(factors, 0.5, seed), 1)[0]!) as Tensor;
+    const slope = take(tidy(() => tf.sum(tf.mul(valueAndGradients(([x]) => value(x!), [x]).grads[0]!, shift))))[0]!;
+    const moved = take(tidy(() => tf.sub(value(tf.add(x, shift)), value(x))))[0]!; // linear in x as long as the same is dropped
+    assertClose([moved / slope], [1], 1e-4);
+    const undropped = take(tidy(() => tf.sum(project(x, weights, ["o_proj"], adapter(factors), 1)[0]!)))[0]!;
+    assert(Math.abs(undropped - take(tidy(() => value(x)))[0]!) > 1e-3, "nothing is dropped");
+    dispose([x, seed, shift, weights, factors]);
+  }));
+
+Deno.test("project() without factors gives one tensor for each projection", () =>
+  withoutLeaks(() => {
+    const { weights, factors, adapter } = randomParts([]);
+    const x = random([2, ROWS, WIDTH], "x");
+    tidy(() =>
+      assertEquals(project(x, weights, ["q_proj", "k_proj", "v_proj"], adapter(factors), 0).map(({ shape }) => shape), [
+        [2, ROWS, 8],
+        [2, ROWS, 4],
+        [2, ROWS, 4],
+      ])
+    );
+    dispose([x, weights]);
+  }));
