@@ -12,8 +12,8 @@ export function activeBinding(): Binding | undefined {
   return backend.binding instanceof Binding ? backend.binding : undefined;
 }
 
-/** Whether sums of rows are fastest as products with ones: under XLA on a CPU, not on a GPU and not without XLA. */
-export function sumsByProducts(): boolean {
+/** Whether libtensorflow computes on the CPU, where XLA adds up and compares along rows without vector instructions. */
+export function isOnCpu(): boolean {
   const binding = activeBinding();
   return binding !== undefined && binding.gpuMemory === undefined;
 }

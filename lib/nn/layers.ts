@@ -8,7 +8,7 @@
  * @module
  */
 import { compile, type Precision, type Tensor, type Tensor4D, tf, toPrecision, uniform, withGradient } from "../engine/mod.ts";
-import { sumsByProducts } from "../engine/kernels.ts";
+import { isOnCpu } from "../engine/kernels.ts";
 
 /** `x Wᵀ` for weights as they lie on disk. x: [B, T, in], weight: [out, in] → [B, T, out] */
 export function linear(x: Tensor, weight: Tensor): Tensor {
@@ -56,7 +56,7 @@ export function toUnitScale(x: Tensor, epsilon: number, centred: boolean): Tenso
  * @returns [..., 1]
  */
 export function rowSums(x: Tensor): Tensor {
-  if (!sumsByProducts()) return tf.sum(x, -1, true);
+  if (!isOnCpu()) return tf.sum(x, -1, true);
   const width = x.shape.at(-1)!;
   const sums = tf.matMul(tf.reshape(x, [-1, width]), tf.ones([width, 1])); // [N, 1]
   return tf.reshape(sums, [...x.shape.slice(0, -1), 1]);
