@@ -12,16 +12,17 @@ import { compile, freeze, type Precision, precisionOf, type Tensor, tf, toPrecis
 import {
   causalAttention,
   type HeadNorm,
-  headsOf,
   joinHeads,
   type KeysValues,
   linear,
+  normaliseAndRotate,
   repeatHeads,
   residual,
   rmsNorm,
   type RopeTables,
   ropeTables,
   sharedPromptAttention,
+  splitHeads,
   swiglu,
 } from "../nn/mod.ts";
 import type { ChameleonConfig, Projection } from "./config.ts";
@@ -318,23 +319,25 @@ const recomputedBlock: (x: Tensor, layer: Layer, inputs: BlockInputs) => Tensor 
 /** x: [B, T, D] → y: [B, Q, D], and keys and values for what comes next */
 function attention(x: Tensor, layer: Layer, inputs: BlockInputs): { y: Tensor; kv: KeysValues } {
   const { shape: { heads, keyHeads, precision }, lora, cos, sin, padding, queries, past } = inputs;
-  const { qNorm, kNorm } = layer;
-  const projected = project(x, layer, ["q_proj", "k_proj", "v_proj"], lora, 0); // [B, T, (H + 2 Hkv)·d]
-  const { q, k, v } = headsOf(projected, { qNorm, kNorm }, { cos, sin }, queries, precision); // [B, H, Q, d], [B, Hkv, T, d] twice
-  const kv = joined(past, { k, v }); // [B, Hkv, S + T, d] each
+  const [q, k, v] = project(x, layer, ["q_proj", "k_proj", "v_proj"], lora, 0) as [Tensor, Tensor, Tensor]; // [B, T, ·] each
+  const rope = freeze({ cos: lastPositions(cos, queries), sin: lastPositions(sin, queries) }); // [Q, d] each
+  const turnedQ = normaliseAndRotate(lastPositions(q, queries), layer.qNorm, rope, cos.shape[1]! ** -0.5, precision); // [B, H, Q, d]
+  const turnedK = normaliseAndRotate(k, layer.kNorm, { cos, sin }, 1, precision); // [B, Hkv, T, d]
+  const kv = joined(past, { k: turnedK, v: splitHeads(v, keyHeads) }); // [B, Hkv, S + T, d] each
 
   const forHeads = ({ k, v }: KeysValues) => ({ k: repeatHeads(k, heads / keyHeads), v: repeatHeads(v, heads / keyHeads) });
   const own = forHeads(kv); // [B, H, S + T, d] each
   const attended = past?.prompt
-    ? sharedPromptAttention(q, forHeads(past.prompt), own, padding) // [B, H, 1, d]
-    : causalAttention(q, own.k, own.v, padding); // [B, H, Q, d]
+    ? sharedPromptAttention(turnedQ, forHeads(past.prompt), own, padding) // [B, H, 1, d]
+    : causalAttention(turnedQ, own.k, own.v, padding); // [B, H, Q, d]
   const [y] = project(joinHeads(attended), layer, ["o_proj"], lora, 1); // [B, Q, D]
   return { y: y!, kv };
 }
 
 /** SwiGLU: [B, Q, D] → [B, Q, D] */
 function feedForward(x: Tensor, layer: Layer, { lora, shape }: BlockInputs): Tensor {
-  const inner = swiglu(project(x, layer, ["gate_proj", "up_proj"], lora, 2), shape.precision); // [B, Q, F]
+  const [gate, up] = project(x, layer, ["gate_proj", "up_proj"], lora, 2) as [Tensor, Tensor]; // [B, Q, F] each
+  const inner = swiglu(gate, up, shape.precision); // [B, Q, F]
   return project(inner, layer, ["down_proj"], lora, 3)[0]!; // [B, Q, D]
 }
 

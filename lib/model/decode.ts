@@ -208,5 +208,5 @@ function written(own: KeysValues, key: Tensor, value: Tensor, step: Tensor, read
 /** SwiGLU: [R, D] → [R, D] float32 */
 function feedForward(x: Tensor, { gate_proj, up_proj, down_proj }: Layer, precision: Precision): Tensor {
   const [gate, up] = tf.split(productOfFewRows(x, gate_proj, up_proj), 2, 1) as [Tensor, Tensor]; // [R, F] each
-  return productOfFewRows(swiglu([gate, up], precision), down_proj); // [R, D]
+  return productOfFewRows(swiglu(gate, up, precision), down_proj); // [R, D]
 }

@@ -21,7 +21,7 @@ const ROUND = 32; // columns: matrix units take a product's terms in groups of s
  * @param projections those wanted
  * @param adapter the block's part of the adapter
  * @param site tells the inputs of one block apart
- * @returns the projections side by side in one tensor, [B, T, Σ out], or one tensor for each of them
+ * @returns a tensor for each of them, [B, T, out]
  */
 export function project(
   x: Tensor,
@@ -32,7 +32,9 @@ export function project(
 ): Tensor[] {
   const [rows, width] = [x.size / x.shape.at(-1)!, x.shape.at(-1)!];
   if (rows >= width && projections.some((name) => adapter.factors[name])) { // fewer rows do not pay for copying the weights
-    return [joinedLinear(x, projections.map((name) => weights[name]), laidFactors(x, weights, projections, adapter), adapter, site)];
+    const own = projections.map((name) => weights[name]);
+    const joined = joinedLinear(x, own, laidFactors(x, weights, projections, adapter), adapter, site); // [B, T, Σ out]
+    return own.length === 1 ? [joined] : tf.split(joined, own.map(({ shape }) => shape[0]!), 2); // [B, T, out] each
   }
   const dropped = dropInput(x, adapter, projections, site); // [B, T, in]
   return projections.map((name) => adaptedLinear(x, dropped, weights[name], adapter.factors[name], adapter.scale)); // [B, T, out] each

@@ -60,52 +60,6 @@ export const normaliseAndRotate: (x: Tensor, norm: HeadNorm, rope: RopeTables, s
   { xla: true },
 );
 
-/** QK-norm of a block. */
-export interface HeadNorms {
-  /** Of queries. */
-  readonly qNorm: HeadNorm;
-  /** Of keys. */
-  readonly kNorm: HeadNorm;
-}
-
-/** Queries, keys and values of a block's own positions. */
-export interface QueriesKeysValues extends KeysValues {
-  /** The last Q queries, normalised, rotated and scaled, [B, H, Q, d]. */
-  readonly q: Tensor;
-}
-
-/**
- * Queries, keys and values by head: QK-norm and RoPE, and the queries' scale.
- *
- * @param projected the projections in three tensors, [B, T, H·d] and twice [B, T, Hkv·d], or side by side in one
- * @param norms QK-norm of queries and keys
- * @param rope tables of the T positions
- * @param queries Q, how many of the last positions ask
- * @param precision of the results
- * @returns queries, keys and values
- */
-export const headsOf: (
-  projected: readonly Tensor[],
-  norms: HeadNorms,
-  rope: RopeTables,
-  queries: number,
-  precision: Precision,
-) => QueriesKeysValues = compile(
-  (projected: readonly Tensor[], { qNorm, kNorm }: HeadNorms, { cos, sin }: RopeTables, queries: number, precision: Precision) => {
-    const [heads, dim] = qNorm.gain.shape as [number, number];
-    const [keyHeads, positions] = [kNorm.gain.shape[0]!, cos.shape[0]!];
-    const widths = [heads * dim, keyHeads * dim, keyHeads * dim];
-    const [q, k, v] = (projected.length === 3 ? projected : tf.split(projected[0]!, widths, 2)) as [Tensor, Tensor, Tensor];
-    const asking = (x: Tensor) => rows(x, positions - queries, queries); // the last Q positions
-    return {
-      q: normaliseAndRotate(asking(q), qNorm, { cos: asking(cos), sin: asking(sin) }, dim ** -0.5, precision), // [B, H, Q, d]
-      k: normaliseAndRotate(k, kNorm, { cos, sin }, 1, precision), // [B, Hkv, T, d]
-      v: splitHeads(v, keyHeads), // [B, Hkv, T, d]
-    };
-  },
-  { xla: true },
-);
-
 /** Splits values into heads. [B, T, H·d] → [B, H, T, d] */
 export function splitHeads(x: Tensor, heads: number): Tensor {
   const [batch, positions, width] = x.shape as [number, number, number];

@@ -66,12 +66,11 @@ function rowMeans(x: Tensor): Tensor {
   return tf.div(rowSums(x), x.shape.at(-1)!); // [..., 1]
 }
 
-/** SwiGLU's gate (Shazeer 2020): silu(gate) · up, from gate and up in two tensors or side by side in one. */
-export const swiglu: (gateUp: readonly Tensor[], precision: Precision) => Tensor = compile(
-  (gateUp: readonly Tensor[], precision: Precision) => {
-    const [gate, up] = gateUp.length === 2 ? gateUp : tf.split(gateUp[0]!, 2, -1);
-    const g = toPrecision(gate!, "float32");
-    return toPrecision(tf.mul(tf.mul(g, tf.sigmoid(g)), toPrecision(up!, "float32")), precision);
+/** SwiGLU's gate (Shazeer 2020): silu(gate) · up. */
+export const swiglu: (gate: Tensor, up: Tensor, precision: Precision) => Tensor = compile(
+  (gate: Tensor, up: Tensor, precision: Precision) => {
+    const g = toPrecision(gate, "float32");
+    return toPrecision(tf.mul(tf.mul(g, tf.sigmoid(g)), toPrecision(up, "float32")), precision);
   },
   { xla: true },
 );

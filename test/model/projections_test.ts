@@ -30,8 +30,7 @@ for (const adapted of [["q_proj", "k_proj", "v_proj"], ["k_proj"], ["q_proj", "v
       const { weights, factors, adapter } = randomParts(adapted);
       const x = random([1, ROWS, WIDTH], "x");
       const squares = (x: Tensor, tensors: readonly Tensor[]) => {
-        const parts = project(x, weights, ["q_proj", "k_proj", "v_proj"], adapter(tensors), 0);
-        const y = parts.length === 1 ? parts[0]! : tf.concat(parts, 2); // [1, T, Σ out]
+        const y = tf.concat(project(x, weights, ["q_proj", "k_proj", "v_proj"], adapter(tensors), 0), 2); // [1, T, Σ out]
         return tf.sum(tf.square(tf.add(y, 1))) as Tensor;
       };
       const half = (x: Tensor, i: number) => tf.slice(x, [0, i * ROWS / 2, 0], [1, ROWS / 2, WIDTH]);

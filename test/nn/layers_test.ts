@@ -27,7 +27,7 @@ Deno.test("rmsNorm() and swiglu() equal their formulas, with gradients", () =>
       [x, gain],
     );
     const up = random([3, 16], "up");
-    assertSame(([x, up]) => swiglu([x!, up!], "float32"), ([x, up]) => tf.mul(tf.mul(x!, tf.sigmoid(x!)), up!), [x, up]);
+    assertSame(([x, up]) => swiglu(x!, up!, "float32"), ([x, up]) => tf.mul(tf.mul(x!, tf.sigmoid(x!)), up!), [x, up]);
     dispose([x, gain, up]);
   }));
 
