@@ -6,7 +6,7 @@
  * @module
  */
 import { compile, type Precision, precisionOf, type Tensor, tf, toPrecision, withGradient } from "../engine/mod.ts";
-import { dropout, linear } from "../nn/mod.ts";
+import { dropoutMask, dropWhere, linear } from "../nn/mod.ts";
 import type { Projection } from "./config.ts";
 import { adaptedLinear, type BlockAdapter, dropInput, dropSeed, type LowRank } from "./lora.ts";
 
@@ -76,26 +76,27 @@ function joinedLinear(x: Tensor, weights: readonly Tensor[], { a, b }: LowRank, 
   const [rate, seed] = [adapter.dropout, adapter.seed && dropSeed(adapter.seed, site)];
   const flat = tf.reshape(x, [-1, width]); // [N, in]
   const y = withGradient([flat, a, b], (save) => {
-    const dropped = seed ? dropout(flat, rate, seed, precision) : flat; // [N, in]
+    const kept = seed ? [dropoutMask(flat.shape, rate, seed)] : []; // [N, in]
+    const dropped = seed ? dropWhere(flat, kept[0]!, rate, precision) : flat; // [N, in]
     const low = linear(dropped, a); // [N, R]
     const whole = tf.concat([weights.length === 1 ? weights[0]! : tf.concat([...weights], 0), b], 1); // [Σ out, in + R]
-    save([dropped, low, whole, a, ...(seed ? [seed] : [])]);
+    save([dropped, low, whole, a, ...kept]);
     return tf.matMul(tf.concat([flat, low], 1), whole, false, true); // [N, Σ out]
   }, (dy, saved) => {
-    const [dropped, low, whole, a, seed = null] = saved as [Tensor, Tensor, Tensor, Tensor, Tensor?];
+    const [dropped, low, whole, a, kept = null] = saved as [Tensor, Tensor, Tensor, Tensor, Tensor?];
     const dJoined = tf.matMul(dy, whole); // [N, in + R]
     const dLow = tf.slice(dJoined, [0, width], [-1, ranks]); // [N, R]
     const dDropped = tf.matMul(dLow, a); // [N, in]
-    return [inputGradient(dJoined, dDropped, rate, seed), tf.matMul(dLow, dropped, true), tf.matMul(dy, low, true)];
+    return [inputGradient(dJoined, dDropped, kept, rate), tf.matMul(dLow, dropped, true), tf.matMul(dy, low, true)];
   });
   return tf.reshape(y, [...x.shape.slice(0, -1), -1]); // [B, T, Σ out]
 }
 
 /** The input's gradient: that of the weights' product plus that of the updates' through their dropout. [N, in + R], [N, in] → [N, in] */
-const inputGradient: (dJoined: Tensor, dDropped: Tensor, rate: number, seed: Tensor | null) => Tensor = compile(
-  (dJoined: Tensor, dDropped: Tensor, rate: number, seed: Tensor | null) => {
+const inputGradient: (dJoined: Tensor, dDropped: Tensor, kept: Tensor | null, rate: number) => Tensor = compile(
+  (dJoined: Tensor, dDropped: Tensor, kept: Tensor | null, rate: number) => {
     const ofWeights = toPrecision(tf.slice(dJoined, [0, 0], [-1, dDropped.shape[1]!]), "float32"); // [N, in]
-    const ofUpdates = seed ? dropout(dDropped, rate, seed, "float32") : toPrecision(dDropped, "float32"); // [N, in]
+    const ofUpdates = kept ? dropWhere(dDropped, kept, rate, "float32") : toPrecision(dDropped, "float32"); // [N, in]
     return toPrecision(tf.add(ofWeights, ofUpdates), precisionOf(dDropped));
   },
   { xla: true },

@@ -86,10 +86,20 @@ export const fusedAdd: (x: Tensor, y: Tensor) => Tensor = compile((x: Tensor, y:
 
 /** Inverted dropout: zeroes a share `rate` of x and scales up the rest, so that the mean stays. */
 export const dropout: (x: Tensor, rate: number, seed: Tensor, precision: Precision) => Tensor = compile(
-  (x: Tensor, rate: number, seed: Tensor, precision: Precision) => {
-    const kept = tf.cast(tf.greaterEqual(uniform(x.shape, seed), rate), "float32");
-    return toPrecision(tf.mul(toPrecision(x, "float32"), tf.mul(kept, 1 / (1 - rate))), precision);
-  },
+  (x: Tensor, rate: number, seed: Tensor, precision: Precision) => dropWhere(x, dropoutMask(x.shape, rate, seed), rate, precision),
+  { xla: true },
+);
+
+/** What {@linkcode dropout} keeps: drawn once for value and gradient, as its random numbers cost more than all else in it. */
+export const dropoutMask: (shape: readonly number[], rate: number, seed: Tensor) => Tensor = compile(
+  (shape: readonly number[], rate: number, seed: Tensor) => tf.greaterEqual(uniform(shape, seed), rate),
+  { xla: true },
+);
+
+/** Dropout by a mask of what is kept. */
+export const dropWhere: (x: Tensor, kept: Tensor, rate: number, precision: Precision) => Tensor = compile(
+  (x: Tensor, kept: Tensor, rate: number, precision: Precision) =>
+    toPrecision(tf.mul(toPrecision(x, "float32"), tf.mul(tf.cast(kept, "float32"), 1 / (1 - rate))), precision),
   { xla: true },
 );
 
