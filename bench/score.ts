@@ -1,6 +1,7 @@
 /**
  * `deno task bench score`: log-likelihoods of many completions after few prompts, ours with shared prefixes, ours with every
- * sequence whole, and transformers' on PyTorch; same checkpoint, same sequences, in alternating rounds.
+ * sequence whole, and transformers' on PyTorch; same checkpoint, same sequences, in alternating rounds. Images are scored among
+ * image tokens, as verification scores them: the peer once over the whole vocabulary, as it is, and once with our head.
  *
  * @module
  */
@@ -25,6 +26,7 @@ interface Scored extends Answer {
 
 interface ScoreCase extends PairedCase {
   readonly over_ours_whole: number; // what sharing prefixes brings
+  readonly ratio_with_our_head: number; // over a peer that scores images among image tokens too
 }
 
 const CASES: readonly Case[] = [
@@ -50,20 +52,28 @@ async function measure(bench: Case, python: string): Promise<ScoreCase> {
   writeCheckpoint(folder, bench.width, bench.layers);
   Deno.writeTextFileSync(`${folder}/families.json`, JSON.stringify(randomFamilies(bench)));
   const file = (path: string) => new URL(path, import.meta.url).pathname;
-  const [ours, peer] = [
-    startChild(Deno.execPath(), ["run", "-A", file("score_ours.ts"), folder]),
-    startChild(python, [file("peers/score.py"), folder, `${navigator.hardwareConcurrency}`]),
-  ];
+  const rows = isImage(bench) ? [`${FIRST_IMAGE}`, `${CODES}`] : [];
+  const scorePeer = (...head: string[]) =>
+    startChild(python, [file("peers/score.py"), folder, `${navigator.hardwareConcurrency}`, ...head]);
+  const children = {
+    ours: startChild(Deno.execPath(), ["run", "-A", file("score_ours.ts"), folder, ...rows]),
+    peer: scorePeer(),
+    rows: scorePeer(...rows),
+  };
+  const { ours, peer } = children;
   try {
-    const paired = await alternate<"ours" | "peer", Scored>({ ours: { child: ours, ask: {} }, peer: { child: peer, ask: {} } });
-    const { answers, others } = paired;
+    const { answers, others } = await alternate<keyof typeof children, Scored>({
+      ours: { child: ours, ask: {} },
+      peer: { child: peer, ask: {} },
+      rows: { child: children.rows, ask: {} },
+    });
     const alone = await alternate<"ours" | "whole", Scored>({
       ours: { child: ours, ask: {} },
       whole: { child: ours, ask: { whole: true } },
     });
     return describe(bench, { ...answers, alone: alone.answers }, others);
   } finally {
-    await Promise.all([ours.stop(), peer.stop()]);
+    await Promise.all(Object.values(children).map((child) => child.stop()));
     Deno.removeSync(folder, { recursive: true });
   }
 }
@@ -71,24 +81,30 @@ async function measure(bench: Case, python: string): Promise<ScoreCase> {
 interface Answers {
   readonly ours: readonly Scored[];
   readonly peer: readonly Scored[];
+  readonly rows: readonly Scored[];
   readonly alone: { readonly ours: readonly Scored[]; readonly whole: readonly Scored[] };
 }
 
-function describe({ name, completion }: Case, { ours, peer, alone }: Answers, others: number): ScoreCase {
-  const apart = Math.max(...ours[0]!.sums.map((sum, i) => Math.abs(sum - peer[0]!.sums[i]!) / completion));
+function describe({ name, completion }: Case, { ours, peer, rows, alone }: Answers, others: number): ScoreCase {
+  const apart = Math.max(...ours[0]!.sums.map((sum, i) => Math.abs(sum - rows[0]!.sums[i]!) / completion));
   const result = compared({ name, unit: "sequences/s", count: FAMILIES * EACH }, ours, peer, others);
-  const whole = timesOurs(alone.whole, alone.ours);
+  const [whole, withOurHead] = [timesOurs(alone.whole, alone.ours), timesOurs(rows, ours)];
   const ms = (answers: readonly Scored[]) => `${(median(answers.map(({ seconds }) => seconds)) * 1000).toFixed(0)} ms`;
   console.log(
-    `${name}: shared ${ms(ours)}, whole ${ms(alone.whole)} (${whole} times), peer ${ms(peer)}; ${ratioText(result)}; ` +
-      `means a token differ by ${apart.toFixed(4)} at most`,
+    `${name}: shared ${ms(ours)}, whole ${ms(alone.whole)} (${whole} times), peer ${ms(peer)}, with our head ${ms(rows)}; ` +
+      `${ratioText(result)}; means a token differ by ${apart.toFixed(4)} at most`,
   );
-  return { ...result, over_ours_whole: whole };
+  return { ...result, over_ours_whole: whole, ratio_with_our_head: withOurHead };
 }
 
-function randomFamilies({ prompt, completion }: Case): Sequence[][] {
+/** Whether a case's completions are images rather than actions. */
+function isImage({ completion }: Case): boolean {
+  return completion === 256;
+}
+
+function randomFamilies(bench: Case): Sequence[][] {
+  const { prompt, completion } = bench;
   const random = randomStream("bench score", prompt);
-  const isImage = completion === 256;
   const draw = (count: number, image: boolean) =>
     Array.from(
       { length: count },
@@ -96,7 +112,7 @@ function randomFamilies({ prompt, completion }: Case): Sequence[][] {
     );
   return Array.from({ length: FAMILIES }, () => {
     const shared = draw(prompt, true);
-    return Array.from({ length: EACH }, () => ({ prompt: shared, completion: draw(completion, isImage) }));
+    return Array.from({ length: EACH }, () => ({ prompt: shared, completion: draw(completion, isImage(bench)) }));
   });
 }
 

@@ -14,6 +14,8 @@ torch.set_num_threads(int(sys.argv[2]))
 families = json.load(open(f"{folder}/families.json"))
 sequences = [sequence for family in families for sequence in family]
 model = ChameleonForConditionalGeneration.from_pretrained(folder, dtype=torch.bfloat16).eval()
+first, codes = map(int, sys.argv[3:5]) if len(sys.argv) > 3 else (0, model.lm_head.weight.shape[0])
+rows = model.lm_head.weight[first:first + codes]  # all, or those of image tokens
 
 
 @torch.inference_mode()
@@ -21,7 +23,7 @@ def score(batch):
     tokens = torch.tensor([sequence["prompt"] + sequence["completion"] for sequence in batch])
     count = len(batch[0]["completion"])
     hidden = model.model(input_ids=tokens[:, :-1], use_cache=False).last_hidden_state[:, -count:]
-    losses = torch.log_softmax(model.lm_head(hidden).float(), -1).gather(2, tokens[:, -count:, None])[..., 0]
+    losses = torch.log_softmax(torch.nn.functional.linear(hidden, rows).float(), -1).gather(2, tokens[:, -count:, None] - first)[..., 0]
     return losses.sum(1).tolist()
 
 

@@ -149,17 +149,22 @@ function attentionGradient(dy: Tensor, saved: readonly Tensor[], chunks: readonl
  * @returns [B, H, q, t]
  */
 export function maskedSoftmax(scores: Tensor, padding: Tensor, offset: number, precision: Precision): Tensor {
-  if (!isOnCpu() || precisionOf(scores) !== "bfloat16" || precision !== "bfloat16") return fusedSoftmax(scores, padding, offset, precision);
-  const [queries, keys] = scores.shape.slice(-2) as [number, number];
-  const mask = tf.add(causalMask(queries, keys, offset), padding); // [B, 1, q, t]
-  return tf.softmax(tf.add(scores, toPrecision(mask, "bfloat16"))); // [B, H, q, t]
+  const ownSoftmax = isOnCpu() && precision === "bfloat16" && precisionOf(scores) === "bfloat16";
+  return ownSoftmax ? tf.softmax(masked(scores, padding, offset)) : fusedSoftmax(scores, padding, offset, precision); // [B, H, q, t]
 }
 
 const fusedSoftmax: typeof maskedSoftmax = compile(
-  (scores: Tensor, padding: Tensor, offset: number, precision: Precision) => {
+  (scores: Tensor, padding: Tensor, offset: number, precision: Precision) =>
+    toPrecision(tf.softmax(masked(toPrecision(scores, "float32"), padding, offset)), precision),
+  { xla: true },
+);
+
+/** Scores, and −1e9 or less where a query may not look, in the precision of the scores. [B, H, q, t] */
+const masked: (scores: Tensor, padding: Tensor, offset: number) => Tensor = compile(
+  (scores: Tensor, padding: Tensor, offset: number) => {
     const [queries, keys] = scores.shape.slice(-2) as [number, number];
     const causal = causalMask(queries, keys, offset); // [q, t]
-    return toPrecision(tf.softmax(tf.add(tf.add(toPrecision(scores, "float32"), causal), padding)), precision);
+    return toPrecision(tf.add(tf.add(toPrecision(scores, "float32"), causal), padding), precisionOf(scores));
   },
   { xla: true },
 );
