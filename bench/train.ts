@@ -58,7 +58,7 @@ async function measure(bench: Case, python: string): Promise<TrainCase> {
   const children = startSides(bench, python, folder);
   try {
     const { compiled } = await children.hand.ask<{ compiled: boolean }>({ choose: true });
-    const ask = { steps: bench.batch > 4 ? 1 : 3 };
+    const ask = { steps: bench.batch > 4 ? 1 : 2 };
     const { ours, peer, rows, hand } = children;
     const rounds = await alternate<keyof typeof children, Stepped>({
       ours: { child: ours, ask },
