@@ -9,8 +9,9 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { cstring, LIBC, LIBRARY_FILES } from "./capi.ts";
+import { LIBRARY_FILES } from "./capi.ts";
 import { cacheFolder } from "./install.ts";
+import { processorText } from "./processor.ts";
 
 /** A folder of compiled functions in use. */
 export interface CompiledCache {
@@ -143,24 +144,7 @@ function withoutOurs(flags: string, root: string): string {
 
 /** The CPU and its instruction sets; undefined where they cannot be known. */
 function machineText(): string | undefined {
-  if (Deno.build.os !== "linux") return;
   const names = /^(vendor_id|cpu family|model|model name|stepping|flags|Features|CPU \w+)\s*:/;
-  const [first] = readProc("/proc/cpuinfo").split("\n\n"); // of its cores
-  const lines = first!.split("\n").filter((line) => names.test(line));
+  const lines = processorText().split("\n").filter((line) => names.test(line));
   return lines.length === 0 ? undefined : [Deno.build.target, ...lines].join("\n");
-}
-
-/** A file of the kernel's, by the C library: Deno gives `/proc` to nobody who may not do everything. */
-function readProc(path: string): string {
-  const libc = Deno.dlopen(LIBC, {
-    open: { parameters: ["buffer", "i32"], result: "i32" },
-    read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
-    close: { parameters: ["i32"], result: "i32" },
-  });
-  const file = libc.symbols.open(cstring(path), 0);
-  const bytes = new Uint8Array(2 ** 16);
-  const count = file < 0 ? 0 : Number(libc.symbols.read(file, bytes, BigInt(bytes.length)));
-  if (file >= 0) libc.symbols.close(file);
-  libc.close();
-  return new TextDecoder().decode(bytes.subarray(0, Math.max(0, count)));
 }

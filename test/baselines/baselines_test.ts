@@ -197,7 +197,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "got_edit.py puts GoT together as its class takes it, seeds both of its random numbers, and refuses a checkpoint that lacks a weight",
+  name:
+    "got_edit.py puts GoT together as its class takes it, seeds both of its random numbers, and refuses a checkpoint that lacks a weight",
   ignore: !hasPython,
   fn: () =>
     withFolder(async (folder) => {
