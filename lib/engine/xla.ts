@@ -6,7 +6,7 @@
  */
 import { AttrKind, type OpAttr } from "./graph.ts";
 import { DType } from "./capi.ts";
-import { activeBinding, inputIds, kernelBackend } from "./kernels.ts";
+import { activeBinding, inputIds, isOnCpu, kernelBackend } from "./kernels.ts";
 import { precisionOf, toPrecision } from "./bfloat16.ts";
 import { hasInstructions } from "./processor.ts";
 import { type Tensor, tf } from "./tf.ts";
@@ -42,8 +42,7 @@ export function productOfFewRows(x: Tensor, ...matrices: readonly Tensor[]): Ten
 }
 
 function takesTiles(matrix: Tensor): boolean {
-  const onCpu = kernelBackend().binding.gpuMemory === undefined;
-  return onCpu && matrix.size >= LARGE && precisionOf(matrix) === "bfloat16" && hasInstructions("amx_bf16");
+  return isOnCpu() && matrix.size >= LARGE && precisionOf(matrix) === "bfloat16" && hasInstructions("amx_bf16");
 }
 
 /** Rows one after the other until there are `count`. In float32, as XLA widens bfloat16 that is moved about, and the product with it. */
