@@ -58,7 +58,7 @@ export function toUnitScale(x: Tensor, epsilon: number, centred: boolean): Tenso
 export function rowSums(x: Tensor): Tensor {
   if (!isOnCpu()) return tf.sum(x, -1, true);
   const width = x.shape.at(-1)!;
-  const sums = tf.matMul(tf.reshape(x, [-1, width]), tf.ones([width, 1])); // [N, 1]
+  const sums = tf.matMul(tf.reshape(x, [-1, width]), tf.fill([width, 1], 1)); // [N, 1]; filled in the graph, as a loop may capture nothing
   return tf.reshape(sums, [...x.shape.slice(0, -1), 1]);
 }
 
