@@ -77,6 +77,19 @@ function dot(a: Tensor, b: Tensor, axis: number): Tensor {
   ], [a, b]);
 }
 
+/**
+ * x, computed once. XLA repeats cheap operations in each kernel that reads their result, and for each number of it that the kernel
+ * reads; a division it takes for too dear. So this divides by a one that XLA cannot foresee, which changes no bit.
+ *
+ * @param x any tensor of float32
+ * @param count a whole number that is never below 0, a scalar int32
+ * @returns x
+ */
+export function computedOnce(x: Tensor, count: Tensor): Tensor {
+  const one = tf.cast(tf.greaterEqual(count, tf.scalar(0, "int32")), "float32");
+  return tf.div(x, one);
+}
+
 /** A buffer with `part` written at `start`, one int32 for each axis; XLA writes in place where nobody reads the old buffer later. */
 export function updateSlice(buffer: Tensor, part: Tensor, start: Tensor): Tensor {
   if (!activeBinding()) return tf.engine().runKernel(UPDATE_SLICE, { buffer, part, start });

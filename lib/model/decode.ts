@@ -13,7 +13,7 @@
  * @module
  */
 import { compile, type Precision, precisionOf, type Tensor, tf, toPrecision } from "../engine/mod.ts";
-import { fromStoredBits, product, productOfFewRows, storedBits, updateSlice } from "../engine/xla.ts";
+import { computedOnce, fromStoredBits, product, productOfFewRows, storedBits, updateSlice } from "../engine/xla.ts";
 import { type HeadNorm, type KeysValues, normaliseAndRotate, rmsNorm, type RopeTables, ropeTables, swiglu } from "../nn/mod.ts";
 import type { Chameleon, Layer } from "./chameleon.ts";
 import { type ChameleonConfig, type Projection, PROJECTIONS } from "./config.ts";
@@ -141,7 +141,8 @@ function attention(x: Tensor, layer: Layer, norm: HeadNorm, { context, prompt, o
   const [qk, v] = tf.split(productOfFewRows(x, q_proj, k_proj, v_proj), [(heads + keyHeads) * dim, keyHeads * dim], 1) as [Tensor, Tensor];
   const turned = normaliseAndRotate(tf.expandDims(qk, 1), norm, place, 1, "float32"); // [R, H + Hkv, 1, d]
   const [q, key] = tf.split(turned, [heads, keyHeads], 1) as [Tensor, Tensor]; // key: [R, Hkv, 1, d]
-  const queries = tf.reshape(tf.mul(q, dim ** -0.5), [rows, keyHeads, group, dim]); // [R, Hkv, G, d]
+  const scaled = computedOnce(tf.mul(q, dim ** -0.5), place.step); // [R, H, 1, d]
+  const queries = tf.reshape(scaled, [rows, keyHeads, group, dim]); // [R, Hkv, G, d]
   const value = tf.reshape(v, [rows, keyHeads, 1, dim]); // [R, Hkv, 1, d]
 
   const toPrompt = tf.add(promptProduct(queries, prompt.k), context.padding); // [P, Hkv, N·G, S]

@@ -21,6 +21,7 @@ const SHAPES = [
   { name: "as many key heads as heads", heads: 4, keyHeads: 4, swinNorm: false },
   { name: "grouped heads", heads: 4, keyHeads: 2, swinNorm: false },
   { name: "one key head, norms after the layers", heads: 4, keyHeads: 1, swinNorm: true },
+  { name: "wide", heads: 4, keyHeads: 4, swinNorm: false, hiddenSize: 512, layers: 1 }, // no constant of that size gets into a loop
 ];
 const [PROMPTS, ROWS, LENGTH, SLOTS, STEPS] = [2, 6, 5, 40, 3]; // more slots than one sum has terms
 
@@ -32,7 +33,8 @@ for (const { name, ...shape } of SHAPES) {
         const adapter = randomAdapter(model.config, { rank: 2, alpha: 2, dropout: 0, targets: PROJECTIONS }, 1);
         for (const used of [null, adapter]) {
           const [expected, found] = [scoresByStep(model, used), scoresByRows(model, used)];
-          expected.forEach((scores, i) => assertClose(found[i]!, scores, precision === "float32" ? 2e-5 : 0.15, `step ${i}`));
+          const bound = (precision === "float32" ? 2e-5 : 0.15) * Math.sqrt(model.config.hiddenSize / 64); // a score sums so many terms
+          expected.forEach((scores, i) => assertClose(found[i]!, scores, bound, `step ${i}`));
         }
         disposeAdapter(adapter);
         dispose(model);
