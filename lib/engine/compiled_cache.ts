@@ -79,10 +79,10 @@ function sealNew(folder: string, sealed: Set<string>): void {
     if (!name.endsWith(".pb") || sealed.has(name)) continue;
     sealed.add(name);
     try {
-      using file = Deno.openSync(`${folder}/${name}`, { read: true, append: true });
+      using file = Deno.openSync(`${folder}/${name}`, { read: true, write: true });
       const bytes = Buffer.alloc(file.statSync().size);
-      file.readSync(bytes);
-      if (!isSealed(bytes)) file.writeSync(sealOf(bytes)); // another process may have been faster
+      const isWhole = file.readSync(bytes) === bytes.length; // and the next write goes to the end of what was read: two processes write
+      if (isWhole && !isSealed(bytes)) file.writeSync(sealOf(bytes)); // the same to the same place, or one of them was faster
     } catch { /* removed meanwhile, or the disk is full: it is compiled again next time */ }
   }
 }
