@@ -46,12 +46,12 @@ export async function main(only = ""): Promise<void> {
   console.log(machineText(here));
   const results: SampleCase[] = [];
   const byCount: PlotPoint[] = [];
-  for (const { width, layers } of CASES.filter(({ width }) => `d ${width}`.includes(only))) {
+  for (const { width, layers } of CASES.filter((one) => namesOf(one).some((name) => name.includes(only)))) {
     const folder = Deno.makeTempDirSync({ prefix: "worldstrap-bench-" });
     try {
       writeCheckpoint(folder, width, layers);
       Deno.writeTextFileSync(`${folder}/prompts.json`, JSON.stringify(randomPrompts(width)));
-      results.push(...await measure(python, folder, `d ${width}, ${layers} layers`, byCount));
+      results.push(...await measure(python, folder, namesOf({ width, layers }).map((name) => name.includes(only) && name), byCount));
     } finally {
       Deno.removeSync(folder, { recursive: true });
     }
@@ -64,21 +64,34 @@ export async function main(only = ""): Promise<void> {
   report("sample", results, { machine: here, load_after: Number(loadText()) });
 }
 
-/** Both cases of a checkpoint. Each side runs in one process of its own, the model loaded once. */
-async function measure(python: string, folder: string, name: string, byCount: PlotPoint[]): Promise<SampleCase[]> {
+/** The cases of a shape: candidates of one source, and a bench of sources. */
+function namesOf({ width, layers }: { width: number; layers: number }): [string, string] {
+  const name = `d ${width}, ${layers} layers`;
+  return [`${name}, ${CANDIDATES} candidates of one source`, `${name}, many sources`];
+}
+
+/** The cases of a checkpoint that have a name. Each side runs in one process of its own, the model loaded once. */
+async function measure(
+  python: string,
+  folder: string,
+  [latency, throughput]: (string | false)[],
+  byCount: PlotPoint[],
+): Promise<SampleCase[]> {
   const file = (path: string) => new URL(path, import.meta.url).pathname;
   const sides = {
     ours: startChild(Deno.execPath(), ["run", "-A", file("sample_ours.ts"), folder]),
     peer: startChild(python, [file("peers/sample.py"), folder, `${navigator.hardwareConcurrency}`]),
   };
   const ask: Ask = { rows: CANDIDATES, sources: 1, tokens: TOKENS };
+  const results: SampleCase[] = [];
   try {
-    const latency = await pairs(`${name}, ${CANDIDATES} candidates of one source`, sides, ask, ask);
-    const best = { ours: await bestBatch(sides.ours), peer: await bestBatch(sides.peer) };
-    const title = `${name}, many sources, ${best.ours.rows} rows (peer ${best.peer.rows})`;
-    const throughput = await pairs(title, sides, best.ours, best.peer);
-    await describeOurs(name, sides.ours, ask, byCount); // last, as it takes memory of its own
-    return [latency, throughput];
+    if (latency) results.push(await pairs(latency, sides, ask, ask));
+    if (throughput) {
+      const best = { ours: await bestBatch(sides.ours), peer: await bestBatch(sides.peer) };
+      results.push(await pairs(`${throughput}, ${best.ours.rows} rows (peer ${best.peer.rows})`, sides, best.ours, best.peer));
+    }
+    if (latency) await describeOurs(latency, sides.ours, ask, byCount); // last, as it takes memory of its own
+    return results;
   } finally {
     await Promise.all([sides.ours.stop(), sides.peer.stop()]);
   }
