@@ -13,6 +13,7 @@ export {
   type Comparison,
   type Estimate,
   estimate,
+  estimateOverRuns,
   holm,
   mean,
   pairedTest,

@@ -21,12 +21,14 @@ export interface Claim {
   readonly holds: string;
   /** The number that decides, to be averaged over seeds; null where it was not measured. */
   readonly effect: number | null;
+  /** Where that number is a mean over items, which the claim wants above 0: what it is the mean of. */
+  readonly items?: readonly number[];
   /** What that number is. */
   readonly of: string;
 }
 
 /** What a measurement gives of a claim. */
-type Measured = Pick<Claim, "found" | "holds" | "effect">;
+type Measured = Pick<Claim, "found" | "holds" | "effect" | "items">;
 
 /** A claim before it is measured. */
 interface ClaimPlan {
@@ -139,12 +141,13 @@ function verificationClaim(name: string): ClaimPlan {
   const stage = `verify-${name.toLowerCase()}`;
   const measure = (at: (folder: string) => string): Measured => {
     const { scorer, pools, curves } = verified(at, name);
-    const gain = estimate(pools.map(({ scores, chosen }) => scores[chosen]! - mean(scores)));
+    const gains = pools.map(({ scores, chosen }) => scores[chosen]! - mean(scores));
+    const gain = estimate(gains);
     const of = (chooser: string) => curves.filter((row) => row.chooser === chooser).at(-1)!.score;
     const found = `${curves[0]!.score.toFixed(2)} → ${of("dynamics model").toFixed(2)} with ${curves.at(-1)!.N} candidates (gain ${
       interval(gain)
     }); oracle ${of("oracle").toFixed(2)}${scorer === "world" ? "" : `; scored by ${scorer}`}`;
-    return { found, holds: gain.interval[0] > 0 ? "yes" : "no", effect: gain.mean };
+    return { found, holds: gain.interval[0] > 0 ? "yes" : "no", effect: gain.mean, items: gains };
   };
   return { claim: `§3.3: verification improves ${name}`, of: "gain in score", needs: [stage], measure };
 }
@@ -158,10 +161,11 @@ function compare(judge: string, a: string, b: string): Measured {
   const scores = scoresBySystem(readScores(judge));
   const [x, y] = pairedValues(scores.get(a) ?? new Map(), scores.get(b) ?? new Map());
   if (x.length === 0) return notMeasured(`scores of ${a} and ${b} on the same pictures; ${judge}/skipped.jsonl says why there are none`);
-  const difference = estimate(x.map((value, i) => value - y[i]!));
+  const differences = x.map((value, i) => value - y[i]!);
+  const difference = estimate(differences);
   const found = `${mean(x).toFixed(2)} against ${mean(y).toFixed(2)}, difference ${interval(difference)}, p ${pairedTest(x, y).toFixed(3)}`;
   const holds = difference.interval[0] > 0 ? "yes" : difference.interval[1] < 0 ? "no, the other way" : "not shown";
-  return { found, holds, effect: difference.mean };
+  return { found, holds, effect: difference.mean, items: differences };
 }
 
 function copyClaim(at: (folder: string) => string): Measured {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { mean } from "../metrics/statistics.ts";
+import { estimateOverRuns, mean } from "../metrics/statistics.ts";
 import type { Claim } from "./claims.ts";
 import type { PaperTable } from "./paper_tables.ts";
 import type { TableRow } from "./table.ts";
@@ -87,8 +87,11 @@ export function tablesOverSeeds(seeds: readonly number[], tables: readonly (read
   });
 }
 
+const ENOUGH = 5; // seeds from which on a comparison of trained models is decided
+
 /**
- * Claims over seeds: the deciding number as mean and spread, and in how many seeds the claim holds.
+ * Claims over seeds: the deciding number as mean and spread, and in how many seeds the claim holds. A claim that compares systems
+ * item by item is decided by the interval over seeds and items: it holds, it fails, or it cannot be told.
  *
  * @param claims a seed's claims each, in one order
  * @returns a row for each claim
@@ -97,11 +100,23 @@ export function claimsOverSeeds(claims: readonly (readonly Claim[])[]): TableRow
   return (claims[0] ?? []).map(({ claim, of, found }, i) => {
     const effects = claims.flatMap((own) => own[i]!.effect ?? []);
     const holding = claims.filter((own) => own[i]!.holds.startsWith("yes")).length;
-    const measured = effects.length > 0;
+    if (effects.length === 0) return { claim, found, holds: "not measured" };
+    const runs = claims.flatMap((own) => own[i]!.items ? [own[i]!.items] : []);
+    const decided = runs.length === effects.length && runs.length > 1 ? verdict(runs) : { interval: "", holds: "" };
     return {
       claim,
-      found: measured ? `${of}: ${effects.length > 1 ? meanAndDeviation(effects) : effects[0]!.toFixed(3)}` : found,
-      holds: measured ? `in ${holding} of ${effects.length} ${effects.length === 1 ? "seed" : "seeds"}` : "not measured",
+      found: `${of}: ${effects.length > 1 ? meanAndDeviation(effects) : effects[0]!.toFixed(3)}${decided.interval}`,
+      holds: `${decided.holds}in ${holding} of ${effects.length} ${effects.length === 1 ? "seed" : "seeds"}`,
     };
   });
+}
+
+/** What seeds and items together say of a claim whose number is to be above 0. */
+function verdict(runs: readonly (readonly number[])[]): { interval: string; holds: string } {
+  const [from, to] = estimateOverRuns(runs).interval;
+  const told = from > 0 ? "holds" : to < 0 ? "fails" : "cannot be told";
+  return {
+    interval: ` (95 % over seeds and items: ${from.toFixed(2)} … ${to.toFixed(2)})`,
+    holds: `${runs.length < ENOUGH ? `undecided below ${ENOUGH} seeds` : told}, `,
+  };
 }

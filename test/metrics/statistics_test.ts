@@ -1,4 +1,14 @@
-import { comparePairs, estimate, holm, mean, pairedTest, pairedValues, pearson, wilson } from "../../lib/metrics/statistics.ts";
+import {
+  comparePairs,
+  estimate,
+  estimateOverRuns,
+  holm,
+  mean,
+  pairedTest,
+  pairedValues,
+  pearson,
+  wilson,
+} from "../../lib/metrics/statistics.ts";
 import { randomInt, randomStream } from "../../lib/engine/random.ts";
 import { assert, assertClose, assertEquals } from "../support.ts";
 
@@ -57,4 +67,20 @@ Deno.test("comparePairs() finds a difference that is there and none where there 
   assertEquals([better!.system, better!.against, better!.difference.mean, alike!.difference.mean], ["y", "x", 1, 0]);
   assert(better!.corrected < 0.01 && alike!.p === 1 && against!.corrected < 0.01);
   assertEquals(comparePairs(new Map([["x", new Map([["1", 1]])], ["y", new Map([["2", 1]])]])), []); // no item in common
+});
+
+Deno.test("estimateOverRuns() covers the truth where runs differ, which an interval over all items alike does not", () => {
+  const random = randomStream("runs");
+  const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+  const [trials, covered] = [100, [0, 0]];
+  for (let trial = 0; trial < trials; trial++) {
+    const runs = Array.from({ length: 8 }, () => {
+      const shift = 0.5 * normal(); // of the run; the true mean is 0
+      return Array.from({ length: 30 }, () => shift + normal());
+    });
+    [estimateOverRuns(runs), estimate(runs.flat())].forEach(({ interval: [from, to] }, i) => covered[i]! += from <= 0 && 0 <= to ? 1 : 0);
+  }
+  assert(covered[0]! >= 80 && covered[1]! < 70, `${covered}`); // of 100; 95 are aimed at, and few runs give a few less
+  assertEquals(estimateOverRuns([[1, 2], [], [4]]).mean, 2.75);
+  assert(Number.isNaN(estimateOverRuns([]).mean));
 });

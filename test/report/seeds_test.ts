@@ -35,7 +35,7 @@ Deno.test("tablesOverSeeds() joins tables by name and says over which seeds", ()
   assert(one!.text!.startsWith("Judge world. Mean ± standard deviation over 2 of the seeds 1, 2") && one!.pictures === undefined);
 });
 
-Deno.test("claimsOverSeeds() counts in how many seeds a claim holds; what no seed measured says what it needs", () => {
+Deno.test("claimsOverSeeds() decides comparisons by seeds and items, counts seeds otherwise; what no seed measured says what it needs", () => {
   const claim = (effect: number | null, holds: string) => ({
     ...{ claim: "§4.3", of: "difference in score", effect, holds, found: effect === null ? "not measured: needs OPENAI_API_KEY" : "…" },
   });
@@ -43,6 +43,13 @@ Deno.test("claimsOverSeeds() counts in how many seeds a claim holds; what no see
   assertEquals(over(claim(0.2, "yes"), claim(-0.4, "no, the other way"), claim(0.1, "not shown")), {
     ...{ claim: "§4.3", found: "difference in score: -0.033 ± 0.321", holds: "in 1 of 3 seeds" },
   });
+  const items = (...values: number[]) => ({ ...claim(values.reduce((a, b) => a + b) / values.length, "yes"), items: values });
+  const told = (seed: () => ReturnType<typeof items>, seeds: number) => over(...Array.from({ length: seeds }, seed))!["holds"];
+  assertEquals(told(() => items(0.9, 1, 1.1), 5), "holds, in 5 of 5 seeds");
+  assertEquals(told(() => items(-0.9, -1, -1.1), 5), "fails, in 5 of 5 seeds");
+  assertEquals(told(() => items(-3, 1, 2.3), 5), "cannot be told, in 5 of 5 seeds");
+  assertEquals(told(() => items(0.9, 1, 1.1), 4), "undecided below 5 seeds, in 4 of 4 seeds");
+  assertEquals(over(items(1, 1), items(1, 1))!["found"], "difference in score: 1.00 ± 0.00 (95 % over seeds and items: 1.00 … 1.00)");
   assertEquals(over(claim(null, "not measured"), claim(null, "not measured")), {
     ...{ claim: "§4.3", found: "not measured: needs OPENAI_API_KEY", holds: "not measured" },
   });
