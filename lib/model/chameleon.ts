@@ -91,7 +91,7 @@ export interface ForwardOptions {
 export function hiddenStates(model: Chameleon, tokens: Tensor, options: ForwardOptions = {}): Tensor {
   const positions = tokens.shape[1]!;
   const { last: queries = positions, ...rest } = options;
-  return forward(model, tokens, { ...rest, ...geometryOf(model.config, positions, options.padding), queries }).hidden; // [B, Q, D]
+  return forward(model, tokens, { ...rest, ...geometryOf(model.config, positions, options.padding), queries, training: true }).hidden; // [B, Q, D]
 }
 
 /**
@@ -253,6 +253,7 @@ interface Pass extends Geometry {
   readonly adapter?: Adapter | undefined;
   readonly seed?: Tensor | undefined; // of LoRA's dropout, [2]
   readonly checkpoint?: boolean | undefined;
+  readonly training?: boolean;
   readonly past?: readonly Past[]; // keys and values that came before, by block
   readonly queries: number; // Q, positions that the last block carries on
   readonly given?: number; // how many of those come out; all by default
@@ -272,7 +273,7 @@ function forward(model: Chameleon, tokens: Tensor, pass: Pass): { hidden: Tensor
   const cache: KeysValues[] = []; // stays empty when checkpointing
   let x = toPrecision(tf.gather(model.embed, tokens), "float32"); // [B, T, D]
   layers.forEach((layer, i) => {
-    const lora = blockAdapter(pass.adapter, i, pass.seed);
+    const lora = blockAdapter(pass.adapter, i, pass.seed, pass.training ?? false);
     const carried = i === layers.length - 1 ? queries : tokens.shape[1]!;
     const inputs = { shape, lora, cos, sin, padding, queries: carried, past: pass.past?.[i] };
     if (pass.checkpoint) x = recomputedBlock(x, layer, inputs); // [B, Q, D]

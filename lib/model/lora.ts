@@ -55,6 +55,8 @@ export interface BlockAdapter {
   readonly dropout: number;
   /** Seed of the block's dropout, `[2]` int32; null drops nothing. */
   readonly seed: Tensor | null;
+  /** Whether it is being trained: then how a product is taken may follow from the number of rows, which elsewhere must change no bit. */
+  readonly training: boolean;
 }
 
 /**
@@ -64,10 +66,10 @@ export interface BlockAdapter {
  * @param block number of the block, from 0
  * @param seed of the dropout, `[2]` int32; without one nothing is dropped
  */
-export function blockAdapter(adapter: Adapter | undefined, block: number, seed: Tensor | undefined): BlockAdapter {
+export function blockAdapter(adapter: Adapter | undefined, block: number, seed: Tensor | undefined, training: boolean): BlockAdapter {
   const { scale = 0, dropout = 0 } = adapter ?? {};
   const own = seed && dropout > 0 ? tf.add(seed, tf.tensor1d([0, block], "int32")) : null; // [2]
-  return { factors: adapter?.layers[block] ?? {}, scale, dropout, seed: own };
+  return { factors: adapter?.layers[block] ?? {}, scale, dropout, seed: own, training };
 }
 
 /**

@@ -13,7 +13,7 @@ import { adaptedLinear, type BlockAdapter, dropInput, dropSeed, type LowRank } f
 const ROUND = 32; // columns: matrix units take a product's terms in groups of so many
 
 /**
- * Projections of one input, `x Wᵀ + scale · dropped Aᵀ Bᵀ`. Where there is an adapter and enough rows, weights and updates become
+ * Projections of one input, `x Wᵀ + scale · dropped Aᵀ Bᵀ`. Where an adapter is trained on enough rows, weights and updates become
  * one product, `[x, dropped Aᵀ] [W, scale · B]ᵀ`; the weights get no gradient then.
  *
  * @param x the input, [B, T, in]
@@ -31,7 +31,8 @@ export function project(
   site: number,
 ): Tensor[] {
   const [rows, width] = [x.size / x.shape.at(-1)!, x.shape.at(-1)!];
-  if (rows >= width && projections.some((name) => adapter.factors[name])) { // fewer rows do not pay for copying the weights
+  const pays = adapter.training && rows >= width; // fewer rows do not pay for copying the weights
+  if (pays && projections.some((name) => adapter.factors[name])) {
     const own = projections.map((name) => weights[name]);
     const joined = joinedLinear(x, own, laidFactors(x, weights, projections, adapter), adapter, site); // [B, T, Σ out]
     return own.length === 1 ? [joined] : tf.split(joined, own.map(({ shape }) => shape[0]!), 2); // [B, T, out] each

@@ -1,8 +1,8 @@
 import { project } from "../../lib/model/projections.ts";
-import type { BlockAdapter } from "../../lib/model/lora.ts";
-import type { Projection } from "../../lib/model/mod.ts";
-import { dispose, normal, seedTensor, type Tensor, tf, tidy, valueAndGradients } from "../../lib/engine/mod.ts";
-import { assert, assertClose, assertEquals, engine, take, withoutLeaks } from "../support.ts";
+import { type BlockAdapter, disposeAdapter } from "../../lib/model/lora.ts";
+import { prefill, type Projection, PROJECTIONS } from "../../lib/model/mod.ts";
+import { dispose, normal, seedTensor, type Tensor, tf, tidy, toPrecision, valueAndGradients } from "../../lib/engine/mod.ts";
+import { assert, assertClose, assertEquals, engine, randomAdapter, randomChameleon, take, withoutLeaks } from "../support.ts";
 
 await engine();
 const [ROWS, WIDTH] = [12, 8];
@@ -19,7 +19,7 @@ function randomParts(adapted: readonly Projection[]) {
   const factors = adapted.flatMap((name) => [random([3, WIDTH], `a ${name}`), random([OUTS[name], 3], `b ${name}`)]);
   const adapter = (tensors: readonly Tensor[], dropout = 0, seed: Tensor | null = null): BlockAdapter => ({
     factors: Object.fromEntries(adapted.map((name, i) => [name, { a: tensors[2 * i]!, b: tensors[2 * i + 1]! }])),
-    ...{ scale: 0.5, dropout, seed },
+    ...{ scale: 0.5, dropout, seed, training: true },
   });
   return { weights, factors, adapter };
 }
@@ -69,4 +69,19 @@ Deno.test("project() without factors gives one tensor for each projection", () =
       ])
     );
     dispose([x, weights]);
+  }));
+
+Deno.test("prefill() gives a prompt the same bits alone and among others, however many rows there are, with an adapter in bfloat16", () =>
+  withoutLeaks(() => {
+    const model = randomChameleon({ hiddenSize: 64, intermediateSize: 96, layers: 2, heads: 4, keyHeads: 4, swinNorm: false }, "bfloat16");
+    const adapter = randomAdapter(model.config, { rank: 2, alpha: 2, dropout: 0, targets: PROJECTIONS }, 1);
+    const ids = Int32Array.from({ length: 4 * 40 }, (_, i) => 70 + i * 7 % 20);
+    const last = (prompts: number) =>
+      take(tidy(() => {
+        const { hidden } = prefill(model, tf.tensor2d(ids.slice(0, 40 * prompts), [prompts, 40], "int32"), { adapter });
+        return toPrecision(tf.slice(hidden, [0, 0, 0], [1, -1, -1]), "float32") as Tensor; // [1, 1, D]
+      }));
+    assertEquals(last(1), last(4)); // 40 rows are fewer than the model is wide, 160 are more
+    disposeAdapter(adapter);
+    dispose(model);
   }));
