@@ -21,6 +21,7 @@ import { freezeHead } from "../lib/model/chameleon.ts";
 import { ANOLE_7B } from "../lib/model/presets.ts";
 
 const [folder, work, count] = [Deno.args[0]!, Deno.args[1]!, Number(Deno.args[2])];
+Deno.env.set("TF_XLA_FLAGS", "--tf_xla_persistent_cache_directory="); // compiling takes memory, too: the plan is for a first run
 await openBackend("tensorflow");
 const plan = planCheckpoint(folder, "bfloat16");
 const { config } = plan;
