@@ -5,8 +5,10 @@
  *
  * @module
  */
+import { hasInstructions, processorText } from "../lib/engine/processor.ts";
 import { mebibytes } from "../lib/model/memory.ts";
 import { ANOLE_7B } from "../lib/model/presets.ts";
+import { machine } from "./machine.ts";
 import { removeRandom7b, writeRandom7b } from "./random_7b.ts";
 
 interface Measured {
@@ -100,13 +102,10 @@ function describe(step: typeof STEPS[number], { load, seconds, positions, read, 
 }
 
 function cpuName(): string {
-  try {
-    const info = Deno.readTextFileSync("/proc/cpuinfo");
-    const amx = /\bamx_bf16\b/.test(info) ? "AMX-bf16" : /\bavx512_bf16\b/.test(info) ? "AVX512-bf16, no AMX" : "no bf16";
-    return `${/model name\s*: (.*)/.exec(info)?.[1]} (model ${/^model\s*: (.*)/m.exec(info)?.[1]}, ${amx})`;
-  } catch {
-    return Deno.build.arch;
-  }
+  const { cpu } = machine();
+  if (cpu === "unknown") return Deno.build.arch;
+  const bf16 = hasInstructions("amx_bf16") ? "AMX-bf16" : hasInstructions("avx512_bf16") ? "AVX512-bf16, no AMX" : "no bf16";
+  return `${cpu} (model ${processorText().match(/^model\s*: (.*)$/m)?.[1]}, ${bf16})`;
 }
 
 if (import.meta.main) await main(Deno.args[0]);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { hasInstructions, processorText } from "../lib/engine/processor.ts";
 
 /** A CPU. */
 export interface Machine {
@@ -18,13 +19,10 @@ const INSTRUCTIONS = ["avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf
 
 /** The machine; where the system has no `/proc`, its CPU is unknown. */
 export function machine(): Machine {
-  const info = readText("/proc/cpuinfo");
-  const line = (name: RegExp) => info.match(new RegExp(`^(?:${name.source})\\s*: (.*)$`, "m"))?.[1] ?? "";
-  const flags = line(/flags|Features/).split(" ");
   return {
-    cpu: line(/model name/) || "unknown",
+    cpu: processorText().match(/^model name\s*: (.*)$/m)?.[1] || "unknown",
     cores: navigator.hardwareConcurrency,
-    instructions: INSTRUCTIONS.filter((name) => flags.includes(name)),
+    instructions: INSTRUCTIONS.filter(hasInstructions),
   };
 }
 
@@ -55,12 +53,17 @@ export function meter(own: readonly number[]): Meter {
 
 /** Processor time of processes and of this one, in the system's ticks, as `/proc/stat` counts them. */
 function ticksOf(pids: readonly number[]): number {
-  const ticks = (pid: number) => {
-    const [, rest = ""] = readText(`/proc/${pid}/stat`).split(") ");
-    const fields = rest.split(" ").map(Number);
-    return (fields[11] ?? 0) + (fields[12] ?? 0); // utime and stime
-  };
-  return [Deno.pid, ...pids].reduce((sum, pid) => sum + ticks(pid), 0);
+  return [Deno.pid, ...pids].reduce((sum, pid) => sum + (ticksOfOne(pid) || 0), 0);
+}
+
+/** Seconds of the processor that a process took, by Linux's count; NaN elsewhere, and of a process that has ended. */
+export function cpuSeconds(pid: number): number {
+  return ticksOfOne(pid) / 100;
+}
+
+function ticksOfOne(pid: number): number {
+  const fields = readText(`/proc/${pid}/stat`).split(") ")[1]?.split(" ").map(Number);
+  return fields ? fields[11]! + fields[12]! : NaN; // utime and stime
 }
 
 /** The share of the machine that others take, 0 … 1, over half a second in which the bench itself rests. */

@@ -8,7 +8,8 @@ import { exists } from "../lib/files.ts";
 import { loadModel, type Vqgan } from "../lib/model/mod.ts";
 import { encodeTrajectories } from "../lib/trajectories/mod.ts";
 import { worldTrajectories } from "../lib/world/mod.ts";
-import { loadText, machine, machineText, othersShare } from "./machine.ts";
+import { cpuSeconds, loadText, machine, machineText, othersShare } from "./machine.ts";
+import { median, round } from "./pairs.ts";
 
 interface Start {
   readonly seconds: number; // from the start of the process to the end of its first step
@@ -117,28 +118,13 @@ function productSpeed(): number {
   return 2 * 1024 ** 3 / Math.min(...times);
 }
 
-/** Seconds of the processor that a process took, by Linux's count; NaN elsewhere. */
-function cpuSeconds(pid: number): number {
-  try {
-    const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).split(") ")[1]!.split(" ");
-    return (Number(fields[11]) + Number(fields[12])) / 100;
-  } catch {
-    return NaN;
-  }
-}
-
-/** The pair in the middle by seconds. */
+/** The middle of both numbers. */
 function medianOf(starts: readonly Start[]): Start {
-  const middle = (of: (start: Start) => number) => starts.map(of).toSorted((a, b) => a - b)[starts.length >> 1]!;
-  return { seconds: round(middle(({ seconds }) => seconds)), cpu: round(middle(({ cpu }) => cpu)) };
+  return { seconds: round(median(starts.map(({ seconds }) => seconds))), cpu: round(median(starts.map(({ cpu }) => cpu))) };
 }
 
 function startText({ seconds, cpu }: Start): string {
   return `first step after ${seconds.toFixed(1)} s, ${cpu.toFixed(1)} s of the processor`;
-}
-
-function round(x: number): number {
-  return Number(x.toPrecision(4));
 }
 
 if (import.meta.main) await main(Deno.args[0]);

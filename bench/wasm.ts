@@ -5,6 +5,7 @@
  * @module
  */
 import { loadText, machine, machineText, othersShare } from "./machine.ts";
+import { median, round } from "./pairs.ts";
 import { type BenchCase, type Child, report, startChild } from "./peer.ts";
 import type { Answer, Ask } from "./wasm_ours.ts";
 
@@ -81,14 +82,6 @@ async function firstPicture(): Promise<number> {
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
-}
-
-function round(x: number): number {
-  return Number(x.toPrecision(4));
 }
 
 if (import.meta.main) await main(Deno.args[0]);
