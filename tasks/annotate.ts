@@ -13,7 +13,7 @@ import type { Config } from "../lib/experiment/schema.ts";
 import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
 import { type Invocation, SHARD_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
 import { UserError } from "../lib/errors.ts";
-import { appendLine, exists, fileNameOf, resumeLog, writeFile } from "../lib/files.ts";
+import { appendLine, exists, fileNameOf, readText, resumeLog, writeFile } from "../lib/files.ts";
 import { doesTheSame } from "../lib/gates/mod.ts";
 import { contactSheet } from "../lib/report/mod.ts";
 import { pairSheet } from "../lib/report/video_sheets.ts";
@@ -21,6 +21,8 @@ import {
   type AnnotatedTrajectory,
   annotatePairs,
   type Annotator,
+  type EarlierPairs,
+  earlierPairs,
   listDataSets,
   pairsOfVideo,
   shardOf,
@@ -53,6 +55,7 @@ interface Tools {
   readonly folder: string;
   readonly world: ReadonlyMap<string, WorldVideo> | undefined;
   readonly pool: MotionPool;
+  readonly earlier: EarlierPairs | undefined;
 }
 
 /** Runs the task. */
@@ -64,9 +67,11 @@ async function main(invocation: Invocation): Promise<void> {
   // 1. The videos, the run, the dynamics model
   const isWorld = options.videos === "" && Object.keys(options.datasets).length === 0;
   const world = isWorld ? new Map(worldVideos(data.difficulty, seed, options.world).map((v) => [v.id, v])) : undefined;
-  const list = world ? { videos: worldFiles(folder, world), problems: [] } : await listReal(config, `${folder}/videos`);
+  const earlier = options.from === "" ? undefined : earlierPairs(options.from);
+  const list = earlier ?? (world ? { videos: worldFiles(folder, world) } : await listReal(config, `${folder}/videos`));
+  const problems = "problems" in list ? list.problems : [];
   const videos = shardOf(list.videos, flags["shard"] ?? "0/1");
-  const inputs = { videos: digestOf(videos.map(({ id }) => id)) };
+  const inputs = { videos: digestOf(videos.map(({ id }) => id)), ...(earlier && { pairs: digestOf(readText(options.from)) }) };
   const stage = await openStage(invocation, TASK, { inputs, adapters: { cdm: options.cdm } });
   if (!stage) return;
   const { text, vqgan, vocabulary } = loadModels(config, { text: stage.adapters["cdm"] });
@@ -81,7 +86,7 @@ async function main(invocation: Invocation): Promise<void> {
   const clock = performance.now();
   for (let start = 0; start < open.length; start += options.videosAtOnce) {
     const chunk = open.slice(start, start + options.videosAtOnce);
-    for (const line of await annotateVideos(chunk, { annotator, config, folder, world, pool })) {
+    for (const line of await annotateVideos(chunk, { annotator, config, folder, world, pool, earlier })) {
       appendLine(`${folder}/log.jsonl`, JSON.stringify(line));
       log.push(line);
     }
@@ -95,17 +100,17 @@ async function main(invocation: Invocation): Promise<void> {
   const order = new Map(videos.map(({ id }, i) => [id, i]));
   log.sort((a, b) => order.get(a.video)! - order.get(b.video)!);
   const trajectories = log.flatMap((line) => "trajectories" in line ? line.trajectories : []);
-  const problems = log.flatMap((line): Problem[] => "skipped" in line ? [{ id: line.video, reason: line.skipped }] : []);
-  writeSkipped(folder, [...list.problems, ...problems]);
+  const skipped = log.flatMap((line): Problem[] => "skipped" in line ? [{ id: line.video, reason: line.skipped }] : []);
+  writeSkipped(folder, [...problems, ...skipped]);
   writeFile(`${folder}/trajectories.jsonl`, trajectories.map((trajectory) => JSON.stringify(trajectory) + "\n").join(""));
   if (trajectories.length > 0) writeFile(`${folder}/pairs.png`, await pairSheet(folder, trajectories.slice(0, 12)));
   const known = trajectories.filter(({ right }) => right !== undefined);
   const right = known.length === 0 ? null : known.filter((one) => one.right).length / known.length;
   const statistics = videoStatistics(trajectories);
-  const counts = { videos: videos.length, skipped: problems.length, trajectories: trajectories.length };
+  const counts = { videos: videos.length, skipped: skipped.length, trajectories: trajectories.length };
   stage.finish({ kind: "annotation", ...counts, right, statistics: { ...statistics } });
   console.log(
-    `${trajectories.length} trajectories of ${statistics.videos} videos, ${problems.length} of ${videos.length} videos left out${
+    `${trajectories.length} trajectories of ${statistics.videos} videos, ${skipped.length} of ${videos.length} videos left out${
       right === null ? "" : `; the action is what was done in ${(100 * right).toFixed(0)} %`
     }\n  ${folder}/trajectories.jsonl\n  ${folder}/pairs.png   key-frame pairs with their actions`,
   );
@@ -114,15 +119,14 @@ async function main(invocation: Invocation): Promise<void> {
 /** The lines of videos: their pairs together through the model. */
 async function annotateVideos(
   videos: readonly VideoFile[],
-  { annotator, config: { annotate: options, seed }, folder, world, pool }: Tools,
+  { annotator, config: { annotate: options, seed }, folder, world, pool, earlier }: Tools,
 ): Promise<LogLine[]> {
-  const found = await Promise.all(videos.map(async (video) => {
-    if (world) await renderInto(video.path, world.get(worldName(video))!);
-    return {
-      video,
-      pairs: await withVideoFile(video, (path) => pairsOfVideo(path, options, pool)).catch((error) => reasonOf(error, video)),
-    };
-  }));
+  const pairsOf = async (video: VideoFile) => {
+    if (earlier) return await earlier.pairsOf(video);
+    if (world) await renderInto(video.path, world.get(worldName(video))!, options.lossless);
+    return await withVideoFile(video, (path) => pairsOfVideo(path, options, pool)).catch((error) => reasonOf(error, video));
+  };
+  const found = await Promise.all(videos.map(async (video) => ({ video, pairs: await pairsOf(video) })));
   const images = found.flatMap(({ pairs }) => typeof pairs === "string" ? [] : pairs.pairs.map((pair) => pair.images));
   const streams = found.flatMap(({ video, pairs }) => typeof pairs === "string" ? [] : pairs.pairs.map((_, i) => `${video.id}#${i}`));
   const choice = { temperature: options.temperature, seed, streams }; // an action does not depend on what is drawn with it
@@ -176,8 +180,8 @@ function worldName({ id }: VideoFile): string {
   return id.split("/").at(-1)!.replace(/\.mp4$/, "");
 }
 
-async function renderInto(path: string, video: WorldVideo): Promise<void> {
-  if (!exists(path)) await writeMp4(path, await renderVideo(video), FRAME_RATE);
+async function renderInto(path: string, video: WorldVideo, lossless: boolean): Promise<void> {
+  if (!exists(path)) await writeMp4(path, await renderVideo(video), FRAME_RATE, lossless);
 }
 
 if (import.meta.main) await runTask(TASK, main);

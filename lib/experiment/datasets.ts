@@ -55,8 +55,10 @@ export function describeTraining({ data, seed }: Config, synthetic: readonly str
 
 function worldTraining(config: Config): WorldTrajectory[] {
   requireTinyBase(config, "train", "--data.aurora=LIST or --data.epic=CSV");
-  const { data: { difficulty, world, simulated }, seed } = config;
-  return [...worldTrajectories(difficulty, seed, "train", world), ...worldTrajectories(difficulty, seed, "simulated", simulated)];
+  const { data: { difficulty, world, simulated, regime }, seed } = config;
+  return [["train", world] as const, ["simulated", simulated] as const].flatMap(([split, count]) =>
+    worldTrajectories(difficulty, seed, split, count, regime)
+  );
 }
 
 /**
@@ -96,7 +98,7 @@ export function benchTrajectories(config: Config): Bench {
     throw new UserError("Cannot measure: data names lists to train on, but there is none to measure on; give --bench=LIST");
   }
   if (!isReal) requireTinyBase(config, "measure", "--bench=LIST");
-  const world = isReal ? [] : worldTrajectories(data.difficulty, seed, "bench", bench.world);
+  const world = isReal ? [] : worldTrajectories(data.difficulty, seed, "bench", bench.world, data.regime);
   const { trajectories, problems } = isReal ? joinLists(paths.map((path) => readAurora(path))) : { trajectories: world, problems: [] };
   const cut = bench.limit === 0 ? trajectories : trajectories.slice(0, bench.limit);
   return {

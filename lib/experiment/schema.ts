@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { PROJECTIONS } from "../model/config.ts";
+import { REGIMES } from "../world/regimes.ts";
 
 const count = z.number().int().positive();
 const whole = z.number().int().nonnegative();
@@ -47,6 +48,9 @@ const DATA = z.strictObject({
   world: count.default(2000).describe("trajectories of the tiny world"),
   simulated: whole.default(0).describe("more of the tiny world's physics, its Kubric"),
   difficulty: DIFFICULTY,
+  regime: z.enum(REGIMES).default("full").describe(
+    "what the tiny world's supervision shows: full, all of it; scarce, not the colours, shapes and tones of half of the bench",
+  ),
 });
 
 const BENCH = z.strictObject({
@@ -136,6 +140,10 @@ const ANNOTATE = z.strictObject({
     "several data sets instead, each with videos, clips and hours of its own (paper §3.2: three, about 45 hours)",
   ),
   world: count.default(400).describe("videos of the tiny world"),
+  lossless: z.boolean().default(false).describe("the tiny world's videos without H.264's loss"),
+  from: z.string().default("").describe(
+    "an earlier annotation, its trajectories.jsonl: another dynamics model says what is done in its key-frame pairs; no video is read",
+  ),
   cdm: z.string().default("train-cdm").describe("the dynamics model: a stage, or an adapter's folder"),
   temperature: z.number().min(0).default(0).describe("of the actions; 0: the likeliest token each; 1: sampled, as in paper eq. 1"),
   videosAtOnce: count.default(16).describe("videos whose pairs go through the model together"),
@@ -150,6 +158,9 @@ const ANNOTATE = z.strictObject({
   reach: z.number().positive().default(1.5).describe("seconds from a burst to its key-frames at most"),
   pairs: z.enum(["calm", "peaks"]).default("calm").describe(
     "calm: the stillest moments around a burst; peaks: neighbouring bursts, as in paper §3.2",
+  ),
+  steady: count.default(6).describe(
+    "calm moments on either side of a burst among which the pair is taken that differs least, as if the camera stood still; 1: the calmest",
   ),
 });
 

@@ -8,7 +8,15 @@ import { writeFile } from "../files.ts";
 import type { Vqgan } from "../model/mod.ts";
 import { logLikelihoods, predictActions, type Sampler, type SamplingOptions } from "../sample/mod.ts";
 import { dynamicsSequence, encodePictures, encodePng, type RgbImage, squareCrop, type Vocabulary } from "../tokens/mod.ts";
-import { type KeyFrameOptions, keyFramePairs, type MotionOptions, type MotionPool, type MotionSample, readFrames } from "../video/mod.ts";
+import {
+  type KeyFrameOptions,
+  keyFramePairs,
+  type MotionOptions,
+  type MotionPool,
+  type MotionSample,
+  readFrames,
+  steadyPairs,
+} from "../video/mod.ts";
 import type { VideoFile } from "./videos.ts";
 
 /** A trajectory from a video, as a line of `trajectories.jsonl`; paths count from that file. */
@@ -90,8 +98,9 @@ export interface VideoPairs {
  */
 export async function pairsOfVideo(path: string, options: MotionOptions & KeyFrameOptions, pool: MotionPool): Promise<VideoPairs> {
   const samples = await pool.measure(path, options);
-  const pairs = keyFramePairs(samples, options);
-  if (pairs.length === 0) throw new UserError(whyNoPair(samples, options));
+  const found = keyFramePairs(samples, options);
+  if (found.length === 0) throw new UserError(whyNoPair(samples, options));
+  const pairs = await steadyPairs(path, found, options.side);
   const images = await framesAt(path, new Set(pairs.flatMap(({ source, target }) => [source.index, target.index])));
   const pictured = pairs.map(({ source, target }) => {
     const both = [images.get(source.index), images.get(target.index)] as const;

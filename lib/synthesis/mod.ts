@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { type EarlierPairs, earlierPairs } from "./again.ts";
 export {
   type AnnotatedPair,
   type AnnotatedTrajectory,

@@ -98,7 +98,7 @@ export function vocabularyOf(json: unknown, path: string, codes: number): Vocabu
     codes,
     size: ids.values().reduce((most, id) => Math.max(most, id), 0) + 1,
     encode: (text) => tokenizer.encode(text, { add_special_tokens: false }).ids,
-    decode: (tokens) => tokenizer.decode([...tokens], { skip_special_tokens: false }),
+    decode: (tokens) => tokens.length === 0 ? "" : tokenizer.decode([...tokens], { skip_special_tokens: false }),
   };
 }
 

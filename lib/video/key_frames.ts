@@ -23,6 +23,8 @@ export interface KeyFrameOptions {
   readonly reach: number;
   /** `calm`: observations before and after each burst; `peaks`: the bursts themselves, neighbours paired. */
   readonly pairs: "calm" | "peaks";
+  /** Calm moments on either side among which the pair is taken whose pictures differ least; 1: the calmest alone. */
+  readonly steady: number;
 }
 
 /** Two moments with something done between. */
@@ -31,6 +33,10 @@ export interface KeyFramePair {
   readonly source: MotionSample;
   /** After. */
   readonly target: MotionSample;
+  /** Moments that could stand for the source as well, in order: the source and those around it that are calm too. */
+  readonly sources: readonly MotionSample[];
+  /** The target and those around it. */
+  readonly targets: readonly MotionSample[];
 }
 
 /**
@@ -97,8 +103,27 @@ export function keyFramePairs(samples: readonly MotionSample[], options: KeyFram
     : bursts.map((burst, i) => calmAround(samples, burst, bursts[i - 1] ?? -1, bursts[i + 1] ?? samples.length, options.reach));
   const isWhole = (pair: readonly [number, number] | undefined): pair is readonly [number, number] =>
     pair !== undefined && !samples.slice(pair[0] + 1, pair[1] + 1).some(({ isCut }) => isCut);
-  return pairs.filter(isWhole).map(([source, target]) => ({ source: samples[source]!, target: samples[target]! }));
+  return pairs.filter(isWhole).map(([source, target]) => ({
+    ...{ source: samples[source]!, target: samples[target]! },
+    ...{ sources: asCalm(samples, source, options), targets: asCalm(samples, target, options) },
+  }));
 }
+
+/** A key-frame and the moments around it that are calm as well, in its shot: nothing is done in them either. A peak stands alone. */
+function asCalm(samples: readonly MotionSample[], from: number, { pairs, steady, least }: KeyFrameOptions): MotionSample[] {
+  const most = Math.max(least, STILL_CALM * samples[from]!.motion);
+  const isCalm = (i: number) => samples[i] !== undefined && samples[i].motion <= most && !samples[i].isBlank;
+  let [first, last] = [from, from];
+  let grew = pairs === "calm";
+  while (grew && last - first + 1 < steady) {
+    grew = false;
+    if (isCalm(first - 1) && !samples[first]!.isCut) [first, grew] = [first - 1, true];
+    if (last - first + 1 < steady && isCalm(last + 1) && !samples[last + 1]!.isCut) [last, grew] = [last + 1, true];
+  }
+  return samples.slice(first, last + 1);
+}
+
+const STILL_CALM = 2; // times the motion of the calmest moment: a trembling camera moves that much
 
 /** The calmest moments on both sides of a burst, in its shot, between its neighbours, within reach. */
 function calmAround(

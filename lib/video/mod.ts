@@ -9,4 +9,5 @@ export { type ReadOptions, type VideoFrame } from "./frames.ts";
 export { chooseBursts, type KeyFrameOptions, type KeyFramePair, keyFramePairs } from "./key_frames.ts";
 export { type MotionOptions, type MotionSample } from "./motion.ts";
 export { type MotionPool, openMotionPool } from "./pool.ts";
+export { steadyPairs } from "./steady.ts";
 export { writeMp4 } from "./write.ts";

@@ -15,6 +15,7 @@ import { loadAddon } from "./addon.ts";
  * @param path the file; its folder is made
  * @param frames pictures of one size, with even sides
  * @param rate frames a second
+ * @param lossless keep every pixel as it is, in a larger file
  * @throws UserError when there is no frame
  *
  * @example A file that is not empty
@@ -28,16 +29,17 @@ import { loadAddon } from "./addon.ts";
  * assert(Deno.statSync(`${folder}/a.mp4`).size > 100);
  * ```
  */
-export async function writeMp4(path: string, frames: readonly RgbImage[], rate: number): Promise<void> {
+export async function writeMp4(path: string, frames: readonly RgbImage[], rate: number, lossless = false): Promise<void> {
   if (frames.length === 0) throw new UserError(`Cannot write ${path}: a video needs at least one frame`);
   const { api: { Encoder, FilterAPI, Muxer }, lib: { Log, Rational }, constants } = await loadAddon();
-  const { AV_LOG_ERROR, FF_ENCODER_LIBX264 } = constants;
+  const { AV_LOG_ERROR, FF_ENCODER_LIBX264, FF_ENCODER_LIBX264RGB } = constants;
   Log.setLevel(AV_LOG_ERROR);
   Deno.mkdirSync(parent(path), { recursive: true });
   const temporary = `${path}.${Deno.pid}.tmp.mp4`;
   try {
-    const encoder = await Encoder.create(FF_ENCODER_LIBX264, { options: { crf: 10, preset: "fast", "x264-params": REPEATABLE } });
-    const filter = FilterAPI.create("format=yuv420p", {} as never);
+    const [codec, format, crf] = lossless ? [FF_ENCODER_LIBX264RGB, "rgb24", 0] as const : [FF_ENCODER_LIBX264, "yuv420p", 10] as const;
+    const encoder = await Encoder.create(codec, { options: { crf, preset: "fast", "x264-params": REPEATABLE } });
+    const filter = FilterAPI.create(`format=${format}`, {} as never);
     const muxer = await Muxer.open(temporary);
     const stream = muxer.addStream(encoder);
     for await (const packet of encoder.packets(filter.frames(await videoFrames(frames, new Rational(1, rate))))) {

@@ -10,6 +10,7 @@ import type { Observation, Trajectory } from "../trajectories/trajectory.ts";
 import { applyAction, randomAction } from "./actions.ts";
 import { DIFFICULTIES, type Difficulty, type DifficultyName } from "./difficulty.ts";
 import { sayAction } from "./phrases.ts";
+import { isUnseen, type Regime, supervisedWorld } from "./regimes.ts";
 import { drawTogether, RENDERER } from "./render.ts";
 import { randomScene, type Scene, type SceneWish } from "./scene.ts";
 import { type Action, type ActionKind, FAMILIES, type Family, type Name } from "./things.ts";
@@ -27,16 +28,20 @@ export interface WorldTrajectory extends Trajectory {
   readonly after: Scene;
   /** What the action means. */
   readonly meaning: Action;
+  /** In the regime `scarce`: which half of the bench it is of, that of what supervision shows or the other. */
+  readonly half?: "seen" | "unseen";
 }
 
 /**
  * Supervised trajectories, the families in turn. Some combinations of colour, shape and kind of action are kept for the
- * bench, where they make up every second trajectory that touches an object.
+ * bench, where they make up every second trajectory that touches an object. In the regime `scarce` some colours, shapes and
+ * backgrounds are kept for the bench instead, and every second trajectory of each family shows one of them.
  *
  * @param difficulty the dial
  * @param seed of the data
  * @param split the part
  * @param count how many
+ * @param regime what supervision does not show
  * @returns trajectories with their scenes
  *
  * @example One of each family
@@ -48,18 +53,39 @@ export interface WorldTrajectory extends Trajectory {
  * assertEquals(subsets, [...ws.world.FAMILIES]);
  * ```
  */
-export function worldTrajectories(difficulty: DifficultyName, seed: number, split: Split, count: number): WorldTrajectory[] {
+export function worldTrajectories(
+  difficulty: DifficultyName,
+  seed: number,
+  split: Split,
+  count: number,
+  regime: Regime = "full",
+): WorldTrajectory[] {
   const families: readonly Family[] = split === "simulated" ? ["physics"] : FAMILIES;
   const draw = drawTogether();
+  const stream = regime === "full" ? [difficulty] : [difficulty, regime];
   return Array.from({ length: count }, (_, i) => {
     const family = families[i % families.length]!;
-    const fresh = split === "bench" && Math.floor(i / FAMILIES.length) % 2 === 0;
-    const random = randomStream("world", difficulty, seed, split, i);
-    const { before, after, meaning } = randomTransition(random, DIFFICULTIES[difficulty], family, fresh);
-    const id = `${difficulty}-${split}-${seed}-${i}`;
+    const second = split === "bench" && Math.floor(i / FAMILIES.length) % 2 === 0;
+    const random = randomStream("world", ...stream, seed, split, i);
+    const { before, after, meaning } = regime === "full"
+      ? randomTransition(random, DIFFICULTIES[difficulty], family, second)
+      : second
+      ? unseenTransition(random, difficulty, family)
+      : randomTransition(random, supervisedWorld(difficulty, regime), family);
+    const id = [...stream, split, seed, i].join("-");
     const [source, target] = [observationOf(`${id} source`, before, draw), observationOf(`${id} target`, after, draw)];
-    return { id, subset: family, source, action: sayAction(random, meaning), target, before, after, meaning };
+    const half = regime === "scarce" && split === "bench" ? { half: second ? "unseen" as const : "seen" as const } : {};
+    return { id, subset: family, source, action: sayAction(random, meaning), target, before, after, meaning, ...half };
   });
+}
+
+/** A transition that shows what the scarce regime's supervision never does. */
+function unseenTransition(random: Random, difficulty: DifficultyName, family: Family): Transition {
+  for (let tries = 0; tries < TRIES; tries++) {
+    const transition = randomTransition(random, DIFFICULTIES[difficulty], family);
+    if (isUnseen(transition, difficulty)) return transition;
+  }
+  throw new UserError(`Cannot find a transition of "${family}" with something unseen among ${TRIES}: give the world more of it`);
 }
 
 /** A change with its action. */

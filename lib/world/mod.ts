@@ -11,6 +11,7 @@ export { type Change, type Judgement, judgePicture } from "./oracle.ts";
 export { COLUMNS, parseAction, PHRASINGS, RELATIONS, ROWS, sayAction } from "./phrases.ts";
 export { type FoundObject, type Reading, readScene } from "./read.ts";
 export { FLOOR, RENDERER, renderScenes } from "./render.ts";
+export { isUnseen, type Regime, REGIMES, supervisedWorld } from "./regimes.ts";
 export { randomScene, type Scene, type SceneWish, type WorldObject } from "./scene.ts";
 export { type Part } from "./shapes.ts";
 export {

@@ -13,6 +13,7 @@ const TINY = new URL("../../data/tiny", import.meta.url).pathname;
 const OPTIONS = {
   ...{ rate: 12, stride: 0.5, side: 64, bursts: 2, interval: 1, least: 0.003, share: 0.7, reach: 1.5 },
   pairs: "calm" as const,
+  steady: 6,
 };
 const POOL = { measure: measureMotion, close() {} }; // in this thread
 

@@ -29,6 +29,7 @@ function withVocabulary(
 Deno.test("loadVocabulary() reads text to ids and back", () => {
   const vocabulary = loadVocabulary(FOLDER, 1000);
   assertEquals(vocabulary.decode(vocabulary.encode("remove the red circle")).trim(), "remove the red circle");
+  assertEquals(vocabulary.decode([]), ""); // a model that says nothing, drawn at temperature 1
   assertEquals(vocabulary.size, 1583);
 });
 

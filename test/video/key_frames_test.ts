@@ -2,7 +2,7 @@ import { chooseBursts, type KeyFrameOptions, keyFramePairs, type MotionSample } 
 import { randomInt, randomStream } from "../../lib/engine/mod.ts";
 import { assert, assertClose, assertEquals } from "../support.ts";
 
-const KEYS: KeyFrameOptions = { bursts: 2, interval: 1, least: 0.003, share: 0.7, reach: 1.5, pairs: "calm" };
+const KEYS: KeyFrameOptions = { bursts: 2, interval: 1, least: 0.003, share: 0.7, reach: 1.5, pairs: "calm", steady: 6 };
 const sample = (motion: number, i: number, more: Partial<MotionSample> = {}): MotionSample => ({
   ...{ motion, time: i / 12, index: i, isCut: false, isBlank: false },
   ...more,

@@ -4,7 +4,7 @@ import { renderVideo, worldVideos } from "../../lib/world/mod.ts";
 import { assert, assertEquals, withFolder } from "../support.ts";
 
 const MOTION = { rate: 12, stride: 0.5, side: 160 };
-const KEYS: KeyFrameOptions = { bursts: 2, interval: 1, least: 0.003, share: 0.7, reach: 1.5, pairs: "calm" };
+const KEYS: KeyFrameOptions = { bursts: 2, interval: 1, least: 0.003, share: 0.7, reach: 1.5, pairs: "calm", steady: 6 };
 
 Deno.test("key-frames straddle the action in 90 % of the tiny world's videos, and none spans a cut", () =>
   withFolder(async (folder) => {
