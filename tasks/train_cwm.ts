@@ -11,7 +11,7 @@ import { outputsOf } from "../lib/experiment/pipeline.ts";
 import { showProgress } from "../lib/experiment/progress.ts";
 import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
 import { costText, openTraining } from "../lib/experiment/training.ts";
-import { adapterTensors, createAdapter, saveAdapter, withAdapterTensors } from "../lib/model/mod.ts";
+import { adapterTensors, createAdapter, loadAdapter, saveAdapter, withAdapterTensors } from "../lib/model/mod.ts";
 import { drawPredictions } from "../lib/report/mod.ts";
 import { reportTraining } from "../lib/report/training.ts";
 import { imageSampler } from "../lib/sample/mod.ts";
@@ -24,7 +24,7 @@ const TASK: TaskInfo = {
   name: "train-cwm",
   about: "Trains the world model: a LoRA adapter that predicts the next observation from an observation and an action.",
   sections: ["data", "bench", "model", "cwm"],
-  needs: ({ config, flags }) => "cft" in flags ? [] : pathsOf(config.cwm.synthetic),
+  needs: ({ config: { cwm }, flags }) => [cwm.init, ..."cft" in flags ? [] : pathsOf(cwm.synthetic)],
   switches: { ...STAGE_SWITCHES, cft: "the baseline C-FT: no recognition weights, no synthetic trajectories" },
   flags: BENCH_FLAG,
 };
@@ -39,13 +39,14 @@ async function main(invocation: Invocation): Promise<void> {
   const data = { ...invocation.config.data, ...(!cwm.epic && { epic: "" }) };
   const own = { ...invocation, config: { ...invocation.config, cwm, data } };
   const synthetic = pathsOf(cwm.synthetic).flatMap((name) => outputsOf(name, own.config));
-  const training = await openTraining(own, TASK, { stage: stageName, section: "cwm", synthetic });
+  const training = await openTraining(own, TASK, { stage: stageName, section: "cwm", synthetic, init: cwm.init });
   if (!training) return;
   const { stage: { folder, digest }, stage, config, model: { chameleon, vqgan }, vocabulary, items, held, steps } = training;
   const { cwm: options, seed } = config;
 
   // 2. What is trained, and the loss: cross-entropy of the target's image tokens, weighted by what changed
-  const adapter = createAdapter(chameleon.config, options.lora, seed);
+  const { init } = stage.adapters;
+  const adapter = init ? loadAdapter(init, chameleon.config) : createAdapter(chameleon.config, options.lora, seed);
   const sampler = imageSampler(chameleon, vocabulary, adapter, options.head);
   const objective = { model: chameleon, head: sampler.head, adapter, checkpointing: options.checkpointing };
   const gradients = completionGradients(objective);

@@ -27,6 +27,7 @@ export const STAGES: readonly StageKind[] = [
   { name: "train-cft", task: "train-cwm", args: ["--cft"], output: "adapter" },
   { name: "annotate", task: "annotate", args: [], output: "trajectories.jsonl" },
   { name: "filter", task: "filter", args: [], output: "trajectories.jsonl" },
+  { name: "distill", task: "distill", args: [], output: "trajectories.jsonl" },
 ];
 
 /** A task as a process: its name and arguments. */

@@ -99,6 +99,13 @@ export const VERIFICATION_RESULT = z.strictObject({
   curves: z.array(CURVE_POINT),
 });
 
+/** Task distill: how many pictures there are, how many were kept, and the action's mean log-likelihood in both. */
+export const DISTILLATION_RESULT = z.strictObject({
+  kind: z.literal("distillation"),
+  ...{ drawn: number, kept: number },
+  scores: z.object({ drawn: number, kept: number }),
+});
+
 /** Task rollout. */
 export const ROLLOUT_RESULT = z.strictObject({
   kind: z.literal("rollout"),
@@ -146,7 +153,16 @@ export const GATES_RESULT = z.strictObject({ kind: z.literal("gates"), gates: z.
 /** The result of any stage; `kind` says of which. */
 export const RESULT = z.discriminatedUnion("kind", [
   ...[TRAINING_RESULT, PRETRAINING_RESULT, PROBE_RESULT, ACTIONS_RESULT, IMAGES_RESULT, ANNOTATION_RESULT, FILTER_RESULT] as const,
-  ...[SAMPLES_RESULT, VERIFICATION_RESULT, POOLS_RESULT, ROLLOUT_RESULT, JUDGEMENT_RESULT, PEOPLE_RESULT, GATES_RESULT] as const,
+  ...[
+    SAMPLES_RESULT,
+    VERIFICATION_RESULT,
+    POOLS_RESULT,
+    ROLLOUT_RESULT,
+    DISTILLATION_RESULT,
+    JUDGEMENT_RESULT,
+    PEOPLE_RESULT,
+    GATES_RESULT,
+  ] as const,
 ]);
 
 /** The result of any stage. */

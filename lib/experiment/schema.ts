@@ -109,6 +109,7 @@ const CWM = z.strictObject({
   normalise: z.enum(["mean", "none"]).default("mean").describe("scale the weights of an image to mean 1; none: as in paper eq. 2"),
   floor: share.default(0.1).describe("share of the loss that all tokens carry alike; 0: as in paper eq. 2"),
   head: HEAD,
+  init: z.string().default("").describe("the adapter to go on from: a stage, or an adapter's folder; empty: a fresh one"),
   epic: z.boolean().default(true).describe("train on data.epic too; the paper gives it to the dynamics model alone (A.8.2, A.8.3)"),
   temperature: z.number().min(0).default(1).describe("of the pictures"),
   ...FINE_TUNING,
@@ -198,6 +199,17 @@ const VERIFY = z.strictObject({
   ...CHOICE,
 });
 
+const DISTILL = z.strictObject({
+  adapter: z.string().default("train-cwm").describe("the world model that draws: a stage, or an adapter's folder"),
+  cdm: z.string().default("train-cdm").describe("the dynamics model that chooses"),
+  sources: whole.default(800).describe("transitions of the training to draw for, at random, supervised and synthetic; 0: all"),
+  candidates: count.default(8).describe("images drawn of each"),
+  share: share.default(0.5).describe("share of the best candidates to keep, the likeliest in each subset"),
+  together: count.default(8).describe("transitions whose candidates are drawn together"),
+  likelihood: LIKELIHOOD,
+  ...CHOICE,
+});
+
 const ROLLOUT = z.strictObject({
   adapter: z.string().default("train-cwm").describe("the world model: a stage, or an adapter's folder"),
   image: z.string().default("").describe("the first observation; empty: scenes of the tiny world"),
@@ -276,6 +288,7 @@ export const CONFIG = z.strictObject({
   filter: FILTER.prefault({}).describe("task filter"),
   sample: SAMPLE.prefault({}).describe("task sample"),
   verify: VERIFY.prefault({}).describe("task verify"),
+  distill: DISTILL.prefault({}).describe("task distill"),
   rollout: ROLLOUT.prefault({}).describe("task rollout"),
   evaluate: EVALUATE.prefault({}).describe("task evaluate"),
   judge: JUDGE.prefault({}).describe("task judge"),

@@ -27,6 +27,8 @@ export interface TrainingPlan {
   readonly section: "cdm" | "cwm";
   /** Files of synthetic trajectories to train on too. */
   readonly synthetic?: readonly string[];
+  /** The adapter to go on from: a stage, or a folder; "": a fresh one. */
+  readonly init?: string;
 }
 
 /** A training that can begin. */
@@ -77,6 +79,7 @@ export async function openTraining(invocation: Invocation, task: TaskInfo, plan:
     sections: ["seed", "data", "model", plan.section],
     inputs: { trajectories: digestOf(list.trajectories.map(({ id, action }) => [id, action])), pictures: digestOf(pictures) },
     overlap: shared(await benchPictures(config), pictures),
+    ...(plan.init && { adapters: { init: plan.init } }),
   });
   if (!stage) return;
   writeTrainedPictures(stage.folder, pictures);
