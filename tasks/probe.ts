@@ -15,7 +15,14 @@ import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
 import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
 import { readText } from "../lib/files.ts";
 import { requireKey } from "../lib/llm/mod.ts";
-import { type Counterfactuals, type NamedPreference, preferencesBySubset, probe, readCounterfactuals } from "../lib/probe/mod.ts";
+import {
+  type Counterfactuals,
+  type NamedPreference,
+  preferencesBySubset,
+  probe,
+  type ProbePoint,
+  readCounterfactuals,
+} from "../lib/probe/mod.ts";
 import { contradictActions } from "../lib/probe/contradict.ts";
 import { plotScatter, writeTable } from "../lib/report/mod.ts";
 import type { Trajectory } from "../lib/trajectories/mod.ts";
@@ -57,7 +64,7 @@ async function main(invocation: Invocation): Promise<void> {
   progress.stop();
 
   // 4. Tables and plots
-  const preferences = preferencesBySubset(points);
+  const preferences = [...preferencesBySubset(points), ...preferencesByHalf(points, bench)];
   const rows = preferences.map(({ subset, task, negative, prefersReference, interval, pearson, n }) => ({
     ...{ subset, task, negative, "prefers reference": prefersReference, from: interval[0], to: interval[1], pearson, n },
   }));
@@ -75,6 +82,15 @@ async function main(invocation: Invocation): Promise<void> {
   );
   stage.finish({ kind: "probe", preferences: byName(preferences) });
   console.log(`${table}\n\n  ${folder}/likelihoods.png   a panel for each task and manipulation; above the line the truth is likelier`);
+}
+
+/** Apart, in the regime `scarce`: transitions of what supervision shows, and the others. */
+function preferencesByHalf(points: readonly ProbePoint[], { truths }: Bench): NamedPreference[] {
+  const halves = points.flatMap((point) => {
+    const half = truths.get(point.id)?.half;
+    return half ? [{ ...point, subset: half }] : [];
+  });
+  return preferencesBySubset(halves).filter(({ subset }) => subset !== "all");
 }
 
 /** Contradicting actions: from the world itself, from lists, and from a language model for those that are left. */

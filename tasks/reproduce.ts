@@ -5,21 +5,21 @@
  *
  * @module
  */
-import { UserError } from "../lib/errors.ts";
-import { parseNamed } from "../lib/experiment/actions_file.ts";
-import { listOf, runTask } from "../lib/experiment/cli.ts";
-import { lackingOf, type PaperStage, paperStages, type StageStatus, statusOf } from "../lib/experiment/paper_stages.ts";
+import { runTask } from "../lib/experiment/cli.ts";
+import { benchTrajectories } from "../lib/experiment/datasets.ts";
+import { statusOf } from "../lib/experiment/paper_stages.ts";
 import { passedArguments, runTaskProcess } from "../lib/experiment/pipeline.ts";
 import { duration } from "../lib/experiment/progress.ts";
-import { readManifest } from "../lib/experiment/run.ts";
-import { openSystems } from "../lib/experiment/systems.ts";
+import type { Config } from "../lib/experiment/schema.ts";
+import { planText, rootOf, type SeedRun, seedRuns, timeLeft } from "../lib/experiment/seed_runs.ts";
 import { BENCH_FLAG, type Invocation, type TaskInfo } from "../lib/experiment/task.ts";
 import { exists } from "../lib/files.ts";
 import { type PaperTable, type TableRow, writeTable } from "../lib/report/mod.ts";
-import { type Claim, claimRows, paperClaims, type Why } from "../lib/report/claims.ts";
+import { type Claim, claimRows, type Halves, paperClaims, type Why } from "../lib/report/claims.ts";
 import { coverage, coverageText } from "../lib/report/coverage.ts";
 import { readPublished, tablesOf, writeReport } from "../lib/report/report.ts";
 import { claimsOverSeeds, tablesOverSeeds } from "../lib/report/seeds.ts";
+import { supervisedRun, supervisionRows, supervisionSection } from "../lib/report/supervision.ts";
 
 const TASK: TaskInfo = {
   name: "reproduce",
@@ -32,17 +32,10 @@ const TASK: TaskInfo = {
     systems: "pictures of other systems, rows of Tables 2 and 3: NAME=DIR, separated by commas, as task sample leaves them",
     actions: "actions of other systems, rows of Table 1: NAME=FILE.jsonl, separated by commas",
     votes: "a human evaluation, for Table 7: the folder of a human-eval run",
+    supervised: "numbers of supervised trajectories of the tiny world, as 250,4000: curves of the scores over them",
     seeds: "N seeds from the configuration's on, or 1,2,3: everything is run for each, in RUN-SEED, and RUN has means with their spread",
   },
 };
-
-/** One seed's reproduction. */
-interface SeedRun {
-  readonly invocation: Invocation; // with this seed
-  readonly root: string;
-  readonly stages: readonly PaperStage[];
-  readonly votes: string | undefined;
-}
 
 /** Runs the task. */
 async function main(invocation: Invocation): Promise<void> {
@@ -53,55 +46,9 @@ async function main(invocation: Invocation): Promise<void> {
   const clock = performance.now();
   for (const run of runs) await runStages(run, runs, clock);
   const reports: SeedReport[] = [];
-  for (const run of runs) reports.push(await reportSeed(run));
-  if (flags["seeds"] !== undefined) await reportSeeds(invocation, reports);
+  for (const run of runs.filter(({ isPoint }) => !isPoint)) reports.push(await reportSeed(run));
+  if (flags["seeds"] !== undefined || flags["supervised"] !== undefined) await reportSeeds(invocation, reports, runs);
   console.log(`  ${duration((performance.now() - clock) / 1000)} in this run`);
-}
-
-/** A run for each seed, with its stages. What the command line names is there, or nothing is begun. */
-function seedRuns(invocation: Invocation): SeedRun[] {
-  const { config, flags, overrides } = invocation;
-  const systems = listOf(flags["systems"]).filter((name) => name !== "copy");
-  openSystems(systems);
-  const votes = flags["votes"];
-  if (votes !== undefined && !exists(`${votes}/study.db`)) throw new UserError(`Cannot use the votes in ${votes}: it has no study.db`);
-  const { actions } = config.evaluate;
-  for (const { name, path } of [actions].flat().flatMap(listOf).map(parseNamed)) {
-    if (!exists(path)) throw new UserError(`Cannot measure the actions of ${name}: there is no file ${path}; give NAME=FILE.jsonl`);
-  }
-  const lacking = lackingOf(config, (Deno.env.get("OPENAI_API_KEY") ?? "") !== "");
-  return seedsOf(flags["seeds"], config.seed).map((seed) => {
-    const root = `${rootOf(invocation)}${flags["run"] !== undefined && flags["seeds"] === undefined ? "" : `-${seed}`}`;
-    const own = { config: { ...config, seed }, flags, overrides: [...overrides, { key: "seed", value: `${seed}` }] };
-    return { invocation: own, root, votes, stages: paperStages(own.config, systems, (folder) => `${root}/${folder}`, lacking) };
-  });
-}
-
-function rootOf({ config, flags }: Invocation): string {
-  return flags["run"] ?? `runs/${config.experiment}/paper`;
-}
-
-function seedsOf(text: string | undefined, first: number): number[] {
-  if (text === undefined) return [first];
-  const numbers = text.split(",").map(Number);
-  const [count] = numbers as [number];
-  const seeds = numbers.length > 1 ? numbers : Array.from({ length: count > 0 && count <= 1000 ? count : 0 }, (_, i) => first + i);
-  const whole = seeds.length > 0 && seeds.every((seed) => Number.isInteger(seed) && seed >= 0) && new Set(seeds).size === seeds.length;
-  if (whole && Number.isInteger(count)) return seeds;
-  throw new UserError(`Cannot run the seeds "${text}": give how many, as --seeds=3, or different whole numbers, as --seeds=1,2,3`);
-}
-
-/** Every stage with what it runs and how it stands. */
-function planText({ invocation, root, stages, votes }: SeedRun): string {
-  const said: Record<StageStatus, string> = { finished: "finished", open: "to run", again: "to run again", "left out": "" };
-  const lines = stages.map((stage) => {
-    const status = statusOf(stage, `${root}/${stage.folder}`, invocation);
-    const text = stage.lacks === undefined ? said[status] : `left out: needs ${stage.lacks}`;
-    return `${stage.folder.padEnd(28)} deno task ${stage.task.padEnd(18)} ${text}`;
-  });
-  const people = votes === undefined ? "left out: needs --votes=DIR" : votes;
-  return [`Seed ${invocation.config.seed}, in ${root}:`, ...lines, `${"people".padEnd(28)} ${"deno task human-eval".padEnd(28)} ${people}`]
-    .join("\n");
 }
 
 /** Runs what is open of a seed's stages, in order. */
@@ -110,7 +57,7 @@ async function runStages(run: SeedRun, runs: readonly SeedRun[], clock: number):
   for (const [i, stage] of stages.entries()) {
     const path = `${root}/${stage.folder}`;
     const status = statusOf(stage, path, invocation);
-    const place = `${i + 1} of ${stages.length}: ${stage.folder}`;
+    const place = `${i + 1} of ${stages.length}: ${stage.folder}${run.isPoint ? `, ${invocation.config.data.world} supervised` : ""}`;
     if (status === "finished") console.log(`${place} is finished already`);
     else if (status === "left out") console.log(`${place} is left out: it needs ${stage.lacks}`);
     else {
@@ -121,16 +68,6 @@ async function runStages(run: SeedRun, runs: readonly SeedRun[], clock: number):
       await runTaskProcess({ task: stage.task, args: [...passedArguments(invocation), ...stage.args, ...restart, `--run=${path}`] });
     }
   }
-}
-
-/** The time that the stages which are left took with another seed; nothing before one has been through them. */
-function timeLeft(run: SeedRun, from: number, runs: readonly SeedRun[]): string {
-  const took = (folder: string) =>
-    runs.map(({ root }) => readManifest(`${root}/${folder}`)).find((manifest) => manifest?.finished)?.seconds;
-  const later = runs.slice(runs.indexOf(run) + 1).flatMap(({ stages }) => stages);
-  const left = [...run.stages.slice(from), ...later].filter(({ lacks }) => lacks === undefined).map(({ folder }) => took(folder));
-  const known = left.filter((seconds) => seconds !== undefined);
-  return known.length < left.length ? "" : `, about ${duration(known.reduce((a, b) => a + b, 0))} left`;
 }
 
 /** What a seed found. */
@@ -146,7 +83,7 @@ async function reportSeed(run: SeedRun): Promise<SeedReport> {
   const { invocation: { config }, root, stages, votes } = run;
   const at = (folder: string) => `${root}/${folder}`;
   const why: Why = (name) => name === "people" && !votes ? "--votes=DIR" : stages.find(({ folder }) => folder === name)?.lacks;
-  const claims = paperClaims(at, why);
+  const claims = paperClaims(at, why, stages.find(({ folder }) => folder === "judge")?.lacks ? new Map() : halvesOf(config));
   const note = `Seed ${config.seed}, this run only: one seed says nothing of the spread between seeds (--seeds=3).`;
   const table = writeTable(at("claims"), claimRows(claims), note);
   const reported = stages.filter(({ folder, lacks }) => lacks === undefined && exists(at(`${folder}/table.json`)));
@@ -158,8 +95,13 @@ async function reportSeed(run: SeedRun): Promise<SeedReport> {
   return { run, claims, tables, why };
 }
 
-/** Means over seeds. */
-async function reportSeeds(invocation: Invocation, reports: readonly SeedReport[]): Promise<void> {
+/** Which half of the bench each transition is of; nothing but in the tiny world's scarce regime. */
+function halvesOf(config: Config): Halves {
+  return new Map([...benchTrajectories(config).truths].flatMap(([id, { half }]) => half ? [[id, half] as const] : []));
+}
+
+/** Means over seeds, and curves over supervised trajectories. */
+async function reportSeeds(invocation: Invocation, reports: readonly SeedReport[], runs: readonly SeedRun[]): Promise<void> {
   const root = rootOf(invocation);
   const seeds = reports.map(({ run }) => run.invocation.config.seed);
   const claims = claimsOverSeeds(reports.map((one) => one.claims));
@@ -167,7 +109,12 @@ async function reportSeeds(invocation: Invocation, reports: readonly SeedReport[
   const table = writeTable(`${root}/claims`, claims, note);
   const tables = tablesOverSeeds(seeds, reports.map((one) => one.tables));
   const rows = coverage(readPublished(), tables, reports[0]!.why);
-  const first = sectionsOf(claims, rows, note);
+  const judged = runs.filter(({ root }) => exists(`${root}/judge/scores.jsonl`)).map(({ root, invocation: { config } }) =>
+    supervisedRun(`${root}/judge`, config.data.world, halvesOf(config))
+  );
+  const curves = supervisionRows(judged);
+  if (curves.length > 0) console.log(`\n${writeTable(`${root}/supervision`, curves)}`);
+  const first = [...sectionsOf(claims, rows, note), ...curves.length > 0 ? [await supervisionSection(root, curves, seeds)] : []];
   await writeReport({ config: invocation.config, to: `${root}/report`, tables, first, shown: [`${reports[0]!.run.root}/judge`] });
   console.log(`\n${table}\n\n  ${root}/report/report.html   means over the seeds ${seeds.join(", ")}`);
 }

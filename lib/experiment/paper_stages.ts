@@ -12,7 +12,7 @@ import { type Override, resolveConfig } from "./config.ts";
 import { fitsWorld, pathsOf } from "./datasets.ts";
 import { JUDGEMENT_RESULT, readResult } from "./results.ts";
 import { digestOf, type Manifest, readManifest } from "./run.ts";
-import type { Config } from "./schema.ts";
+import { CONFIG, type Config } from "./schema.ts";
 import type { Invocation } from "./task.ts";
 
 /** What a stage may need that no other stage makes. */
@@ -130,6 +130,7 @@ function worldStages(config: Config, at: (folder: string) => string): PaperStage
       ...{ folder: folderOf(name), task: "train-cwm", args: [...synthetic, ...args], takes: ["base", "training"] },
       after: given || args.includes("--cwm.synthetic=") ? [] : ["filter"],
     })),
+    { folder: "probe-c-ft", task: "probe", args: [`--probe.adapter=${at("c-ft")}/adapter`], takes: bench, after: ["c-ft"] },
     { folder: "sample-c-zs", task: "sample", args: ["--sample.adapter=base"], takes: bench, after: [] },
     ...models.map(([name]): PaperStage => ({
       ...{ folder: `sample-${folderOf(name)}`, task: "sample", args: [`--sample.adapter=${at(folderOf(name))}/adapter`] },
@@ -230,7 +231,9 @@ function overridesOf(args: readonly string[]): Override[] {
 /** The first key in which a run's configuration differs from another; on wasm a run may have taken a smaller one by itself. */
 function changedKey(manifest: Manifest, config: Config): string | undefined {
   if (manifest.backend?.["name"] === "wasm") return;
-  for (const [section, before] of Object.entries(manifest.config)) {
+  const whole = CONFIG.safeParse(manifest.config); // a key that did not exist yet had its default
+  for (const [section, stored] of Object.entries(manifest.config)) {
+    const before = whole.success ? whole.data[section as keyof Config] : stored;
     const now = config[section as keyof Config];
     if (JSON.stringify(before) === JSON.stringify(now)) continue;
     const keys = typeof before === "object" && before !== null ? Object.keys(before) : [];

@@ -42,7 +42,10 @@ interface ClaimPlan {
 /** What a stage lacks, as a sentence's end; undefined when it was run. */
 export type Why = (folder: string) => string | undefined;
 
-const CLAIMS: readonly ClaimPlan[] = [
+/** Halves of the bench by trajectory, in the tiny world's regime `scarce`: of what supervision shows, and of what it does not. */
+export type Halves = ReadonlyMap<string, "seen" | "unseen">;
+
+const claimPlans = (halves: Halves): readonly ClaimPlan[] => [
   {
     ...{ claim: "§2: the base hardly prefers true transitions", of: "share that prefers the truth", needs: ["probe-base"] },
     measure: (at) => {
@@ -62,11 +65,13 @@ const CLAIMS: readonly ClaimPlan[] = [
     ...{ claim: "§3.2: the filter raises the annotations' quality", of: "gain in the share that is right", needs: ["filter"] },
     measure: (at) => filterClaim(at("filter")),
   },
+  implicitClaim(halves.size > 0 ? "unseen" : "all"),
   verificationClaim("C-FT"),
   verificationClaim("CWM"),
-  comparison("CWM", "C-FT", "§4.3: CWM is better than C-FT"),
-  comparison("CWM", "CWM without synthesis", "§4.4: synthesis helps"),
-  comparison("CWM", "CWM without weights", "§4.4: recognition weights help"),
+  ...comparisons("CWM", "C-FT", "§4.3: CWM is better than C-FT", halves),
+  ...comparisons("CWM", "CWM without synthesis", "§4.4: synthesis helps", halves),
+  ...comparisons("CWM", "CWM without weights", "§4.4: recognition weights help", halves),
+  { claim: "A.8.2: copying is a frequent failure", of: "share of C-FT's failures", needs: ["sample-c-ft", "judge"], measure: failureClaim },
   {
     ...{ claim: "A.3: copying has the best L1 and the judge gives it 0", of: "L1 of copying less that of C-FT" },
     ...{ needs: ["pictures", "sample-c-ft", "judge"], measure: copyClaim },
@@ -78,10 +83,11 @@ const CLAIMS: readonly ClaimPlan[] = [
  *
  * @param at gives a stage's folder, as task `reproduce` names them
  * @param why what a stage lacks
+ * @param halves of the bench; with them comparisons are made for each half too
  * @returns every claim, also those that could not be measured
  */
-export function paperClaims(at: (folder: string) => string, why: Why): Claim[] {
-  return CLAIMS.map(({ claim, of, needs, measure }) => {
+export function paperClaims(at: (folder: string) => string, why: Why, halves: Halves = new Map()): Claim[] {
+  return claimPlans(halves).map(({ claim, of, needs, measure }) => {
     const lacks = needs.map(why).find((text) => text !== undefined);
     return { claim, of, ...(lacks === undefined ? measure(at) : notMeasured(lacks)) };
   });
@@ -99,6 +105,21 @@ function notMeasured(needs: string): Measured {
 const KINDS = ["random", "counterfactual", "inverse"] as const;
 type ProbedAction = { readonly prefers_reference: number; readonly interval: readonly [number, number] };
 type Probed = Readonly<Partial<Record<typeof KINDS[number], ProbedAction>>> & { readonly known: readonly (typeof KINDS[number])[] };
+
+/** The premise of bootstrapping: an action is told from a contrary one more often by who names it than by who draws its result. */
+function implicitClaim(subset: string): ClaimPlan {
+  return {
+    claim: `§3: the dynamics model knows transitions better than the world model${subset === "all" ? "" : `, ${subset} half`}`,
+    ...{ of: "difference in the share that prefers the truth to a contrary action", needs: ["probe-cdm", "probe-c-ft"] },
+    measure: (at) => {
+      const asked = (folder: string, task: string) => readResult(at(folder), PROBE_RESULT).preferences[subset]?.[task]?.["counterfactual"];
+      const [cdm, cft] = [asked("probe-cdm", "action"), asked("probe-c-ft", "observation")];
+      if (!cdm || !cft) return notMeasured(MANIPULATION.counterfactual);
+      const found = `${percent(cdm.prefers_reference)} against ${percent(cft.prefers_reference)} of C-FT`;
+      return { found, holds: cdm.interval[0] > cft.interval[1] ? "yes" : "no", effect: cdm.prefers_reference - cft.prefers_reference };
+    },
+  };
+}
 
 /** How the action task of a probe fared on all trajectories, by manipulation. */
 function probedActions(folder: string): Probed {
@@ -152,20 +173,37 @@ function verificationClaim(name: string): ClaimPlan {
   return { claim: `§3.3: verification improves ${name}`, of: "gain in score", needs: [stage], measure };
 }
 
-function comparison(a: string, b: string, claim: string): ClaimPlan {
+/** Two systems compared on the whole bench, and on each half of it. */
+function comparisons(a: string, b: string, claim: string, halves: Halves): ClaimPlan[] {
   const stages = [a, b].map((name) => `sample-${name.toLowerCase().replaceAll(" ", "-")}`);
-  return { claim, of: "difference in score", needs: [...stages, "judge"], measure: (at) => compare(at("judge"), a, b) };
+  const parts = halves.size > 0 ? [undefined, "seen", "unseen"] as const : [undefined];
+  return parts.map((half) => ({
+    ...{ claim: half === undefined ? claim : `${claim}, ${half} half`, of: "difference in score", needs: [...stages, "judge"] },
+    measure: (at) => compare(at("judge"), a, b, (id) => half === undefined || halves.get(id) === half),
+  }));
 }
 
-function compare(judge: string, a: string, b: string): Measured {
+function compare(judge: string, a: string, b: string, counts: (id: string) => boolean): Measured {
   const scores = scoresBySystem(readScores(judge));
-  const [x, y] = pairedValues(scores.get(a) ?? new Map(), scores.get(b) ?? new Map());
+  const of = (name: string) => new Map([...scores.get(name) ?? []].filter(([id]) => counts(id)));
+  const [x, y] = pairedValues(of(a), of(b));
   if (x.length === 0) return notMeasured(`scores of ${a} and ${b} on the same pictures; ${judge}/skipped.jsonl says why there are none`);
   const differences = x.map((value, i) => value - y[i]!);
   const difference = estimate(differences);
   const found = `${mean(x).toFixed(2)} against ${mean(y).toFixed(2)}, difference ${interval(difference)}, p ${pairedTest(x, y).toFixed(3)}`;
   const holds = difference.interval[0] > 0 ? "yes" : difference.interval[1] < 0 ? "no, the other way" : "not shown";
   return { found, holds, effect: difference.mean, items: differences };
+}
+
+const FREQUENT = 0.25; // of the failures
+
+/** Pictures without the whole edit that leave the scene as it was: nothing of the edit is there, and nothing else is other. */
+function failureClaim(at: (folder: string) => string): Measured {
+  const judged = readScores(at("judge")).filter(({ system, score }) => system === "C-FT" && score !== undefined);
+  const failures = judged.filter(({ success }) => success! < 10);
+  if (failures.length === 0) return notMeasured("a picture of C-FT that fails");
+  const copies = failures.filter(({ success, minimal }) => success === 0 && minimal! >= 9).length / failures.length;
+  return { found: `${percent(copies)} of C-FT's failures`, holds: copies >= FREQUENT ? "yes" : "no", effect: copies };
 }
 
 function copyClaim(at: (folder: string) => string): Measured {

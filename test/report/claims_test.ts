@@ -1,4 +1,4 @@
-import { claimRows, paperClaims } from "../../lib/report/claims.ts";
+import { claimRows, type Halves, paperClaims } from "../../lib/report/claims.ts";
 import type { Candidate, Score } from "../../lib/judge/mod.ts";
 import { assert, assertEquals, withFolder } from "../support.ts";
 import { finishRun, judgement, scoreOf } from "./runs.ts";
@@ -9,6 +9,7 @@ const IDS = Array.from({ length: 30 }, (_, i) => `${i}`);
 const FOUND = {
   base: 0.5,
   cdm: 0.95,
+  worlds: 0.7, // of the world model C-FT, between an observation after the true action and after a contrary one
   filter: [0.6, 0.8] as readonly [number, number],
   scores: { copy: 0, "C-FT": 5, CWM: 7, "CWM without synthesis": 6, "CWM without weights": 6 } as Readonly<Record<string, number>>,
   gain: 2,
@@ -16,22 +17,30 @@ const FOUND = {
 };
 
 /** Writes the runs, and gives what is said of each claim. */
-function claimsOf(folder: string, change: Partial<typeof FOUND> = {}): Map<string, { found: string; holds: string }> {
-  const { base, cdm, filter: [annotated, filtered], scores, gain, l1 } = { ...FOUND, ...change };
+function claimsOf(
+  folder: string,
+  change: Partial<typeof FOUND> = {},
+  halves: Halves = new Map(),
+): Map<string, { found: string; holds: string }> {
+  const { base, cdm, worlds, filter: [annotated, filtered], scores, gain, l1 } = { ...FOUND, ...change };
   const at = (stage: string) => `${folder}/${JSON.stringify(change).replaceAll(/\W+/g, "")}/${stage}`;
-  for (const [stage, share] of [["probe-base", base], ["probe-cdm", cdm]] as const) {
+  for (const [stage, share] of [["probe-base", base], ["probe-cdm", cdm], ["probe-c-ft", worlds]] as const) {
     const preference = {
       prefers_reference: share,
       interval: [share - 0.05, Math.min(1, share + 0.05)] as [number, number],
       pearson: null,
       n: 250,
     };
-    const action = { random: preference, counterfactual: preference, inverse: preference };
-    finishRun(at(stage), { kind: "probe", preferences: { all: { action } } });
+    const asked = { random: preference, counterfactual: preference, inverse: preference };
+    const all = { action: asked, observation: asked };
+    finishRun(at(stage), { kind: "probe", preferences: { all, unseen: all } });
   }
   finishRun(at("filter"), { kind: "filter", annotated: 100, filtered: 50, right: { annotated, filtered }, classes: [], datasets: [] });
   const lines: Score[] = Object.entries(scores).flatMap(([system, score], shift) =>
-    IDS.map((id, i) => scoreOf(system, id, Math.max(0, score + (score && (i + shift) % 3 - 1)), 10))
+    IDS.map((id, i) => {
+      const spread = score && (i + shift) % 3 - 1;
+      return scoreOf(system, id, system === "C-FT" ? i % 3 && 1.5 * score : Math.max(0, score + spread), 10); // a third of C-FT's copy
+    })
   );
   finishRun(at("judge"), judgement(Object.keys(scores)), { "scores.jsonl": lines });
   const estimate = (mean: number) => ({ all: { l1_paper: { mean, n: 30, interval: [mean, mean] as [number, number] } } });
@@ -45,7 +54,9 @@ function claimsOf(folder: string, change: Partial<typeof FOUND> = {}): Map<strin
     );
     finishRun(at(stage), { kind: "verification", pools: 30, skipped: 0, scored: "x", curves: [] }, { "candidates.jsonl": candidates });
   }
-  return new Map(paperClaims(at, () => undefined).map(({ claim, found, holds }) => [`${claim}`, { found: `${found}`, holds: `${holds}` }]));
+  return new Map(
+    paperClaims(at, () => undefined, halves).map(({ claim, found, holds }) => [`${claim}`, { found: `${found}`, holds: `${holds}` }]),
+  );
 }
 
 const about = (claims: Map<string, { found: string; holds: string }>, words: string) =>
@@ -54,7 +65,7 @@ const about = (claims: Map<string, { found: string; holds: string }>, words: str
 Deno.test("paperClaims() hold where the runs found what the paper did", () =>
   withFolder((folder) => {
     const claims = claimsOf(folder);
-    assert(claims.size >= 9, `${claims.size} claims`);
+    assert(claims.size >= 11, `${claims.size} claims`);
     for (const [claim, { holds, found }] of claims) assertEquals(holds, "yes", `${claim}: ${found}`);
   }));
 
@@ -66,11 +77,21 @@ Deno.test("paperClaims() say which do not hold, which are not shown, and which a
       [{ filter: [0.8, 0.8] }, "the filter raises", "no"],
       [{ gain: 0 }, "verification improves CWM", "no"],
       [{ scores: { ...FOUND.scores, CWM: 5 } }, "CWM is better than C-FT", "not shown"],
-      [{ scores: { ...FOUND.scores, CWM: 4 } }, "CWM is better than C-FT", "no, the other way"],
+      [{ scores: { ...FOUND.scores, CWM: 2 } }, "CWM is better than C-FT", "no, the other way"],
+      [{ worlds: 0.93 }, "better than the world model", "no"], // intervals overlap
       [{ scores: { ...FOUND.scores, copy: 3 } }, "copying has the best L1", "no"],
       [{ l1: [0.2, 0.1] }, "copying has the best L1", "no"],
     ];
     for (const [change, words, holds] of cases) assertEquals(about(claimsOf(folder, change), words).holds, holds, words);
+  }));
+
+Deno.test("paperClaims() compare each half of the bench too", () =>
+  withFolder((folder) => {
+    const halves = new Map(IDS.map((id, i) => [id, i % 3 === 0 ? "unseen" as const : "seen" as const]));
+    const claims = claimsOf(folder, {}, halves);
+    assert(about(claims, "CWM is better than C-FT, unseen half").found.startsWith("8.00 against 0.00"));
+    assert(about(claims, "CWM is better than C-FT, seen half").found.startsWith("6.50 against 7.50"));
+    assertEquals(about(claims, "than the world model, unseen half").found, "95 % against 70 % of C-FT");
   }));
 
 Deno.test("paperClaims() show the numbers that were compared", () =>
@@ -105,6 +126,7 @@ Deno.test("paperClaims() measures what is there on real lists: no counterfactual
   withFolder((folder) => {
     write(folder, "probe-base", probe({ random: 0.55, inverse: 0.5, copy: 0.5 }));
     write(folder, "probe-cdm", probe({ random: 0.9, inverse: 0.8 }));
+    write(folder, "probe-c-ft", probe({ random: 0.6 }));
     write(folder, "filter", { kind: "filter", annotated: 9, filtered: 4, right: { annotated: null, filtered: null }, classes: [] });
     write(folder, "judge", {});
     const score = (system: string, id: string, score: number) =>
@@ -124,25 +146,28 @@ Deno.test("paperClaims() measures what is there on real lists: no counterfactual
     };
     const claims = paperClaims((name) => `${folder}/${name}`, (name) => lacks[name]);
     const rows = claimRows(claims).map(({ found, holds }) => `${found} → ${holds}`);
-    assertEquals(rows.slice(0, 5), [
+    assertEquals(rows.slice(0, 6), [
       "random 55 %, inverse 50 %, counterfactual not measured: needs --probe.counterfactuals=LIST or --probe.rewriter=MODEL → yes, of those measured",
       "random 90 %, inverse 80 %, counterfactual not measured: needs --probe.counterfactuals=LIST or --probe.rewriter=MODEL → yes, of those measured",
       "not measured: needs videos whose actions are known, as the tiny world's alone are → not measured",
+      "not measured: needs --probe.counterfactuals=LIST or --probe.rewriter=MODEL → not measured",
       "not measured: needs --data.aurora=LIST or --data.epic=CSV → not measured",
       "not measured: needs --annotate.videos=DIR → not measured",
     ]);
-    assert(rows[5]!.startsWith("5.50 against 4.00, difference 1.50 (1.00 … 2.00)") && rows[5]!.endsWith("→ yes"), rows[5]);
-    assertEquals(claims[5]!.effect, 1.5);
-    assert(rows[6]!.startsWith("not measured: needs scores of CWM and CWM without synthesis on the same pictures"), rows[6]);
-    assertEquals(rows[7], "not measured: needs --annotate.videos=DIR → not measured");
-    assert(rows[8]!.startsWith("not measured: needs readable pictures of C-FT"), rows[8]);
+    assert(rows[6]!.startsWith("5.50 against 4.00, difference 1.50 (1.00 … 2.00)") && rows[6]!.endsWith("→ yes"), rows[6]);
+    assertEquals(claims[6]!.effect, 1.5);
+    assert(rows[7]!.startsWith("not measured: needs scores of CWM and CWM without synthesis on the same pictures"), rows[7]);
+    assertEquals(rows[8], "not measured: needs --annotate.videos=DIR → not measured");
+    assertEquals(rows[9], "0 % of C-FT's failures → no");
+    assert(rows[10]!.startsWith("not measured: needs readable pictures of C-FT"), rows[10]);
   }));
 
 Deno.test("paperClaims() fails a claim on the dynamics model that only one manipulation bears out", () =>
   withFolder((folder) => {
     write(folder, "probe-base", probe({ random: 0.6, counterfactual: 0.5, inverse: 0.5 }));
     write(folder, "probe-cdm", probe({ random: 0.9, counterfactual: 0.55, inverse: 0.9 }));
-    const [base, cdm] = paperClaims((name) => `${folder}/${name}`, (name) => name.startsWith("probe") ? undefined : "nothing");
+    const [base, cdm] = paperClaims((name) => `${folder}/${name}`, (name) =>
+      ["probe-base", "probe-cdm"].includes(name) ? undefined : "nothing");
     assertEquals([base!.holds, cdm!.holds, cdm!.found], ["yes", "no", "random 90 %, counterfactual 55 %, inverse 90 %"]);
     assertEquals(cdm!.effect!.toFixed(3), "0.250");
   }));
