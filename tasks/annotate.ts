@@ -11,10 +11,10 @@ import { showProgress } from "../lib/experiment/progress.ts";
 import { digestOf, runFolder } from "../lib/experiment/run.ts";
 import type { Config } from "../lib/experiment/schema.ts";
 import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
+import { actionsOf, renderInto, withTruth, worldFiles, type WorldVideos } from "../lib/experiment/world_videos.ts";
 import { type Invocation, SHARD_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
 import { UserError } from "../lib/errors.ts";
-import { appendLine, exists, fileNameOf, readText, resumeLog, writeFile } from "../lib/files.ts";
-import { doesTheSame } from "../lib/gates/mod.ts";
+import { appendLine, fileNameOf, readText, resumeLog, writeFile } from "../lib/files.ts";
 import { contactSheet } from "../lib/report/mod.ts";
 import { pairSheet } from "../lib/report/video_sheets.ts";
 import {
@@ -33,8 +33,8 @@ import {
 import { keepTrajectories } from "../lib/synthesis/annotate.ts";
 import { withVideoFile } from "../lib/synthesis/videos.ts";
 import type { Problem } from "../lib/trajectories/mod.ts";
-import { type MotionPool, openMotionPool, writeMp4 } from "../lib/video/mod.ts";
-import { FRAME_RATE, renderVideo, type WorldVideo, worldVideos } from "../lib/world/mod.ts";
+import { type MotionPool, openMotionPool } from "../lib/video/mod.ts";
+import { worldVideos } from "../lib/world/mod.ts";
 
 const TASK: TaskInfo = {
   name: "annotate",
@@ -53,7 +53,7 @@ interface Tools {
   readonly annotator: Annotator;
   readonly config: Config;
   readonly folder: string;
-  readonly world: ReadonlyMap<string, WorldVideo> | undefined;
+  readonly world: WorldVideos | undefined;
   readonly pool: MotionPool;
   readonly earlier: EarlierPairs | undefined;
 }
@@ -123,14 +123,15 @@ async function annotateVideos(
 ): Promise<LogLine[]> {
   const pairsOf = async (video: VideoFile) => {
     if (earlier) return await earlier.pairsOf(video);
-    if (world) await renderInto(video.path, world.get(worldName(video))!, options.lossless);
+    if (world) await renderInto(video, world, options.lossless);
     return await withVideoFile(video, (path) => pairsOfVideo(path, options, pool)).catch((error) => reasonOf(error, video));
   };
   const found = await Promise.all(videos.map(async (video) => ({ video, pairs: await pairsOf(video) })));
   const images = found.flatMap(({ pairs }) => typeof pairs === "string" ? [] : pairs.pairs.map((pair) => pair.images));
   const streams = found.flatMap(({ video, pairs }) => typeof pairs === "string" ? [] : pairs.pairs.map((_, i) => `${video.id}#${i}`));
   const choice = { temperature: options.temperature, seed, streams }; // an action does not depend on what is drawn with it
-  const annotated = images.length === 0 ? [] : annotatePairs(annotator, images, choice);
+  const truths = options.oracle ? found.flatMap((one) => actionsOf(one, world, seed)) : undefined;
+  const annotated = images.length === 0 ? [] : annotatePairs(annotator, images, choice, truths);
   const lines: LogLine[] = [];
   for (const { video, pairs } of found) {
     if (typeof pairs === "string") {
@@ -138,9 +139,7 @@ async function annotateVideos(
       continue;
     }
     const own = annotated.splice(0, pairs.pairs.length);
-    const trajectories = (await keepTrajectories(folder, video, pairs, own, annotator.cdm)).map((one) =>
-      withTruth(one, world?.get(worldName(video)))
-    );
+    const trajectories = (await keepTrajectories(folder, video, pairs, own, annotator.cdm)).map((one) => withTruth(one, video, world));
     if (options.sheets) writeFile(`${folder}/sheets/${fileNameOf(video.id)}.png`, await contactSheet(video, pairs, own));
     lines.push(
       trajectories.length > 0 ? { video: video.id, trajectories } : { video: video.id, skipped: "the model said nothing of its pairs" },
@@ -162,26 +161,6 @@ async function listReal({ annotate: { videos, clips, hours, datasets }, seed }: 
 
 function reasonOf(error: Error, { path }: VideoFile): string {
   return error.message.replace(`Cannot read ${path} as a video: `, "").replaceAll(path, "it");
-}
-
-/** In the tiny world: whether the pair straddles the action, and the model said what was done. */
-function withTruth(trajectory: AnnotatedTrajectory, video: WorldVideo | undefined): AnnotatedTrajectory {
-  if (!video) return trajectory;
-  const { truth } = video;
-  const straddles = truth !== undefined && trajectory.sourceFrame <= truth.first && trajectory.targetFrame >= truth.last;
-  return { ...trajectory, right: straddles && doesTheSame(trajectory.action, truth) };
-}
-
-function worldFiles(folder: string, world: ReadonlyMap<string, WorldVideo>): VideoFile[] {
-  return [...world.values()].map(({ id, label }) => ({ id: `${label}/${id}.mp4`, path: `${folder}/videos/${label}/${id}.mp4`, label }));
-}
-
-function worldName({ id }: VideoFile): string {
-  return id.split("/").at(-1)!.replace(/\.mp4$/, "");
-}
-
-async function renderInto(path: string, video: WorldVideo, lossless: boolean): Promise<void> {
-  if (!exists(path)) await writeMp4(path, await renderVideo(video), FRAME_RATE, lossless);
 }
 
 if (import.meta.main) await runTask(TASK, main);

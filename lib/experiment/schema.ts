@@ -147,6 +147,9 @@ const ANNOTATE = z.strictObject({
   ),
   cdm: z.string().default("train-cdm").describe("the dynamics model: a stage, or an adapter's folder"),
   temperature: z.number().min(0).default(0).describe("of the actions; 0: the likeliest token each; 1: sampled, as in paper eq. 1"),
+  oracle: z.boolean().default(false).describe(
+    "what was done instead of what the model says, in the tiny world: the most that synthesis can give",
+  ),
   videosAtOnce: count.default(16).describe("videos whose pairs go through the model together"),
   sheets: z.boolean().default(false).describe("a contact sheet of each video"),
   rate: z.number().positive().default(12).describe("frames looked at a second"),

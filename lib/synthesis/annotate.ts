@@ -156,6 +156,7 @@ export interface AnnotatedPair {
  * @param annotator the dynamics model
  * @param images frames before and after
  * @param options of the choice
+ * @param said actions to score instead of the model's own
  * @returns an action and its score for each pair
  *
  * @example One pair
@@ -174,10 +175,11 @@ export function annotatePairs(
   { sampler, vqgan, vocabulary }: Annotator,
   images: readonly (readonly [RgbImage, RgbImage])[],
   options: SamplingOptions,
+  said?: readonly string[],
 ): AnnotatedPair[] {
   const codes = encodePictures(vqgan, images.flat().map((image) => squareCrop(image, vqgan.config.resolution)));
   const pairs = images.map((_, i) => ({ source: codes[2 * i]!, target: codes[2 * i + 1]! }));
-  const actions = predictActions(sampler, vocabulary, pairs, options);
+  const actions = said ?? predictActions(sampler, vocabulary, pairs, options);
   const families = pairs.map(({ source, target }, i) => [dynamicsSequence(vocabulary, source, target, actions[i]!)]);
   return logLikelihoods(sampler, families).map(([likelihood], i) => ({
     ...{ action: actions[i]!, score: likelihood!.mean, sum: likelihood!.sum },

@@ -49,3 +49,24 @@ Deno.test("annotate --annotate.videos=FILE.parquet annotates videos whose frames
       await Deno.remove(`${ROOT}runs/${experiment}`, { recursive: true }).catch(() => {}); // the first run may not have come so far
     }
   }));
+
+Deno.test("annotate --annotate.from says of earlier pairs what was said of the videos, and the oracle what was done", () =>
+  withFolder(async (folder) => {
+    const experiment = `test-${Deno.pid}-again`;
+    const annotate = async (name: string, ...args: string[]) => {
+      const micro = [`--config=${ROOT}data/configs/micro.yaml`, `--experiment=${experiment}`, `--run=${folder}/${name}`];
+      const all = ["run", "-A", `${ROOT}tasks/annotate.ts`, ...micro, "--annotate.world=8", ...args];
+      const { code, stderr } = await new Deno.Command(Deno.execPath(), { args: all, cwd: ROOT, env: { NO_COLOR: "1" } }).output();
+      assertEquals(code, 0, new TextDecoder().decode(stderr));
+      return Deno.readTextFileSync(`${folder}/${name}/trajectories.jsonl`).trim().split("\n").map((line) => JSON.parse(line));
+    };
+    try {
+      const first = await annotate("first");
+      assertEquals(await annotate("again", `--annotate.from=${folder}/first/trajectories.jsonl`), first);
+      assert(first.every(({ source }) => exists(`${folder}/again/${source}`)));
+      const told = await annotate("oracle", `--annotate.from=${folder}/first/trajectories.jsonl`, "--annotate.oracle=true");
+      assert(told.length > 2 && told.every(({ right }) => right), `${told.length} pairs with their action`);
+    } finally {
+      await Deno.remove(`${ROOT}runs/${experiment}`, { recursive: true }).catch(() => {});
+    }
+  }));
