@@ -8,6 +8,7 @@ import { parseArgs } from "@std/cli";
 import { printable, UserError } from "../errors.ts";
 import { describeConfig, type Override, resolveConfig } from "./config.ts";
 import { runMissing } from "./pipeline.ts";
+import { shardOfEnvironment } from "./shard.ts";
 import type { Invocation, TaskInfo } from "./task.ts";
 
 const COMMON_SWITCHES: Readonly<Record<string, string>> = {
@@ -54,6 +55,7 @@ export function parseArguments(args: readonly string[], task: TaskInfo): Invocat
   ]);
   if (flags["bench"] !== undefined) overrides.push({ key: "bench.aurora", value: flags["bench"] });
   if (flags["actions"] !== undefined) overrides.push({ key: "evaluate.actions", value: flags["actions"] });
+  if (flags["shard"] === "auto" && !("help" in flags)) flags["shard"] = shardOfEnvironment((name) => Deno.env.get(name));
   const file = flags["config"] ?? DEFAULT_CONFIG;
   if ("help" in flags) return void console.log(helpText(task, file, overrides));
   return { config: resolveConfig(file, overrides), flags, overrides, ...(verb && { verb }), ...(task.names && { names }) };

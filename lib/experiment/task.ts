@@ -51,5 +51,5 @@ export const BENCH_FLAG: Readonly<Record<string, string>> = { bench: "AURORA lis
 
 /** The flag of tasks whose work can be split. */
 export const SHARD_FLAG: Readonly<Record<string, string>> = {
-  shard: "i/n: do every n-th item from the i-th on, as one of n workers; the next stage joins the shards",
+  shard: "i/n: do every n-th item or batch from the i-th on, as one of n workers, or auto in a job array; the next stage joins the shards",
 };
