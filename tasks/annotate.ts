@@ -6,15 +6,15 @@
  */
 import { runTask } from "../lib/experiment/cli.ts";
 import { loadModels } from "../lib/experiment/models.ts";
+import { batchesOf, ownBatches, type Work, workThrough } from "../lib/experiment/batches.ts";
 import { shardName } from "../lib/experiment/pipeline.ts";
-import { showProgress } from "../lib/experiment/progress.ts";
 import { digestOf, runFolder } from "../lib/experiment/run.ts";
 import type { Config } from "../lib/experiment/schema.ts";
 import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
 import { actionsOf, renderInto, withTruth, worldFiles, type WorldVideos } from "../lib/experiment/world_videos.ts";
 import { type Invocation, SHARD_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
 import { UserError } from "../lib/errors.ts";
-import { appendLine, fileNameOf, readText, resumeLog, writeFile } from "../lib/files.ts";
+import { fileNameOf, readText, writeFile } from "../lib/files.ts";
 import { contactSheet } from "../lib/report/mod.ts";
 import { pairSheet } from "../lib/report/video_sheets.ts";
 import {
@@ -25,7 +25,6 @@ import {
   earlierPairs,
   listDataSets,
   pairsOfVideo,
-  shardOf,
   type VideoFile,
   type VideoList,
   videoStatistics,
@@ -45,8 +44,8 @@ const TASK: TaskInfo = {
   flags: SHARD_FLAG,
 };
 
-/** A line of `log.jsonl`: a video is done when its line is whole. */
-type LogLine = { readonly video: string } & ({ readonly trajectories: readonly AnnotatedTrajectory[] } | { readonly skipped: string });
+/** What came of a video. */
+type Line = { readonly video: string } & ({ readonly trajectories: readonly AnnotatedTrajectory[] } | { readonly skipped: string });
 
 /** What videos are annotated with. */
 interface Tools {
@@ -69,48 +68,38 @@ async function main(invocation: Invocation): Promise<void> {
   const world = isWorld ? new Map(worldVideos(data.difficulty, seed, options.world).map((v) => [v.id, v])) : undefined;
   const earlier = options.from === "" ? undefined : earlierPairs(options.from);
   const list = earlier ?? (world ? { videos: worldFiles(folder, world) } : await listReal(config, `${folder}/videos`));
-  const problems = "problems" in list ? list.problems : [];
-  const videos = shardOf(list.videos, flags["shard"] ?? "0/1");
-  const inputs = { videos: digestOf(videos.map(({ id }) => id)), ...(earlier && { pairs: digestOf(readText(options.from)) }) };
+  const batches = ownBatches(batchesOf(list.videos, options.videosAtOnce), flags["shard"], "annotate.videosAtOnce");
+  const names = digestOf(batches.map(({ items }) => items.map(({ id }) => id)));
+  const inputs = { videos: names, ...(earlier && { pairs: digestOf(readText(options.from)) }) };
   const stage = await openStage(invocation, TASK, { inputs, adapters: { cdm: options.cdm } });
   if (!stage) return;
   const { text, vqgan, vocabulary } = loadModels(config, { text: stage.adapters["cdm"] });
   const annotator: Annotator = { sampler: text, vqgan, vocabulary, cdm: stage.inputs["cdm"]! };
 
-  // 2. Some videos at a time: a line of the log each
-  const log = resumeLog<LogLine>(`${folder}/log.jsonl`);
-  const done = new Set(log.map(({ video }) => video));
-  const open = videos.filter(({ id }) => !done.has(id));
-  const progress = showProgress("annotate", videos.length, done.size);
+  // 2. Some videos at a time, a line each
   const pool = openMotionPool();
-  const clock = performance.now();
-  for (let start = 0; start < open.length; start += options.videosAtOnce) {
-    const chunk = open.slice(start, start + options.videosAtOnce);
-    for (const line of await annotateVideos(chunk, { annotator, config, folder, world, pool, earlier })) {
-      appendLine(`${folder}/log.jsonl`, JSON.stringify(line));
-      log.push(line);
-    }
-    const speed = (start + chunk.length) / ((performance.now() - clock) / 1000);
-    progress.update(done.size + start + chunk.length, `${speed.toFixed(1)} videos/s`);
-  }
-  progress.stop();
+  const work: Work<VideoFile, Line> = {
+    ...{ name: TASK.name, unit: "videos", folder, batches, idOf: ({ id }) => id },
+    run: ({ index, items }) => annotateVideos(index, items, { annotator, config, folder, world, pool, earlier }),
+  };
+  const { lines, problems: aside } = await workThrough(work);
   pool.close();
 
   // 3. One file of trajectories, what was left out, a picture
-  const order = new Map(videos.map(({ id }, i) => [id, i]));
-  log.sort((a, b) => order.get(a.video)! - order.get(b.video)!);
-  const trajectories = log.flatMap((line) => "trajectories" in line ? line.trajectories : []);
-  const skipped = log.flatMap((line): Problem[] => "skipped" in line ? [{ id: line.video, reason: line.skipped }] : []);
-  writeSkipped(folder, [...problems, ...skipped]);
+  const trajectories = lines.flatMap((line) => "trajectories" in line ? line.trajectories : []);
+  const skipped = lines.flatMap((line): Problem[] => "skipped" in line ? [{ id: line.video, reason: line.skipped }] : []);
+  const problems = [...skipped, ...aside];
+  const videos = batches.reduce((sum, { items }) => sum + items.length, 0);
+  writeSkipped(folder, [..."problems" in list ? list.problems : [], ...problems]);
   writeFile(`${folder}/trajectories.jsonl`, trajectories.map((trajectory) => JSON.stringify(trajectory) + "\n").join(""));
   if (trajectories.length > 0) writeFile(`${folder}/pairs.png`, await pairSheet(folder, trajectories.slice(0, 12)));
   const known = trajectories.filter(({ right }) => right !== undefined);
   const right = known.length === 0 ? null : known.filter((one) => one.right).length / known.length;
   const statistics = videoStatistics(trajectories);
-  const counts = { videos: videos.length, skipped: skipped.length, trajectories: trajectories.length };
+  const counts = { videos, skipped: problems.length, trajectories: trajectories.length };
   stage.finish({ kind: "annotation", ...counts, right, statistics: { ...statistics } });
   console.log(
-    `${trajectories.length} trajectories of ${statistics.videos} videos, ${skipped.length} of ${videos.length} videos left out${
+    `${trajectories.length} trajectories of ${statistics.videos} videos, ${problems.length} of ${videos} videos left out${
       right === null ? "" : `; the action is what was done in ${(100 * right).toFixed(0)} %`
     }\n  ${folder}/trajectories.jsonl\n  ${folder}/pairs.png   key-frame pairs with their actions`,
   );
@@ -118,9 +107,10 @@ async function main(invocation: Invocation): Promise<void> {
 
 /** The lines of videos: their pairs together through the model. */
 async function annotateVideos(
+  batch: number,
   videos: readonly VideoFile[],
   { annotator, config: { annotate: options, seed }, folder, world, pool, earlier }: Tools,
-): Promise<LogLine[]> {
+): Promise<Line[]> {
   const pairsOf = async (video: VideoFile) => {
     if (earlier) return await earlier.pairsOf(video);
     if (world) await renderInto(video, world, options.lossless);
@@ -132,14 +122,16 @@ async function annotateVideos(
   const choice = { temperature: options.temperature, seed, streams }; // an action does not depend on what is drawn with it
   const truths = options.oracle ? found.flatMap((one) => actionsOf(one, world, seed)) : undefined;
   const annotated = images.length === 0 ? [] : annotatePairs(annotator, images, choice, truths);
-  const lines: LogLine[] = [];
+  const lines: Line[] = [];
   for (const { video, pairs } of found) {
     if (typeof pairs === "string") {
       lines.push({ video: video.id, skipped: pairs });
       continue;
     }
     const own = annotated.splice(0, pairs.pairs.length);
-    const trajectories = (await keepTrajectories(folder, video, pairs, own, annotator.cdm)).map((one) => withTruth(one, video, world));
+    const trajectories = (await keepTrajectories(folder, video, pairs, own, annotator.cdm)).map((one) =>
+      withTruth({ ...one, batch }, video, world)
+    );
     if (options.sheets) writeFile(`${folder}/sheets/${fileNameOf(video.id)}.png`, await contactSheet(video, pairs, own));
     lines.push(
       trajectories.length > 0 ? { video: video.id, trajectories } : { video: video.id, skipped: "the model said nothing of its pairs" },

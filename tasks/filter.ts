@@ -33,10 +33,11 @@ const SHOWN = 12; // trajectories in each part of the gallery
 async function main(invocation: Invocation): Promise<void> {
   const { config } = invocation;
   const { keep, share, likelihood } = config.filter;
-  const paths = pathsOf(config.filter.trajectories).flatMap((name) => outputsOf(name, config));
+  const stages = pathsOf(config.filter.trajectories).map((name) => outputsOf(name, config));
+  const paths = stages.flat();
   const lists = "dry-run" in invocation.flags
     ? []
-    : paths.map((path) => ({ path, trajectories: rankedBy(likelihood, readAnnotated(path), path) }));
+    : stages.flatMap((paths, from) => paths.map((path) => ({ path, from, trajectories: rankedBy(likelihood, readAnnotated(path), path) })));
   const inputs = { trajectories: digestOf(lists.map(({ trajectories }) => trajectories.map(({ id, score }) => [id, score]))) };
   const stage = await openStage(invocation, TASK, { sections: ["filter"], inputs });
   if (!stage) return;
@@ -44,7 +45,7 @@ async function main(invocation: Invocation): Promise<void> {
 
   // 1. The likeliest of each class in each data set; their frames come along
   const problems: Problem[] = [];
-  const all = lists.flatMap(({ path, trajectories }) => trajectories.filter((one) => isWhole(one, path, problems)));
+  const all = inOrder(lists).filter(([path, one]) => isWhole(one, path, problems)).map(([, one]) => one);
   const home = new Map(lists.flatMap(({ path, trajectories }) => trajectories.map((one) => [one, parent(path)] as const)));
   writeSkipped(folder, problems);
   if (all.length === 0) throw new UserError(`Cannot filter ${paths.join(", ")}: there is no trajectory`);
@@ -79,6 +80,16 @@ async function main(invocation: Invocation): Promise<void> {
   console.log(
     `${table}\n\n  ${folder}/trajectories.jsonl\n  ${folder}/gallery.html   the best, the median, the worst of those kept\n  ${folder}/scores.png, classes.png`,
   );
+}
+
+/** Annotated trajectories with their files, those of a stage's shards in the order that one process would have left. */
+function inOrder(
+  lists: readonly { readonly path: string; readonly from: number; readonly trajectories: readonly AnnotatedTrajectory[] }[],
+): (readonly [path: string, one: AnnotatedTrajectory])[] {
+  return [...Map.groupBy(lists, ({ from }) => from).values()].flatMap((shards) => {
+    const own = shards.flatMap(({ path, trajectories }) => trajectories.map((one) => [path, one] as const));
+    return shards.length === 1 ? own : own.toSorted(([, a], [, b]) => (a.batch ?? 0) - (b.batch ?? 0));
+  });
 }
 
 function isWhole({ id, source, target }: AnnotatedTrajectory, path: string, problems: Problem[]): boolean {

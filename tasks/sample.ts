@@ -4,20 +4,20 @@
  *
  * @module
  */
+import { batchesOf, ownBatches, type Work, workThrough } from "../lib/experiment/batches.ts";
 import { runTask } from "../lib/experiment/cli.ts";
 import { benchTrajectories } from "../lib/experiment/datasets.ts";
 import { encodeBench, loadModels, requireDecoder } from "../lib/experiment/models.ts";
-import { showProgress } from "../lib/experiment/progress.ts";
 import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
 import { BENCH_FLAG, type Invocation, SHARD_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
-import { appendLine, fileNameOf, readBytes, resumeLog, writeFile } from "../lib/files.ts";
+import { fileNameOf, readBytes, writeFile } from "../lib/files.ts";
 import { scorePicture } from "../lib/judge/mod.ts";
 import { scoreName } from "../lib/judge/picture_score.ts";
 import { mean } from "../lib/metrics/mod.ts";
 import { drawSheet } from "../lib/report/mod.ts";
 import { drawObservations, logLikelihoods } from "../lib/sample/mod.ts";
-import { shardOf } from "../lib/synthesis/mod.ts";
 import { decodedImages, decodeImage, encodePng, squareCrop, worldSequence } from "../lib/tokens/mod.ts";
+import type { EncodedTrajectory, Trajectory } from "../lib/trajectories/mod.ts";
 
 const TASK: TaskInfo = {
   name: "sample",
@@ -53,51 +53,55 @@ async function main(invocation: Invocation): Promise<void> {
   const models = loadModels(config, { image: stage.adapters["adapter"] });
   requireDecoder(models, config);
   const { image, vqgan, vocabulary } = models;
-  const { items, problems } = await encodeBench(bench.list, vqgan);
-  writeSkipped(folder, problems);
-  const own = shardOf(items, flags["shard"] ?? "0/1");
-  const done = resumeLog<Prediction>(`${folder}/predictions.jsonl`);
-  const open = own.slice(done.length);
+  const all = batchesOf(bench.list.trajectories, options.batch);
+  const batches = ownBatches(all, flags["shard"], "sample.batch");
+  const { items, problems } = await encodeBench({ ...bench.list, trajectories: batches.flatMap(({ items }) => items) }, vqgan);
+  const readable = new Map(items.map((item) => [item.trajectory, item]));
 
   // 2. Some trajectories at a time
-  const progress = showProgress("sample", own.length, done.length);
-  for (let start = 0; start < open.length; start += options.batch) {
-    const chunk = open.slice(start, start + options.batch);
+  const predict = async (chunk: readonly EncodedTrajectory[]): Promise<Prediction[]> => {
     const queries = chunk.map(({ source, trajectory: { id, action } }) => ({ id, source, action }));
     const codes = drawObservations(image, vocabulary, queries, 1, { ...options, seed }).map(([one]) => one!);
     const families = queries.map(({ source, action }, i) => [worldSequence(vocabulary, source, action, codes[i]!)]);
     const likelihoods = logLikelihoods(image, families);
     const pictures = decodedImages(vqgan, codes);
-    for (const [i, { trajectory }] of chunk.entries()) {
-      const file = `images/${fileNameOf(trajectory.id)}.png`;
-      writeFile(`${folder}/${file}`, await encodePng(pictures[i]!), undefined, false);
+    return await Promise.all(chunk.map(async ({ trajectory }, i): Promise<Prediction> => {
       const { id, subset, action } = trajectory;
+      const file = `images/${fileNameOf(id)}.png`;
+      writeFile(`${folder}/${file}`, await encodePng(pictures[i]!), undefined, false);
       const scored = await scorePicture(trajectory, bench.truths.get(id), pictures[i]!);
-      const line: Prediction = { id, subset, action, image: file, seed, logLikelihood: likelihoods[i]![0]!.mean, ...scored };
-      appendLine(`${folder}/predictions.jsonl`, JSON.stringify(line));
-      done.push(line);
-    }
-    progress.update(done.length);
-  }
-  progress.stop();
+      return { id, subset, action, image: file, seed, logLikelihood: likelihoods[i]![0]!.mean, ...scored };
+    }));
+  };
+  const work: Work<Trajectory, Prediction> = {
+    ...{ name: TASK.name, unit: "predictions", folder, batches, idOf: ({ id }) => id },
+    run: async ({ items }) => {
+      const chunk = items.flatMap((trajectory) => readable.get(trajectory) ?? []);
+      return chunk.length === 0 ? [] : await predict(chunk);
+    },
+  };
+  const { lines: done, problems: aside } = await workThrough(work);
+  writeFile(`${folder}/predictions.jsonl`, done.map((line) => JSON.stringify(line) + "\n").join(""));
+  writeSkipped(folder, [...problems, ...aside]);
 
   // 3. Numbers and a picture
   const known = done.filter(({ right }) => right !== null);
   const score = mean(done.map(({ score }) => score));
   const right = known.length === 0 ? null : mean(known.map(({ right }) => Number(right)));
+  const images = new Map(done.map(({ id, image }) => [id, image]));
   const rows = await Promise.all(
-    own.slice(0, 10).map(async ({ trajectory: { action, source, target } }, i) => ({
+    items.slice(0, 10).filter(({ trajectory: { id } }) => images.has(id)).map(async ({ trajectory: { id, action, source, target } }) => ({
       caption: action,
       images: [
         squareCrop(await source.load(), vqgan.config.resolution),
         squareCrop(await target.load(), vqgan.config.resolution),
-        await decodeImage(readBytes(`${folder}/${done[i]!.image}`), done[i]!.image),
+        await decodeImage(readBytes(`${folder}/${images.get(id)}`), images.get(id)!),
       ],
     })),
   );
   writeFile(`${folder}/predictions.png`, await drawSheet(["source", "target", "prediction", ""], rows));
   const scored = scoreName(bench.truths.size > 0);
-  stage.finish({ kind: "samples", predictions: done.length, skipped: problems.length, score, right, scored });
+  stage.finish({ kind: "samples", predictions: done.length, skipped: problems.length + aside.length, score, right, scored });
   const share = right === null ? "" : `, right ${(100 * right).toFixed(0)} %`;
   console.log(
     `${done.length} predictions, score ${score.toFixed(2)} (${scored})${share}\n${stage.note && `${stage.note}\n`}` +

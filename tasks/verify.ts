@@ -5,22 +5,20 @@
  *
  * @module
  */
+import { batchesOf, ownBatches, type Work, workThrough } from "../lib/experiment/batches.ts";
 import { runTask } from "../lib/experiment/cli.ts";
 import { benchTrajectories } from "../lib/experiment/datasets.ts";
 import { encodeBench, loadModels, requireDecoder } from "../lib/experiment/models.ts";
-import { showProgress } from "../lib/experiment/progress.ts";
 import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
 import { BENCH_FLAG, type Invocation, SHARD_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
-import { appendLine, fileNameOf, writeFile } from "../lib/files.ts";
-import { readCandidates } from "../lib/judge/candidates.ts";
+import { fileNameOf, writeFile } from "../lib/files.ts";
 import { type Candidate, scorePicture } from "../lib/judge/mod.ts";
 import { scoreName, scorerName } from "../lib/judge/picture_score.ts";
 import { CURVES_NOTE, plotCurves } from "../lib/report/curves.ts";
 import { drawSheet, scoredPools, verificationCurves, writeTable } from "../lib/report/mod.ts";
 import { drawObservations, rewardCandidates } from "../lib/sample/mod.ts";
-import { shardOf } from "../lib/synthesis/mod.ts";
 import { decodedImages, encodePng, type RgbImage, squareCrop } from "../lib/tokens/mod.ts";
-import type { Trajectory } from "../lib/trajectories/mod.ts";
+import type { EncodedTrajectory, Trajectory } from "../lib/trajectories/mod.ts";
 import type { WorldTrajectory } from "../lib/world/mod.ts";
 
 const TASK: TaskInfo = {
@@ -48,34 +46,47 @@ async function main(invocation: Invocation): Promise<void> {
   const models = loadModels(config, { image: stage.adapters["cwm"], text: stage.adapters["cdm"] });
   requireDecoder(models, config);
   const { image, text, vqgan, vocabulary } = models;
-  const { items: all, problems } = await encodeBench(bench.list, vqgan);
-  writeSkipped(folder, problems);
-  const items = shardOf(all, flags["shard"] ?? "0/1");
-  const done = resumePools(folder, options.candidates);
-  const total = options.repeats * items.length;
-  const count = () => done.length / options.candidates;
+  const all = batchesOf(bench.list.trajectories, options.together);
+  const own = ownBatches(all, flags["shard"], "verify.together");
+  const { items, problems } = await encodeBench({ ...bench.list, trajectories: own.flatMap(({ items }) => items) }, vqgan);
+  const readable = new Map(items.map((item) => [item.trajectory, item]));
+  const shown = new Set(items.slice(0, SHOWN).map(({ trajectory }) => trajectory));
 
   // 2. Pools: candidates with rewards and scores, every one kept as a picture
-  const progress = showProgress("verify", total, count());
-  while (count() < total) {
-    const [repeat, start] = [Math.floor(count() / items.length), count() % items.length];
-    const behind = start % options.together; // after a stop: the same chunks again, for the same bits
-    const chunk = items.slice(start - behind, start - behind + options.together);
+  const drawPools = async (repeat: number, chunk: readonly EncodedTrajectory[]): Promise<Candidate[]> => {
     const queries = chunk.map(({ source, trajectory: { id, action } }) => ({ id, source, action }));
+    const drawing = { repeat, seed: seed + repeat };
     const drawn = drawObservations(image, vocabulary, queries, options.candidates, { ...options, seed: seed + repeat });
     const rewards = rewardCandidates(text, vocabulary, queries, drawn, options.likelihood);
-    for (const [i, { trajectory }] of chunk.entries().drop(behind)) {
+    const pools: Candidate[][] = [];
+    for (const [i, { trajectory }] of chunk.entries()) {
       const pictures = decodedImages(vqgan, drawn[i]!);
-      const drawing = { repeat, seed: seed + repeat };
       const pool = await scorePool(trajectory, bench.truths.get(trajectory.id), pictures, rewards[i]!, drawing);
       for (const [j, picture] of pictures.entries()) writeFile(`${folder}/${pool[j]!.image}`, await encodePng(picture), undefined, false);
-      appendLine(`${folder}/candidates.jsonl`, pool.map((candidate) => JSON.stringify(candidate)).join("\n"));
-      done.push(...pool);
-      if (count() <= SHOWN) writeFile(`${folder}/pools/${count()}.png`, await poolSheet(trajectory, pool, pictures));
+      if (repeat === 0 && shown.has(trajectory)) {
+        const place = items.findIndex((item) => item.trajectory === trajectory) + 1;
+        writeFile(`${folder}/pools/${place}.png`, await poolSheet(trajectory, pool, pictures));
+      }
+      pools.push(pool);
     }
-    progress.update(count());
-  }
-  progress.stop();
+    return pools.flat();
+  };
+  const batches = Array.from(
+    { length: options.repeats },
+    (_, repeat) =>
+      own.map(({ index, items }) => ({ index: repeat * all.length + index, items: items.map((trajectory) => ({ repeat, trajectory })) })),
+  )
+    .flat();
+  const work: Work<{ repeat: number; trajectory: Trajectory }, Candidate> = {
+    ...{ name: TASK.name, unit: "pools", folder, batches, idOf: ({ repeat, trajectory: { id } }) => `${id}, repeat ${repeat}` },
+    run: async ({ items }) => {
+      const chunk = items.flatMap(({ trajectory }) => readable.get(trajectory) ?? []);
+      return chunk.length === 0 ? [] : await drawPools(items[0]!.repeat, chunk);
+    },
+  };
+  const { lines: done, problems: aside } = await workThrough(work);
+  writeFile(`${folder}/candidates.jsonl`, done.map((candidate) => JSON.stringify(candidate) + "\n").join(""));
+  writeSkipped(folder, [...problems, ...aside]);
 
   // 3. Curves over N
   const scored = scoreName(isWorld);
@@ -83,7 +94,7 @@ async function main(invocation: Invocation): Promise<void> {
   const note = [CURVES_NOTE, stage.note].filter(Boolean).join(" ");
   const table = writeTable(`${folder}/table`, curves, note);
   await plotCurves(`${folder}/curves`, curves, scored);
-  stage.finish({ kind: "verification", pools: count(), skipped: problems.length, curves, scored });
+  stage.finish({ kind: "verification", pools: done.length / options.candidates, skipped: problems.length + aside.length, curves, scored });
   console.log(
     `${table}\n\n  score: ${scored}\n  ${folder}/curves.png   score against N (Figure 8)\n  ${folder}/pools/     ${SHOWN} pools with rewards and scores\n` +
       `  ${folder}/images/    every candidate; ${folder}/candidates.jsonl its reward and score`,
@@ -116,14 +127,6 @@ async function poolSheet({ action, source, target }: Trajectory, pool: readonly 
   );
   const rows = [{ caption: action, images: truth }, { caption: texts.join("   "), images: [...pictures] }];
   return await drawSheet(pictures.map((_, i) => `${i + 1}`), rows);
-}
-
-/** Candidates of a run that was stopped; of a pool that was being written nothing is kept. */
-function resumePools(folder: string, size: number): Candidate[] {
-  const kept = readCandidates(folder);
-  const whole = kept.slice(0, kept.length - kept.length % size);
-  if (whole.length < kept.length) writeFile(`${folder}/candidates.jsonl`, whole.map((one) => JSON.stringify(one) + "\n").join(""));
-  return whole;
 }
 
 if (import.meta.main) await runTask(TASK, main);

@@ -179,6 +179,7 @@ const OURS: readonly RegExp[] = [
   /^tensorboard\/events\.out\.tfevents\.0\.worldstrap$/,
   /^(images|frames|sheets|pools|strips)\/(\d+\/)?[\w.-]+\.png$/,
   /^videos\/([^/]+\/)?[\w.-]+\.mp4$/,
+  /^parts\/\d+\/\d+\.(jsonl|aside\.txt)$/,
   /^actions\/[\w.-]+\.jsonl$/,
   /\.\d+\.tmp$/,
 ];

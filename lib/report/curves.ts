@@ -78,7 +78,7 @@ export function isDistance(scorer: string): boolean {
  * ```
  */
 export function scoredPools(candidates: readonly Candidate[], scorer: string): Pool[] {
-  const pools = groupPools(candidates);
+  const pools = groupPools(candidates).toSorted(([a], [b]) => a!.repeat - b!.repeat || (a!.id < b!.id ? -1 : 1)); // sums depend on the order
   const largest = Math.max(0, ...pools.map(({ length }) => length));
   return pools.filter((pool) => pool.length === largest && pool.every(({ scores }) => scores[scorer] !== undefined)).map((pool) => ({
     ...{ id: pool[0]!.id, subset: pool[0]!.subset, repeat: pool[0]!.repeat },

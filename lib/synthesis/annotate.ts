@@ -51,6 +51,8 @@ export interface AnnotatedTrajectory {
   readonly sum?: number;
   /** Digest of the dynamics model. */
   readonly cdm: string;
+  /** The batch of the stage that it was made in: by it the files of shards are put into one order. */
+  readonly batch?: number;
   /** Whether the action is what was done, where that is known (the tiny world). */
   readonly right?: boolean;
 }
