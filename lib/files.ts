@@ -58,7 +58,7 @@ export function writeFile(
   disk: Disk = realDisk,
   sync = true,
 ): void {
-  const temporary = `${path}.${Deno.pid}.tmp`;
+  const temporary = `${path}.${PROCESS}.tmp`;
   try {
     disk.mkdir(parent(path));
     withFile(disk.open(temporary), (file) => {
@@ -74,6 +74,9 @@ export function writeFile(
     throw diskError(`write ${path}`, error);
   }
 }
+
+/** Tells processes apart that write into one folder, on several machines too, where numbers of processes repeat. */
+const PROCESS = `${Deno.pid}${crypto.getRandomValues(new Uint32Array(1))[0]}`;
 
 /** Appends one line to a log, and waits until it is on the disk unless told not to. */
 export function appendLine(path: string, line: string, disk: Disk = realDisk, sync = true): void {

@@ -6,13 +6,14 @@
  */
 import { runTask } from "../lib/experiment/cli.ts";
 import { loadModels } from "../lib/experiment/models.ts";
-import { batchesOf, ownBatches, type Work, workThrough } from "../lib/experiment/batches.ts";
+import { batchesOf, ownBatches, type Work } from "../lib/experiment/batches.ts";
 import { shardName } from "../lib/experiment/pipeline.ts";
 import { digestOf, runFolder } from "../lib/experiment/run.ts";
 import type { Config } from "../lib/experiment/schema.ts";
+import { workTogether } from "../lib/experiment/queue_work.ts";
 import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
 import { actionsOf, renderInto, withTruth, worldFiles, type WorldVideos } from "../lib/experiment/world_videos.ts";
-import { type Invocation, SHARD_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { type Invocation, STAGE_SWITCHES, type TaskInfo, WORKER_FLAGS } from "../lib/experiment/task.ts";
 import { UserError } from "../lib/errors.ts";
 import { fileNameOf, readText, writeFile } from "../lib/files.ts";
 import { contactSheet } from "../lib/report/mod.ts";
@@ -41,7 +42,7 @@ const TASK: TaskInfo = {
   sections: ["data", "model", "annotate"],
   needs: ({ config }) => [config.annotate.cdm],
   switches: STAGE_SWITCHES,
-  flags: SHARD_FLAG,
+  flags: WORKER_FLAGS,
 };
 
 /** What came of a video. */
@@ -82,8 +83,10 @@ async function main(invocation: Invocation): Promise<void> {
     ...{ name: TASK.name, unit: "videos", folder, batches, idOf: ({ id }) => id },
     run: ({ index, items }) => annotateVideos(index, items, { annotator, config, folder, world, pool, earlier }),
   };
-  const { lines, problems: aside } = await workThrough(work);
+  const worked = await workTogether(work, flags["queue"]);
   pool.close();
+  if (!worked) return; // another worker puts it together
+  const { lines, problems: aside } = worked;
 
   // 3. One file of trajectories, what was left out, a picture
   const trajectories = lines.flatMap((line) => "trajectories" in line ? line.trajectories : []);
@@ -98,6 +101,7 @@ async function main(invocation: Invocation): Promise<void> {
   const statistics = videoStatistics(trajectories);
   const counts = { videos, skipped: problems.length, trajectories: trajectories.length };
   stage.finish({ kind: "annotation", ...counts, right, statistics: { ...statistics } });
+  await worked.finish();
   console.log(
     `${trajectories.length} trajectories of ${statistics.videos} videos, ${problems.length} of ${videos} videos left out${
       right === null ? "" : `; the action is what was done in ${(100 * right).toFixed(0)} %`

@@ -4,12 +4,13 @@
  *
  * @module
  */
-import { batchesOf, ownBatches, type Work, workThrough } from "../lib/experiment/batches.ts";
+import { batchesOf, ownBatches, type Work } from "../lib/experiment/batches.ts";
 import { runTask } from "../lib/experiment/cli.ts";
 import { benchTrajectories } from "../lib/experiment/datasets.ts";
 import { encodeBench, loadModels, requireDecoder } from "../lib/experiment/models.ts";
+import { workTogether } from "../lib/experiment/queue_work.ts";
 import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
-import { BENCH_FLAG, type Invocation, SHARD_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo, WORKER_FLAGS } from "../lib/experiment/task.ts";
 import { fileNameOf, readBytes, writeFile } from "../lib/files.ts";
 import { scorePicture } from "../lib/judge/mod.ts";
 import { scoreName } from "../lib/judge/picture_score.ts";
@@ -25,7 +26,7 @@ const TASK: TaskInfo = {
   sections: ["data", "bench", "model", "sample"],
   needs: ({ config }) => [config.sample.adapter],
   switches: STAGE_SWITCHES,
-  flags: { ...BENCH_FLAG, ...SHARD_FLAG },
+  flags: { ...BENCH_FLAG, ...WORKER_FLAGS },
 };
 
 /** A line of `predictions.jsonl`. */
@@ -80,7 +81,9 @@ async function main(invocation: Invocation): Promise<void> {
       return chunk.length === 0 ? [] : await predict(chunk);
     },
   };
-  const { lines: done, problems: aside } = await workThrough(work);
+  const worked = await workTogether(work, flags["queue"]);
+  if (!worked) return; // another worker puts it together
+  const { lines: done, problems: aside } = worked;
   writeFile(`${folder}/predictions.jsonl`, done.map((line) => JSON.stringify(line) + "\n").join(""));
   writeSkipped(folder, [...problems, ...aside]);
 
@@ -102,6 +105,7 @@ async function main(invocation: Invocation): Promise<void> {
   writeFile(`${folder}/predictions.png`, await drawSheet(["source", "target", "prediction", ""], rows));
   const scored = scoreName(bench.truths.size > 0);
   stage.finish({ kind: "samples", predictions: done.length, skipped: problems.length + aside.length, score, right, scored });
+  await worked.finish();
   const share = right === null ? "" : `, right ${(100 * right).toFixed(0)} %`;
   console.log(
     `${done.length} predictions, score ${score.toFixed(2)} (${scored})${share}\n${stage.note && `${stage.note}\n`}` +

@@ -8,17 +8,22 @@ import { runTask } from "../lib/experiment/cli.ts";
 import type { Invocation, TaskInfo } from "../lib/experiment/task.ts";
 import { openBackend } from "../lib/engine/mod.ts";
 import { checkGpuLayout, installLibtensorflow, planInstallation } from "../lib/engine/install.ts";
+import { describeServer, installServer } from "../lib/queue/server.ts";
 import { mebibytes } from "../lib/model/memory.ts";
 
 const TASK: TaskInfo = {
   name: "setup",
   about: "Installs libtensorflow into a cache folder outside the repository; LIBTENSORFLOW_DIR overrides the folder.",
   sections: [],
-  switches: { gpu: "the CUDA build and NVIDIA's libraries (Linux)" },
+  switches: { gpu: "the CUDA build and NVIDIA's libraries (Linux)", queue: "the NATS server of task queue, and nothing else" },
 };
 
 /** Runs the task. */
 async function main({ flags }: Invocation): Promise<void> {
+  if ("queue" in flags) {
+    console.log(describeServer());
+    return "dry-run" in flags ? undefined : await installServer();
+  }
   const gpu = "gpu" in flags;
   const plan = await planInstallation(gpu);
   console.log(plan.text);

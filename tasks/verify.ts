@@ -5,12 +5,13 @@
  *
  * @module
  */
-import { batchesOf, ownBatches, type Work, workThrough } from "../lib/experiment/batches.ts";
+import { batchesOf, ownBatches, type Work } from "../lib/experiment/batches.ts";
 import { runTask } from "../lib/experiment/cli.ts";
 import { benchTrajectories } from "../lib/experiment/datasets.ts";
 import { encodeBench, loadModels, requireDecoder } from "../lib/experiment/models.ts";
+import { workTogether } from "../lib/experiment/queue_work.ts";
 import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
-import { BENCH_FLAG, type Invocation, SHARD_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo, WORKER_FLAGS } from "../lib/experiment/task.ts";
 import { fileNameOf, writeFile } from "../lib/files.ts";
 import { type Candidate, scorePicture } from "../lib/judge/mod.ts";
 import { scoreName, scorerName } from "../lib/judge/picture_score.ts";
@@ -27,7 +28,7 @@ const TASK: TaskInfo = {
   sections: ["data", "bench", "model", "verify"],
   needs: ({ config: { verify } }) => [verify.adapter, verify.cdm],
   switches: STAGE_SWITCHES,
-  flags: { ...BENCH_FLAG, ...SHARD_FLAG },
+  flags: { ...BENCH_FLAG, ...WORKER_FLAGS },
 };
 
 const SHOWN = 6; // pools that are drawn
@@ -84,7 +85,9 @@ async function main(invocation: Invocation): Promise<void> {
       return chunk.length === 0 ? [] : await drawPools(items[0]!.repeat, chunk);
     },
   };
-  const { lines: done, problems: aside } = await workThrough(work);
+  const worked = await workTogether(work, flags["queue"]);
+  if (!worked) return; // another worker puts it together
+  const { lines: done, problems: aside } = worked;
   writeFile(`${folder}/candidates.jsonl`, done.map((candidate) => JSON.stringify(candidate) + "\n").join(""));
   writeSkipped(folder, [...problems, ...aside]);
 
@@ -95,6 +98,7 @@ async function main(invocation: Invocation): Promise<void> {
   const table = writeTable(`${folder}/table`, curves, note);
   await plotCurves(`${folder}/curves`, curves, scored);
   stage.finish({ kind: "verification", pools: done.length / options.candidates, skipped: problems.length + aside.length, curves, scored });
+  await worked.finish();
   console.log(
     `${table}\n\n  score: ${scored}\n  ${folder}/curves.png   score against N (Figure 8)\n  ${folder}/pools/     ${SHOWN} pools with rewards and scores\n` +
       `  ${folder}/images/    every candidate; ${folder}/candidates.jsonl its reward and score`,

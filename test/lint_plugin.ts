@@ -25,6 +25,7 @@ export const AREAS: readonly string[] = [
   "judge",
   "gates",
   "human",
+  "queue",
   "experiment",
   "report",
   "pretrain",

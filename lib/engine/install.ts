@@ -205,7 +205,8 @@ async function pip(python: readonly string[], args: readonly string[]): Promise<
   await run(python, ["-m", "pip", "--quiet", "--disable-pip-version-check", ...args]);
 }
 
-async function run([command, ...first]: readonly string[], args: readonly string[]): Promise<string> {
+/** Runs a program; what it prints, or in one sentence why it failed. */
+export async function run([command, ...first]: readonly string[], args: readonly string[]): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(command!, { args: [...first, ...args], stdout: "piped", stderr: "piped" })
     .output();
   if (success) return new TextDecoder().decode(stdout);

@@ -95,9 +95,10 @@ export async function workThrough<Item, Line>(work: Work<Item, Line>): Promise<W
   return collect(work);
 }
 
-/** Works on a batch, and writes what came of it. */
+/** Works on a batch, and writes what came of it, unless a faster worker has. */
 export async function doBatch<Item, Line>({ folder, run }: Work<Item, Line>, batch: Batch<Item>): Promise<void> {
   const lines = await run(batch);
+  if (isDone(folder, batch.index)) return;
   writeFile(partOf(folder, batch.index), lines.map((line) => JSON.stringify(line) + "\n").join(""));
 }
 

@@ -31,6 +31,8 @@ export interface RunOptions {
   readonly backend?: Backend | undefined;
   /** Whether to start over. */
   readonly restart?: boolean;
+  /** Whether several processes work in the folder at once, as a queue's workers do. */
+  readonly shared?: boolean;
   /** The disk. */
   readonly disk?: Disk;
 }
@@ -122,7 +124,7 @@ export function runFolder(config: Config, stage: string, flags: Readonly<Record<
  *   with another config
  */
 export function openRun(options: RunOptions): Run {
-  const { task, folder, config, sections, inputs, overlap = 0, backend, restart = false, disk = realDisk } = options;
+  const { task, folder, config, sections, inputs, overlap = 0, backend, restart = false, shared = false, disk = realDisk } = options;
   const resolved = Object.fromEntries(sections.map((section) => [section, config[section]]));
   const digest = digestOf({ task, resolved, inputs });
   refuseForeign(folder);
@@ -140,7 +142,7 @@ export function openRun(options: RunOptions): Run {
     peakMemoryMiB: before?.peakMemoryMiB ?? 0,
   };
   if (manifest.finished === null) { // a finished run is only looked at
-    lock(folder, disk);
+    if (!shared) lock(folder, disk);
     writeFile(path, JSON.stringify(manifest, null, 2) + "\n", disk);
   }
   const clock = performance.now();
@@ -166,7 +168,7 @@ export function digestOf(value: unknown): string {
 
 /** What tasks write into a run's folder: nothing else is ever removed from it. */
 const OURS: readonly RegExp[] = [
-  /^(manifest|result|lock)\.json$/,
+  /^(manifest|result|lock|queue)\.json$/,
   /^(log|validation|skipped|predictions|candidates|scores|trajectories)\.jsonl$/,
   /^(table|tests|classes|votes|claims|curves)\.(md|csv|json)$/,
   /^(loss|curves|curves-[\w.-]+|likelihoods|drift|scores|classes)\.(png|svg)$/,

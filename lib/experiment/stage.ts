@@ -60,6 +60,7 @@ export interface Stage extends Run {
 export async function openStage(invocation: Invocation, task: TaskInfo, plan: StagePlan): Promise<Stage | undefined> {
   const { config, flags } = invocation;
   const { bench, adapters: names = {}, sections = ["seed", ...task.sections] } = plan;
+  const shared = requireAlone(flags);
   const stage = plan.stage ?? shardName(task.name, flags["shard"]);
   const folder = runFolder(config, stage, flags);
   const checkpoint = task.sections.includes("model") ? planCheckpoint(config.model.path, config.model.precision) : undefined;
@@ -80,9 +81,21 @@ export async function openStage(invocation: Invocation, task: TaskInfo, plan: St
   const overlap = plan.overlap ?? (bench ? await seenPictures(bench, folders) : 0);
   requireNoOverlap(overlap, flags);
   const inputs = { ...known, ...digests };
-  const run = openRun({ task: task.name, folder, config, sections, inputs, overlap, backend, restart: "restart" in flags });
+  const run = openRun({ task: task.name, folder, config, sections, inputs, overlap, backend, restart: "restart" in flags, shared });
   if (run.finished) return void console.log(finishedText(folder));
   return { ...run, backend, adapters, inputs, note: overlapNote(overlap) };
+}
+
+/** Whether a queue's workers share the folder; then none of them may start over, or take a part for itself. */
+function requireAlone(flags: Invocation["flags"]): boolean {
+  if (!("queue" in flags)) return false;
+  if ("shard" in flags) throw new UserError("Cannot take a shard of what a queue deals out: give --shard or --queue");
+  if ("restart" in flags) {
+    throw new UserError(
+      "Cannot start over with --queue, as other workers may be at it: remove the run's folder, or take another by --run=DIR",
+    );
+  }
+  return true;
 }
 
 /** The digest of an adapter, once it is known to be one of this base: its run says of which it is. */

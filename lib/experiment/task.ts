@@ -53,3 +53,9 @@ export const BENCH_FLAG: Readonly<Record<string, string>> = { bench: "AURORA lis
 export const SHARD_FLAG: Readonly<Record<string, string>> = {
   shard: "i/n: do every n-th item or batch from the i-th on, as one of n workers, or auto in a job array; the next stage joins the shards",
 };
+
+/** The flags of tasks whose work can be split, or dealt out by a queue. */
+export const WORKER_FLAGS: Readonly<Record<string, string>> = {
+  ...SHARD_FLAG,
+  queue: "nats://HOST:PORT: work with all who run the same command, in one folder; batches are dealt out, also those of workers that die",
+};
