@@ -5,22 +5,44 @@
  */
 import { runTask } from "../lib/experiment/cli.ts";
 import type { Invocation, TaskInfo } from "../lib/experiment/task.ts";
+import {
+  cardNames,
+  checkCollectives,
+  checkDevice,
+  checkDraw,
+  checkDriver,
+  checkLibrary,
+  checkMemory,
+  checkProduct,
+  checkSpeed,
+  checkStep,
+  checkXla,
+  measureProducts,
+  runChecks,
+} from "../lib/experiment/gpu_checks.ts";
+import { nvidiaMemory } from "../lib/experiment/plan.ts";
+import { stepNumbersOf } from "../lib/experiment/training_step.ts";
+import { UserError } from "../lib/errors.ts";
 import { exists } from "../lib/files.ts";
 import { mebibytes } from "../lib/model/memory.ts";
 import { freeMemory } from "../lib/experiment/memory.ts";
 import { VERSION } from "../lib/experiment/run.ts";
-import { openBackend, precisionOf, tf, toPrecision } from "../lib/engine/mod.ts";
+import { gpuMemory, libtensorflowFolder, openBackend, precisionOf, tf, toPrecision } from "../lib/engine/mod.ts";
 import { planInstallation } from "../lib/engine/install.ts";
 
 const TASK: TaskInfo = {
   name: "doctor",
   about: "Prints backend, version, threads, bfloat16, GPU and memory, what is missing, and the command that mends it.",
   sections: ["model"],
-  switches: { json: "one JSON object, without user or home folder, for an issue" },
+  switches: {
+    json: "one JSON object, without user or home folder, for an issue",
+    gpu: "ten checks of a GPU node, each with what mends it; the first that fails ends them",
+  },
 };
 
 /** Runs the task. */
 async function main({ config, flags }: Invocation): Promise<void> {
+  if ("gpu" in flags) return await checkGpu(config.model.path);
   const backend = await openBackend(config.model.backend);
   const narrow = toPrecision(tf.zeros([1]), "bfloat16");
   const { total } = Deno.systemMemoryInfo();
@@ -40,6 +62,25 @@ async function main({ config, flags }: Invocation): Promise<void> {
   if ("json" in flags) return console.log(JSON.stringify({ ...facts, missing }, null, 2));
   for (const [name, value] of Object.entries(facts)) console.log(`${name.padEnd(12)}${value}`);
   console.log(missing.length === 0 ? "Nothing is missing." : missing.join("\n"));
+}
+
+/** From the libraries to a picture, in the order in which one builds on the other. */
+async function checkGpu(base: string): Promise<void> {
+  const folder = libtensorflowFolder();
+  const wrong = await runChecks([
+    { name: "library", run: () => checkLibrary(folder) },
+    { name: "driver", run: () => checkDriver() },
+    { name: "device", run: async () => checkDevice(await openBackend("tensorflow")) },
+    { name: "product", run: () => checkProduct(4096) },
+    { name: "XLA", run: () => checkXla(folder) },
+    { name: "training step", run: async () => checkStep(await stepNumbersOf(base, true), await stepNumbersOf(base, false)) },
+    { name: "collectives", run: () => checkCollectives(cardNames().length) },
+    { name: "memory", run: () => checkMemory(nvidiaMemory() ?? gpuMemory() ?? 0) },
+    { name: "speed", run: () => checkSpeed(cardNames()[0] ?? "", measureProducts(4096)) },
+    { name: "draw", run: () => checkDraw(base) },
+  ], console.log);
+  if (wrong !== undefined) throw new UserError(wrong);
+  console.log("The GPU is ready.");
 }
 
 async function missingParts(backend: string, base: string, path: string): Promise<string[]> {

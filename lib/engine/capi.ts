@@ -6,6 +6,7 @@
  */
 
 import { quoted, UserError } from "../errors.ts";
+import { loadInPasses, nvidiaLibraries } from "./nvidia.ts";
 
 /** TensorFlow's numbers for element types (`TF_DataType`). */
 export const DType = {
@@ -148,7 +149,7 @@ export function cstring(text: string): Uint8Array<ArrayBuffer> {
 export function openTensorFlow(folder: string, config: Uint8Array<ArrayBuffer>): CApi {
   return withQuietStderr(() => {
     const [framework, cc] = LIBRARY_FILES.map((file) => `${folder}/${file}`) as [string, string];
-    preloadNvidia(`${folder}/../nvidia`);
+    loadInPasses(nvidiaLibraries(`${folder}/../nvidia`), keepLoaded); // TensorFlow then finds them by name; task doctor says what fails
     keepLoaded(framework); // libtensorflow_cc finds the framework's symbols only when it is open already
     keepLoaded(cc);
     const c = Deno.dlopen(cc, SYMBOLS).symbols;
@@ -178,23 +179,17 @@ export function failureOf(doing: string, message: string): Error {
   );
 }
 
-/** NVIDIA's libraries, where the CUDA wheels brought them: TensorFlow then finds them by name. */
-function preloadNvidia(folder: string): void {
-  try {
-    for (const { name } of Deno.readDirSync(folder)) {
-      for (const { name: file } of Deno.readDirSync(`${folder}/${name}/lib`)) {
-        if (/\.so(\.\d+)?$/.test(file)) keepLoaded(`${folder}/${name}/lib/${file}`);
-      }
-    }
-  } catch { /* the CPU build */ }
-}
-
-/** Loads a library for the process's whole life: its threads still run when Deno closes what it opened. */
-function keepLoaded(path: string): void {
+/** Loads a library for the process's whole life, as its threads still run when Deno closes what it opened; why it cannot. */
+export function keepLoaded(path: string): string | undefined {
   const [RTLD_NOW, RTLD_NODELETE] = [2, Deno.build.os === "darwin" ? 0x80 : 0x1000];
-  const libc = Deno.dlopen(LIBC, { dlopen: { parameters: ["buffer", "i32"], result: "pointer" } });
-  libc.symbols.dlopen(cstring(path), RTLD_NOW | RTLD_NODELETE);
+  const libc = Deno.dlopen(LIBC, {
+    dlopen: { parameters: ["buffer", "i32"], result: "pointer" },
+    dlerror: { parameters: [], result: "pointer" },
+  });
+  const opened = libc.symbols.dlopen(cstring(path), RTLD_NOW | RTLD_NODELETE);
+  const why = opened ? undefined : text(libc.symbols.dlerror());
   libc.close();
+  return why;
 }
 
 /** The C library's file on this system. */

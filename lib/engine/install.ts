@@ -176,12 +176,13 @@ print(json.dumps({"bytes": size, "folders": folders}))
 
 /** Python code that takes the libraries out of the wheels, and nothing else. */
 const UNPACK = `
-import glob, sys, zipfile
+import glob, os, sys, zipfile
 for wheel in glob.glob(sys.argv[1] + "/*.whl"):
     with zipfile.ZipFile(wheel) as z:
         for name in z.namelist():
             if name in ["tensorflow/" + file for file in sys.argv[2:]] or (name.startswith("nvidia/") and ("/lib/" in name or "/cuda_nvcc/" in name)):
-                z.extract(name, sys.argv[1])
+                path = z.extract(name, sys.argv[1])
+                if "/bin/" in name: os.chmod(path, 0o755) # XLA runs ptxas and nvlink; extract() leaves out what may be run
 `;
 
 const MACHINE = Deno.build.arch === "aarch64" ? Deno.build.os === "darwin" ? "arm64" : "aarch64" : "x86_64";
