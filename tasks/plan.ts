@@ -7,7 +7,17 @@
 import { runTask } from "../lib/experiment/cli.ts";
 import { benchTrajectories, pathsOf, trainingTrajectories } from "../lib/experiment/datasets.ts";
 import { deviceMemory, memoryText, peakOf, stageMemory } from "../lib/experiment/plan.ts";
-import { type Amounts, H100, H100_RATES, hoursOn, measureRates, stageTimes } from "../lib/experiment/plan_time.ts";
+import {
+  allReduceSeconds,
+  type Amounts,
+  H100,
+  H100_RATES,
+  hoursOn,
+  measureRates,
+  type StageTime,
+  stageTimes,
+  videoTime,
+} from "../lib/experiment/plan_time.ts";
 import type { Config } from "../lib/experiment/schema.ts";
 import { ensureEngine } from "../lib/experiment/stage.ts";
 import type { Invocation, TaskInfo } from "../lib/experiment/task.ts";
@@ -26,6 +36,7 @@ const TASK: TaskInfo = {
 /** Runs the task. */
 async function main({ config, flags }: Invocation): Promise<void> {
   const { plan: options } = config;
+  const link = options.link * 1e9;
   const measure = options.measure && !("dry-run" in flags);
 
   // 1. The base, and how much there is to do
@@ -50,7 +61,7 @@ async function main({ config, flags }: Invocation): Promise<void> {
   const rows = times.map((time) => {
     const memory = stageMemory(time.stage === "train-cft" ? "train-cwm" : time.stage, config, checkpoint)!;
     console.log(`${time.stage}: ${memoryText(memory, device)}`);
-    const hours = options.gpus.map((count) => [`on ${count}`, hoursText(hoursOn(time, count))] as const);
+    const hours = options.gpus.map((count) => [`on ${count}`, hoursText(hoursOn(time, count, link))] as const);
     return {
       stage: time.stage,
       memory: mebibytes(peakOf(memory, device)),
@@ -58,13 +69,35 @@ async function main({ config, flags }: Invocation): Promise<void> {
     };
   });
   const total = times.reduce((sum, { hours }) => sum + hours, 0);
-  const sum = (count: number) => hoursText(times.reduce((total, time) => total + hoursOn(time, count), 0));
+  const sum = (count: number) => hoursText(times.reduce((total, time) => total + hoursOn(time, count, link), 0));
   const all = Object.fromEntries(options.gpus.map((count) => [`on ${count}`, sum(count)]));
   console.log(`\n${markdownTable([...rows, { stage: "all", memory: "", ...all }])}`);
   console.log(`\n${hoursText(total)} of one device in all.`);
+
+  // 4. What several devices tell each other, and annotation of far more video than the paper's
+  for (const time of times) if (time.wire) console.log(wireText(time, Math.max(...options.gpus), link));
+  console.log("Sequences of a step and items of a bench are split whole; --shard and --queue split what is not trained.\n");
+  const annotation = times.find(({ stage }) => stage === "annotate")!;
+  if (amounts.pairs === 0) return;
+  const videos = videoTime(options.videoHours, annotation.hours / amounts.pairs, options.cores);
+  console.log(markdownTable([{
+    stage: videos.stage,
+    ...Object.fromEntries(options.gpus.map((count) => [`on ${count}`, hoursText(hoursOn(videos, count, link))])),
+    "devices' hours": Math.round(videos.device),
+    [`hours of ${options.cores} cores`]: Math.round(videos.cores),
+  }]));
   console.log(
-    "Several devices: if splitting costs nothing. Stages on a bench or on videos split by --shard; a training runs on one device today.",
+    "Pairs an hour as the paper's (87,000 of 45 hours); decoding and motion at 18 times real time a core, as measured by bench video.",
   );
+}
+
+/** What a training's devices tell each other in a step, beside the step's own time. */
+function wireText(time: StageTime, devices: number, link: number): string {
+  const { steps, bytes } = time.wire!;
+  const talk = allReduceSeconds(bytes, devices, link);
+  const step = 3600 * hoursOn(time, devices, link) / steps;
+  return `${time.stage}: ${steps} steps; ${mebibytes(bytes)} of gradients by a ring of ${devices} at ${link / 1e9} GB/s take ` +
+    `${(1000 * talk).toPrecision(3)} ms of a step's ${step.toPrecision(3)} s`;
 }
 
 /** Hours as people say them. */

@@ -9,6 +9,7 @@ import { type Chameleon, type CheckpointPlan, createAdapter, hiddenStates, image
 import { modelOf, weightShapes } from "../model/checkpoint.ts";
 import { blockWeights, logitFlops, passFlops, pictureFlops, stepBytes, trainingFlops } from "../model/cost.ts";
 import { adapterTensors } from "../model/lora.ts";
+import { adapterBytes } from "../model/memory.ts";
 import { generate } from "../sample/mod.ts";
 import { LONGEST } from "../sample/predict_actions.ts";
 import { completionGradients } from "../train/completion_loss.ts";
@@ -58,11 +59,48 @@ export interface StageTime {
   readonly hours: number;
   /** Into how many equal parts the work can be split: sequences of a step, or items. */
   readonly parts: number;
+  /** What devices tell each other in a training: how often, and how many bytes each time. */
+  readonly wire?: { readonly steps: number; readonly bytes: number };
 }
 
-/** Hours on so many devices, if splitting costs nothing. */
-export function hoursOn({ hours, parts }: StageTime, devices: number): number {
-  return hours * Math.ceil(parts / devices) / parts;
+/** What a message costs however short it is, in seconds: a guess, between NVLink's and a network's. */
+const HOP = 20e-6;
+
+/**
+ * Seconds of a ring all-reduce: each device sends and receives 2 (n - 1) / n of the bytes, in 2 (n - 1) messages.
+ *
+ * @param bytes that are added up
+ * @param devices in the ring
+ * @param link bytes a second from each device to the next
+ */
+export function allReduceSeconds(bytes: number, devices: number, link: number): number {
+  return 2 * (devices - 1) * (bytes / devices / link + HOP);
+}
+
+/** Hours on so many devices: parts are split whole, and gradients go over the link after each step, not beside its work. */
+export function hoursOn({ hours, parts, wire }: StageTime, devices: number, link: number): number {
+  const talk = wire ? wire.steps * allReduceSeconds(wire.bytes, devices, link) / 3600 : 0;
+  return hours * Math.ceil(parts / devices) / parts + talk;
+}
+
+/** Key-frame pairs in an hour of the paper's videos: 87,000 of 45 hours (§3.2). */
+const PAIRS_PER_HOUR = 87_000 / 45;
+
+/** Hours of video that a core decodes and measures in an hour: half of what `deno task bench video` measured with two. */
+const VIDEO_PER_CORE = 18;
+
+/**
+ * The time to annotate so many hours of video like the paper's: the slower of devices, which encode pairs and say actions, and of the
+ * cores beside them, which decode and measure motion meanwhile.
+ *
+ * @param hours of video
+ * @param perPair hours that a device takes for a pair
+ * @param cores beside each device
+ */
+export function videoTime(hours: number, perPair: number, cores: number): StageTime & { readonly device: number; readonly cores: number } {
+  const both = { device: hours * PAIRS_PER_HOUR * perPair, cores: hours / VIDEO_PER_CORE / cores };
+  const parts = Math.round(hours * PAIRS_PER_HOUR);
+  return { stage: `annotate ${hours.toLocaleString("en")} h of video`, hours: Math.max(both.device, both.cores), parts, ...both };
 }
 
 /**
@@ -107,6 +145,15 @@ export function stageTimes(config: Config, checkpoint: CheckpointPlan, amounts: 
   };
   const [cdmParts, cwmParts] = [cdm.batch * cdm.accumulate, cwm.batch * cwm.accumulate];
   const perPool = verify.candidates * (imageOf("verify", verify.candidates) + scoreAction + decode);
+  const wireOf = (section: "cdm" | "cwm", items: number) => {
+    const { steps, epochs, batch, accumulate, lora } = config[section];
+    return { steps: steps || Math.ceil(epochs * items / (batch * accumulate)), bytes: adapterBytes(shape, lora) };
+  };
+  const wires = new Map([
+    ["train-cdm", wireOf("cdm", trajectories + epic)],
+    ["train-cft", wireOf("cwm", trajectories)],
+    ["train-cwm", wireOf("cwm", trajectories + synthetic)],
+  ]);
   const seconds: [string, number, number][] = [
     ["train-cdm", trained("cdm", trajectories + epic), cdmParts],
     ["probe", bench * (encode + 5 * (scoreAction + scoreImage)), bench],
@@ -117,7 +164,10 @@ export function stageTimes(config: Config, checkpoint: CheckpointPlan, amounts: 
     ["sample", bench * (encode + imageOf("sample", 1) + scoreImage + decode), bench],
     ["verify", bench * (encode + verify.repeats * perPool), bench],
   ];
-  return seconds.map(([stage, total, parts]) => ({ stage, hours: total / 3600, parts: Math.max(1, parts) }));
+  return seconds.map(([stage, total, parts]) => {
+    const wire = wires.get(stage);
+    return { stage, hours: total / 3600, parts: Math.max(1, parts), ...(wire && { wire }) };
+  });
 }
 
 /**

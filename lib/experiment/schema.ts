@@ -268,6 +268,9 @@ const PLAN = z.strictObject({
   pairs: whole.default(87000).describe("key-frame pairs to assume (paper §3.2: 20K + 46K + 21K)"),
   bench: count.default(250).describe("trajectories of the bench to assume where no list is given"),
   gpus: z.array(count).min(1).default([1, 4, 64]).describe("numbers of devices to plan for"),
+  link: z.number().positive().default(50).describe("GB/s from each device to the next, one way; 50 is a network of 400 Gb/s a device"),
+  videoHours: count.default(1_000_000).describe("hours of video to plan annotation for"),
+  cores: count.default(8).describe("processor cores beside each device, which decode videos and measure their motion"),
 });
 
 const GATES = z.strictObject({

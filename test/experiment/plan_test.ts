@@ -1,6 +1,6 @@
 import { resolveConfig } from "../../lib/experiment/config.ts";
 import { type Device, memoryText, nvidiaMemory, peakOf, requireFit, stageMemory } from "../../lib/experiment/plan.ts";
-import { H100_RATES, hoursOn, stageTimes } from "../../lib/experiment/plan_time.ts";
+import { allReduceSeconds, H100_RATES, hoursOn, stageTimes, videoTime } from "../../lib/experiment/plan_time.ts";
 import { ANOLE_7B, planShape } from "../../lib/model/presets.ts";
 import { assert, assertEquals, assertThrows, UserError, withFolder } from "../support.ts";
 
@@ -68,5 +68,25 @@ Deno.test("stageTimes() of the paper is near its GPU-hours, and a step is split 
   const hours = Object.fromEntries(times.map(({ stage, hours }) => [stage, hours]));
   assert(Math.abs(hours["train-cdm"]! / 100 - 1) < 0.5 && Math.abs(hours["train-cwm"]! / 400 - 1) < 0.5, JSON.stringify(hours)); // A.8
   assert(hours["verify"]! > 8 * hours["sample"]!); // 3 × 8 images of each trajectory instead of one
-  assertEquals([1, 4, 64].map((count) => hoursOn({ stage: "", hours: 96, parts: 96 }, count)), [96, 24, 2]);
+  assertEquals([1, 4, 64].map((count) => hoursOn({ stage: "", hours: 96, parts: 96 }, count, 1)), [96, 24, 2]);
+});
+
+Deno.test("hoursOn() adds a ring all-reduce of the LoRA gradients to each step: little on a fast link, most of the time on a slow one", () => {
+  assertEquals(allReduceSeconds(1e9, 1, 1e9), 0);
+  assert(Math.abs(allReduceSeconds(1e9, 4, 1e9) - 1.5) < 1e-3); // 2 · 3/4 of the bytes, and six messages
+  const config = resolveConfig(paper, []);
+  const amounts = { trajectories: 149180, epic: 15000, synthetic: 21000, pairs: 87000, bench: 250 };
+  const times = stageTimes(config, anole, amounts, H100_RATES, { name: "H100", free: 79 * GIB });
+  const cdm = times.find(({ stage }) => stage === "train-cdm")!;
+  assertEquals(cdm.wire!.steps, Math.ceil(10 * 164180 / 64));
+  assertEquals(cdm.wire!.bytes, 4 * 16 * 32 * (4 * (4096 + 4096) + 3 * (4096 + 11008))); // rank 16, seven projections of 32 blocks
+  const [fast, slow] = [50e9, 1e8].map((link) => hoursOn(cdm, 64, link)) as [number, number];
+  assert(fast < 1.1 * hoursOn(cdm, 64, Infinity) && slow > 5 * fast, `${fast} ${slow}`);
+  assertEquals(times.filter(({ wire }) => wire).map(({ stage }) => stage), ["train-cdm", "train-cft", "train-cwm"]);
+});
+
+Deno.test("videoTime() is the devices' time or that of the cores beside them, whichever is longer", () => {
+  const slow = videoTime(900, 1 / 1000, 8);
+  assertEquals([slow.stage, slow.hours, slow.parts], ["annotate 900 h of video", 1740, 1_740_000]);
+  assertEquals(videoTime(900, 1e-9, 5).hours, 10); // 18 times real time a core
 });
