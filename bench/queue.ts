@@ -23,7 +23,7 @@ export async function main(): Promise<void> {
     const jobs = { run: "bench", about: "a bench", batches };
     const idle = memoryOf(process.pid);
     const publish = await secondsOf(() => publishJobs(connection, jobs));
-    const [standing] = await standingOf(connection);
+    const standing = await standingOf(connection, jobs.run);
     const late = await secondsOf(() => publishJobs(connection, jobs));
     const take = await secondsOf(async () => {
       for (let i = 0; i < TAKEN; i++) await (await takeJob(connection, jobs.run))!.message.ackAck();

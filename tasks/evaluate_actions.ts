@@ -5,14 +5,15 @@
  * @module
  */
 import { listOf, runTask } from "../lib/experiment/cli.ts";
+import { batchesOf, type Work } from "../lib/experiment/batches.ts";
 import { parseNamed, readActions } from "../lib/experiment/actions_file.ts";
 import { type Bench, benchTrajectories, pathsOf } from "../lib/experiment/datasets.ts";
 import { encodeBench, loadModels } from "../lib/experiment/models.ts";
-import { showProgress } from "../lib/experiment/progress.ts";
+import { workTogether } from "../lib/experiment/queue_work.ts";
 import { digestOf } from "../lib/experiment/run.ts";
 import type { Config } from "../lib/experiment/schema.ts";
 import { openStage, type Stage, writeSkipped } from "../lib/experiment/stage.ts";
-import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { BENCH_FLAG, type Invocation, QUEUE_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
 import { UserError } from "../lib/errors.ts";
 import { fileNameOf, writeFile } from "../lib/files.ts";
 import { doesTheSame } from "../lib/gates/mod.ts";
@@ -21,6 +22,7 @@ import { actionSignatures } from "../lib/metrics/actions.ts";
 import { loadAdapter } from "../lib/model/mod.ts";
 import { drawActions, writeTable } from "../lib/report/mod.ts";
 import { predictActions } from "../lib/sample/mod.ts";
+import { BATCH } from "../lib/sample/predict_actions.ts";
 import { type Problem, type Trajectory, type TrajectoryList, usableTrajectories } from "../lib/trajectories/mod.ts";
 
 const TASK: TaskInfo = {
@@ -30,7 +32,7 @@ const TASK: TaskInfo = {
   needs: ({ config }) => config.evaluate.dynamics.map((text) => parseNamed(text).path),
   switches: STAGE_SWITCHES,
   flags: {
-    ...BENCH_FLAG,
+    ...{ ...BENCH_FLAG, ...QUEUE_FLAG },
     actions: 'NAME=FILE.jsonl of other systems, separated by commas: lines as {"id": "ag-0", "action": "…"}; short for --evaluate.actions',
   },
 };
@@ -40,7 +42,7 @@ type Said = ReadonlyMap<string, string>;
 
 /** Runs the task. */
 async function main(invocation: Invocation): Promise<void> {
-  const { config } = invocation;
+  const { config, flags } = invocation;
   const { evaluate: options } = config;
 
   // 1. Trajectories, and whose actions are measured
@@ -58,7 +60,8 @@ async function main(invocation: Invocation): Promise<void> {
   const { folder, note } = stage;
 
   // 2. Actions of each dynamics model, beside those that were read
-  const predicted = dynamics.length > 0 ? await predictAll(config, stage, bench.list) : NOTHING_PREDICTED;
+  const predicted = dynamics.length > 0 ? await predictAll(config, stage, bench.list, flags["queue"]) : NOTHING_PREDICTED;
+  if (!predicted) return; // another worker measures
   writeSkipped(folder, [...bench.list.problems, ...predicted.problems, ...read.flatMap(({ problems }) => problems)]);
   const said = new Map<string, Said>([...predicted.said, ...read.map(({ name, actions }) => [name, actions] as const)]);
 
@@ -81,6 +84,7 @@ async function main(invocation: Invocation): Promise<void> {
   const columns = [...said.values()].map((actions) => shown.map(({ id }) => actions.get(id) ?? ""));
   await drawActions(`${folder}/actions.png`, shown.map((trajectory) => ({ trajectory })), columns, predicted.side);
   stage.finish({ kind: "actions", dynamics: scores, signatures });
+  await predicted.finish();
   const named = Object.entries(signatures).map(([name, signature]) => `${name}: ${signature}`).join("\n");
   console.log(`${table}\n\n${named}\n\n  ${folder}/actions.png   ${["reference", ...said.keys()].join(" → ")}`);
 }
@@ -90,30 +94,49 @@ interface Predicted {
   readonly said: ReadonlyMap<string, Said>;
   readonly problems: readonly Problem[];
   readonly side: number; // pixels that the models see of a picture's side
+  finish(): Promise<void>; // lets the other workers go
 }
 
-const NOTHING_PREDICTED: Predicted = { said: new Map(), problems: [], side: 256 };
+const NOTHING_PREDICTED: Predicted = { said: new Map(), problems: [], side: 256, finish: () => Promise.resolve() };
 
-/** What each dynamics model says of every trajectory that it can read. */
+/** Who is asked, and of what. */
+interface Asked {
+  readonly system: string;
+  readonly trajectory: Trajectory;
+}
+
+/** What each dynamics model says of every trajectory that it can read; undefined when another worker of a queue measures it. */
 async function predictAll(
   config: Config,
-  { adapters }: Stage,
+  { adapters, folder }: Stage,
   list: TrajectoryList,
-): Promise<Predicted> {
+  queue: string | undefined,
+): Promise<Predicted | undefined> {
   const { text, chameleon, vqgan, vocabulary } = loadModels(config, {});
   const { items, problems } = await encodeBench(list, vqgan);
-  const said = new Map<string, Said>();
-  const progress = showProgress(TASK.name, Object.keys(adapters).length);
-  for (const [name, path] of Object.entries(adapters)) {
-    const adapter = path === undefined ? undefined : loadAdapter(path, chameleon.config);
-    const streams = items.map(({ trajectory: { id } }) => id);
-    const options = { temperature: config.evaluate.temperature, seed: config.seed, streams };
-    const actions = predictActions({ ...text, adapter }, vocabulary, items, options);
-    said.set(name, new Map(items.map(({ trajectory }, i) => [trajectory.id, actions[i]!])));
-    progress.update(said.size, name);
-  }
-  progress.stop();
-  return { said, problems: problems.slice(list.problems.length), side: vqgan.config.resolution };
+  const readable = new Map(items.map((item) => [item.trajectory, item]));
+  const loaded = new Map(Object.entries(adapters).map(([name, path]) => [name, path && loadAdapter(path, chameleon.config)]));
+  const asked = [...loaded.keys()].flatMap((system) => list.trajectories.map((trajectory) => ({ system, trajectory })));
+  const count = Math.ceil(list.trajectories.length / BATCH); // batches of one system
+  const work: Work<Asked, readonly [system: string, id: string, action: string]> = {
+    ...{ name: TASK.name, unit: "actions", folder, idOf: ({ system, trajectory: { id } }) => `${system}: ${id}` },
+    batches: [...Map.groupBy(asked, ({ system }) => system).values()].flatMap((own, i) => batchesOf(own, BATCH, i * count)),
+    run: ({ items }) => {
+      const { system } = items[0]!;
+      const pairs = items.flatMap(({ trajectory }) => readable.get(trajectory) ?? []);
+      const streams = pairs.map(({ trajectory: { id } }) => id);
+      const options = { temperature: config.evaluate.temperature, seed: config.seed, streams };
+      const actions = pairs.length === 0
+        ? []
+        : predictActions({ ...text, adapter: loaded.get(system) || undefined }, vocabulary, pairs, options);
+      return Promise.resolve(actions.map((action, i) => [system, streams[i]!, action] as const));
+    },
+  };
+  const worked = await workTogether(work, queue);
+  if (!worked) return;
+  const said = new Map([...loaded.keys()].map((name) => [name, new Map<string, string>()]));
+  for (const [system, id, action] of worked.lines) said.get(system)!.set(id, action);
+  return { ...worked, said, problems: [...problems.slice(list.problems.length), ...worked.problems], side: vqgan.config.resolution };
 }
 
 /** Predictions beside references; a trajectory without one is left out. */

@@ -5,15 +5,18 @@
  * @module
  */
 import { UserError } from "../lib/errors.ts";
+import { batchesOf, type Work } from "../lib/experiment/batches.ts";
 import { listOf, runTask } from "../lib/experiment/cli.ts";
 import { benchTrajectories } from "../lib/experiment/datasets.ts";
 import { shardName } from "../lib/experiment/pipeline.ts";
+import { type Asked, type Measured, measureOne } from "../lib/experiment/measured.ts";
 import { openPools, poolNames, POOLS_FLAG } from "../lib/experiment/pools.ts";
 import { showProgress } from "../lib/experiment/progress.ts";
+import { workTogether } from "../lib/experiment/queue_work.ts";
 import { digestOf } from "../lib/experiment/run.ts";
 import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
 import { openSystems, systemsOverlap } from "../lib/experiment/systems.ts";
-import { BENCH_FLAG, type Invocation, SHARD_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo, WORKER_FLAGS } from "../lib/experiment/task.ts";
 import { appendLine, writeFile } from "../lib/files.ts";
 import { readCandidates } from "../lib/judge/candidates.ts";
 import { nameOf, readEntries, shownCandidates } from "../lib/judge/entries.ts";
@@ -24,18 +27,20 @@ import { type TableRow, writeTable } from "../lib/report/mod.ts";
 import { writePools } from "../lib/report/pools.ts";
 import { shardOf } from "../lib/synthesis/mod.ts";
 import type { RgbImage } from "../lib/tokens/mod.ts";
-import { type Problem, usableTrajectories } from "../lib/trajectories/mod.ts";
+import { usableTrajectories } from "../lib/trajectories/mod.ts";
 
 const TASK: TaskInfo = {
   name: "evaluate-images",
   about: "Measures predicted images of systems against their targets.",
   sections: ["bench", "evaluate"],
   switches: STAGE_SWITCHES,
-  flags: { ...BENCH_FLAG, ...SHARD_FLAG, systems: "whose images: copy, DIR, NAME=DIR, separated by commas", ...POOLS_FLAG },
+  flags: { ...BENCH_FLAG, ...WORKER_FLAGS, systems: "whose images: copy, DIR, NAME=DIR, separated by commas", ...POOLS_FLAG },
 };
 
 /** Values of each metric by trajectory. */
 type Values = Map<string, Readonly<Record<string, number>>>;
+
+const TOGETHER = 64; // pictures in a batch
 
 /** Runs the task. */
 async function main(invocation: Invocation): Promise<void> {
@@ -43,8 +48,13 @@ async function main(invocation: Invocation): Promise<void> {
   const pools = listOf(flags["pools"]);
   const names = listOf(flags["systems"]);
   if (pools.length > 0 && names.length > 0) throw new UserError("Cannot evaluate systems and pools in one run: give --systems or --pools");
+  if (pools.length > 0 && "queue" in flags) {
+    throw new UserError("Cannot measure pools from a queue: --queue goes with --systems, --shard with --pools");
+  }
   if (pools.length > 0) return await measurePools(invocation, pools);
-  if ("shard" in flags) throw new UserError("Cannot split the systems' pictures into shards: --shard goes with --pools");
+  if ("shard" in flags) {
+    throw new UserError("Cannot split the systems' pictures into shards: --shard goes with --pools, --queue with --systems");
+  }
   const { list, digest } = benchTrajectories(config);
   const { trajectories } = usableTrajectories(list, true);
   if (names.length === 0) throw new UserError("Cannot evaluate without systems: give --systems=copy,DIR,NAME=DIR");
@@ -57,26 +67,23 @@ async function main(invocation: Invocation): Promise<void> {
   const { metrics, left, close } = await openPictureMetrics(config.evaluate);
 
   // 1. Every system's pictures; what is missing or broken is left out by name
-  const problems: Problem[] = [...list.problems];
-  const values = new Map<string, Values>();
-  const progress = showProgress("evaluate", systems.length * trajectories.length);
-  for (const [number, system] of systems.entries()) {
-    const measured: Values = new Map();
-    for (const [i, trajectory] of trajectories.entries()) {
-      try {
-        const [picture, target] = [await system.predict(trajectory), await trajectory.target.load()];
-        if (!picture) problems.push({ id: `${system.name}: ${trajectory.id}`, reason: "it has no prediction" });
-        else measured.set(trajectory.id, await measurePicture(metrics, picture, target, trajectory.id));
-      } catch (error) {
-        problems.push({ id: `${system.name}: ${trajectory.id}`, reason: (error as Error).message });
-      }
-      progress.update(number * trajectories.length + i + 1, system.name);
-    }
-    values.set(system.name, measured);
-  }
-  progress.stop();
+  const asked = systems.flatMap((system) => trajectories.map((trajectory) => ({ system, trajectory })));
+  const work: Work<Asked, Measured> = {
+    ...{ name: TASK.name, unit: "pictures", folder, batches: batchesOf(asked, TOGETHER) },
+    idOf: ({ system, trajectory }) => `${system.name}: ${trajectory.id}`,
+    run: async ({ items }) => {
+      const lines: Measured[] = [];
+      for (const one of items) lines.push(await measureOne(one, metrics));
+      return lines;
+    },
+  };
+  const worked = await workTogether(work, flags["queue"]);
   await close();
-  writeSkipped(folder, problems);
+  if (!worked) return; // another worker puts it together
+  const values = new Map(systems.map(({ name }): [string, Values] => [name, new Map()]));
+  for (const { system, id, scores } of worked.lines) if (scores) values.get(system)!.set(id, scores);
+  const unread = worked.lines.flatMap(({ system, id, reason }) => reason === undefined ? [] : [{ id: `${system}: ${id}`, reason }]);
+  writeSkipped(folder, [...list.problems, ...unread, ...worked.problems]);
 
   // 2. Means with intervals, by subset; paired tests against the first system
   const subsets = new Map([["all", trajectories], ...Map.groupBy(trajectories, ({ subset }) => subset)]);
@@ -101,6 +108,7 @@ async function main(invocation: Invocation): Promise<void> {
   if (tests.length > 0) writeTable(`${folder}/tests`, tests, stage.note);
   const signed = Object.fromEntries(metrics.map(({ name, signature }) => [name, signature]));
   stage.finish({ kind: "images", systems: result, signatures: signed, tests });
+  await worked.finish();
   console.log([table, "", ...signatureLines(signed, left)].join("\n"));
 }
 

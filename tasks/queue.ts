@@ -8,7 +8,7 @@ import { UserError } from "../lib/errors.ts";
 import { runTask } from "../lib/experiment/cli.ts";
 import { duration } from "../lib/experiment/progress.ts";
 import type { Invocation, TaskInfo } from "../lib/experiment/task.ts";
-import { connectQueue, type Standing, standingOf, type WorkerAnswer, workersOf } from "../lib/queue/jetstream.ts";
+import { allStandings, connectQueue, type Standing, type WorkerAnswer, workersOf } from "../lib/queue/jetstream.ts";
 import { startServer } from "../lib/queue/server.ts";
 import { mebibytes } from "../lib/model/memory.ts";
 import { markdownTable } from "../lib/report/table.ts";
@@ -54,7 +54,7 @@ async function start(listen: string, store: string): Promise<void> {
 async function show(address: string): Promise<void> {
   const connection = await connectQueue(address);
   try {
-    const runs = await standingOf(connection);
+    const runs = await allStandings(connection);
     if (runs.length === 0) return console.log(`There is no run on ${address}: all are finished, or none was begun.`);
     const workers = await Promise.all(runs.map(({ run }) => workersOf(connection, run)));
     console.log(markdownTable(runs.map((run, i) => rowOf(run, workers[i]!))));

@@ -89,7 +89,7 @@ export async function workThrough<Item, Line>(work: Work<Item, Line>): Promise<W
   for (const batch of open) {
     await doBatch(work, batch);
     done += batch.items.length;
-    progress.update(before + done, `${(done / ((performance.now() - clock) / 1000)).toPrecision(2)} ${unit}/s`);
+    progress.update(before + done, `${(done / ((performance.now() - clock) / 1000)).toFixed(1)} ${unit}/s`);
   }
   progress.stop();
   return collect(work);

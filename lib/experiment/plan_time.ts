@@ -145,15 +145,6 @@ export function stageTimes(config: Config, checkpoint: CheckpointPlan, amounts: 
   };
   const [cdmParts, cwmParts] = [cdm.batch * cdm.accumulate, cwm.batch * cwm.accumulate];
   const perPool = verify.candidates * (imageOf("verify", verify.candidates) + scoreAction + decode);
-  const wireOf = (section: "cdm" | "cwm", items: number) => {
-    const { steps, epochs, batch, accumulate, lora } = config[section];
-    return { steps: steps || Math.ceil(epochs * items / (batch * accumulate)), bytes: adapterBytes(shape, lora) };
-  };
-  const wires = new Map([
-    ["train-cdm", wireOf("cdm", trajectories + epic)],
-    ["train-cft", wireOf("cwm", trajectories)],
-    ["train-cwm", wireOf("cwm", trajectories + synthetic)],
-  ]);
   const seconds: [string, number, number][] = [
     ["train-cdm", trained("cdm", trajectories + epic), cdmParts],
     ["probe", bench * (encode + 5 * (scoreAction + scoreImage)), bench],
@@ -165,9 +156,18 @@ export function stageTimes(config: Config, checkpoint: CheckpointPlan, amounts: 
     ["verify", bench * (encode + verify.repeats * perPool), bench],
   ];
   return seconds.map(([stage, total, parts]) => {
-    const wire = wires.get(stage);
+    const wire = wireOf(stage, config, checkpoint, amounts);
     return { stage, hours: total / 3600, parts: Math.max(1, parts), ...(wire && { wire }) };
   });
+}
+
+/** What the devices of a training tell each other: its gradients, once a step. */
+function wireOf(stage: string, config: Config, { config: shape }: CheckpointPlan, amounts: Amounts): StageTime["wire"] {
+  const more = { "train-cdm": amounts.epic, "train-cft": 0, "train-cwm": amounts.synthetic }[stage];
+  if (more === undefined) return;
+  const { steps, epochs, batch, accumulate, lora } = stage === "train-cdm" ? config.cdm : config.cwm;
+  const items = amounts.trajectories + more;
+  return { steps: steps || Math.ceil(epochs * items / (batch * accumulate)), bytes: adapterBytes(shape, lora) };
 }
 
 /**

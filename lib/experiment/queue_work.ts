@@ -85,8 +85,11 @@ async function takeAll<Item, Line>(work: Work<Item, Line>, queue: Queue): Promis
         if (failed.add(index).size >= FAILURES) throw error;
         await queue.later(1000);
       }
-      const { done } = await queue.standing();
-      progress.update(done, `batches by all, ${(items / ((performance.now() - clock) / 1000)).toPrecision(2)} ${unit}/s by this worker`);
+      const standing = await queue.standing();
+      progress.update(
+        standing?.done ?? batches.length,
+        `batches by all, ${(items / ((performance.now() - clock) / 1000)).toFixed(1)} ${unit}/s by this worker`,
+      );
     }
   } finally {
     progress.stop();
@@ -109,8 +112,8 @@ async function tryBatch<Item, Line>(work: Work<Item, Line>, batch: Batch<Item>, 
 
 /** Whether all else is done: what no worker has any more, this one does itself. */
 async function isLast<Item, Line>(work: Work<Item, Line>, queue: Queue): Promise<boolean> {
-  const { jobs, done } = await queue.standing();
-  if (done < jobs - 1) {
+  const standing = await queue.standing();
+  if (!standing || standing.done < standing.jobs - 1) {
     await queue.later(1000);
     return false;
   }

@@ -54,8 +54,10 @@ export const SHARD_FLAG: Readonly<Record<string, string>> = {
   shard: "i/n: do every n-th item or batch from the i-th on, as one of n workers, or auto in a job array; the next stage joins the shards",
 };
 
-/** The flags of tasks whose work can be split, or dealt out by a queue. */
-export const WORKER_FLAGS: Readonly<Record<string, string>> = {
-  ...SHARD_FLAG,
+/** The flag of tasks whose work a queue can deal out. */
+export const QUEUE_FLAG: Readonly<Record<string, string>> = {
   queue: "nats://HOST:PORT: work with all who run the same command, in one folder; batches are dealt out, also those of workers that die",
 };
+
+/** The flags of tasks whose work can be split, or dealt out by a queue. */
+export const WORKER_FLAGS: Readonly<Record<string, string>> = { ...SHARD_FLAG, ...QUEUE_FLAG };

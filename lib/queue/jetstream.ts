@@ -95,6 +95,9 @@ export async function publishJobs(connection: NatsConnection, { run, about, batc
   const info = await manager.streams.add({
     ...{ name, description: about, subjects: [`${name}.>`], retention: RetentionPolicy.Limits },
     ...{ discard: DiscardPolicy.New, discard_new_per_subject: true, max_msgs_per_subject: 1 },
+  }).catch((error) => {
+    if (/different configuration/.test(error.message)) return manager.streams.info(name); // another worker knows the folder by another path
+    throw error;
   });
   await manager.consumers.add(name, {
     ...{ durable_name: CONSUMER, ack_policy: AckPolicy.Explicit, ack_wait: WAIT * 1e6, max_deliver: -1, max_ack_pending: 100_000 },
@@ -131,44 +134,60 @@ export interface Taken {
 export async function takeJob(connection: NatsConnection, run: string): Promise<Taken | undefined> {
   const stream = jetstream(connection);
   while (!connection.isClosed()) {
-    try {
+    const message = await throughOutage(connection, async () => {
       const consumer = await stream.consumers.get(`${PREFIX}${run}`, CONSUMER);
-      const message = await consumer.next({ expires: 2000 });
-      if (message) return { job: message.json<Job>(), tries: message.info.deliveryCount, message };
+      return await consumer.next({ expires: 2000 });
+    });
+    if (message === GONE) return;
+    if (message) return { job: message.json<Job>(), tries: message.info.deliveryCount, message };
+  }
+}
+
+/** What there is of a run that the server does not know. */
+const GONE: unique symbol = Symbol("gone");
+
+/** Asks a server, again and again while it is away: the connection comes back with it. */
+async function throughOutage<T>(connection: NatsConnection, ask: () => Promise<T>): Promise<T | typeof GONE> {
+  for (;;) {
+    try {
+      return await ask();
     } catch (error) {
-      if (isGone(error)) return;
-      await new Promise((done) => setTimeout(done, 500)); // the server is away: the connection comes back with it
+      if (error instanceof JetStreamApiError && /(stream|consumer) not found/.test(error.message)) return GONE;
+      if (connection.isClosed()) throw error;
+      await new Promise((done) => setTimeout(done, 500));
     }
   }
 }
 
 /** Removes a run from the server, as it is finished. */
 export async function removeRun(connection: NatsConnection, run: string): Promise<void> {
-  const manager = await jetstreamManager(connection);
-  await manager.streams.delete(`${PREFIX}${run}`).catch((error) => {
-    if (!isGone(error)) throw error;
-  });
+  await throughOutage(connection, async () => await (await jetstreamManager(connection)).streams.delete(`${PREFIX}${run}`));
 }
 
 /**
- * How far the runs on a server are.
+ * How far a run is.
  *
  * @param connection to the server
- * @param run one of them, or undefined for all
- * @returns what is known of each
+ * @param run its name
+ * @returns what is known of it, or undefined when the server does not know it
  */
-export async function standingOf(connection: NatsConnection, run?: string): Promise<Standing[]> {
-  const manager = await jetstreamManager(connection);
-  const streams = run ? [await manager.streams.info(`${PREFIX}${run}`)] : await Array.fromAsync(manager.streams.list());
-  const ours = streams.filter(({ config }) => config.name.startsWith(PREFIX));
-  return await Promise.all(ours.map(async ({ config: { name, description }, state }) => {
-    const consumer = await manager.consumers.info(name, CONSUMER);
-    const inWork = consumer.num_ack_pending;
-    return {
-      ...{ run: name.slice(PREFIX.length), about: description ?? "", jobs: state.messages, bytes: state.bytes, inWork },
-      ...{ done: state.messages - consumer.num_pending - inWork, again: consumer.num_redelivered },
-    };
-  }));
+export async function standingOf(connection: NatsConnection, run: string): Promise<Standing | undefined> {
+  const name = `${PREFIX}${run}`;
+  const found = await throughOutage(connection, async (): Promise<Standing> => {
+    const manager = await jetstreamManager(connection);
+    const { config: { description }, state } = await manager.streams.info(name);
+    const { num_pending: pending, num_ack_pending: inWork, num_redelivered: again } = await manager.consumers.info(name, CONSUMER);
+    const done = state.messages - pending - inWork;
+    return { run, about: description ?? "", jobs: state.messages, bytes: state.bytes, done, inWork, again };
+  });
+  return found === GONE ? undefined : found;
+}
+
+/** How far all runs on a server are. */
+export async function allStandings(connection: NatsConnection): Promise<Standing[]> {
+  const names = await Array.fromAsync((await jetstreamManager(connection)).streams.names());
+  const runs = names.filter((name) => name.startsWith(PREFIX)).map((name) => name.slice(PREFIX.length)).toSorted();
+  return (await Promise.all(runs.map((run) => standingOf(connection, run)))).filter((one) => one !== undefined);
 }
 
 /** A worker, as it answers when it is asked. */
@@ -196,9 +215,4 @@ export async function workersOf(connection: NatsConnection, run: string): Promis
     for await (const answer of answers) found.push(JSON.parse(Buffer.from(answer.data).toString()));
   } catch { /* nobody listens */ }
   return found.toSorted((a, b) => a.worker < b.worker ? -1 : 1);
-}
-
-/** Whether a stream or its consumer is not there. */
-function isGone(error: unknown): boolean {
-  return error instanceof JetStreamApiError && /(stream|consumer) not found/.test(error.message);
 }

@@ -34,8 +34,8 @@ export interface Queue {
   done(): Promise<void>;
   /** The job is given to somebody else, after some milliseconds. */
   later(milliseconds: number): Promise<void>;
-  /** How far all workers are. */
-  standing(): Promise<Standing>;
+  /** How far all workers are; undefined when another has finished the run. */
+  standing(): Promise<Standing | undefined>;
   /** The run is finished: the queue forgets it, and all workers may go. */
   finish(): Promise<void>;
   /** Leaves; a job that is neither done nor handed back goes to another after a while. */

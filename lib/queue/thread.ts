@@ -24,6 +24,7 @@ const calls: Readonly<Record<Call["name"], (argument: never) => Promise<unknown>
   async open({ address, jobs }: { address: string; jobs: RunJobs }) {
     connection = await connectQueue(address);
     run = jobs.run;
+    tellOutages(connection);
     await publishJobs(connection, jobs);
     answerFor(connection, run, () => ({ ...work, seconds: (Date.now() - work.begun) / 1000 }));
     setInterval(() => {
@@ -46,13 +47,21 @@ const calls: Readonly<Record<Call["name"], (argument: never) => Promise<unknown>
     taken = undefined;
     return Promise.resolve();
   },
-  standing: async () => (await standingOf(connection!, run))[0],
+  standing: async () => await standingOf(connection!, run),
   async finish() {
     await removeRun(connection!, run);
     taken = undefined;
   },
   close: async () => await connection?.close(),
 };
+
+/** Says that the server is away, and back. */
+async function tellOutages(connection: NatsConnection): Promise<void> {
+  for await (const { type } of connection.status()) {
+    if (type === "disconnect") console.warn("The queue is away: this worker goes on when it is back");
+    if (type === "reconnect") console.warn("The queue is back");
+  }
+}
 
 scope.onmessage = async ({ data: { id, name, argument } }) => {
   try {

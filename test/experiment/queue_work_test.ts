@@ -1,6 +1,7 @@
-import { batchesOf, type Work } from "../../lib/experiment/batches.ts";
+import { batchesOf, isDone, type Work } from "../../lib/experiment/batches.ts";
 import { workTogether } from "../../lib/experiment/queue_work.ts";
 import { writeFile } from "../../lib/files.ts";
+import { openQueue } from "../../lib/queue/queue.ts";
 import { sweep } from "../faults/queue_sweep.ts";
 import { NO_SERVER, withServer } from "../queue/support.ts";
 import { assert, assertEquals, assertRejects, UserError, withFolder } from "../support.ts";
@@ -41,6 +42,29 @@ Deno.test({
       await assertRejects(() => workTogether(full, address), UserError, "the disk is full");
       const worked = await workTogether(workIn(`${folder}/run`, ({ items }) => Promise.resolve(items)), address);
       assertEquals([worked!.lines, worked!.problems], [LETTERS, []]);
+      await worked!.finish();
+    }),
+});
+
+Deno.test({
+  name: "a batch that nobody has finished in five tries is set aside unseen; a file that was removed is made again",
+  ignore: NO_SERVER,
+  fn: () =>
+    withServer(async (address, folder) => {
+      const ran: number[] = [];
+      const work = workIn(`${folder}/run`, ({ index, items }) => Promise.resolve((ran.push(index), items)));
+      writeFile(`${folder}/run/queue.json`, '{"run":"poison"}');
+      const killed = await openQueue(address, { run: "poison", about: "", batches: work.batches.map(({ items }) => items) });
+      for (let tries = 0; tries < 5;) {
+        const taken = await killed.next();
+        if (taken?.job.batch === 0) tries = taken.tries;
+        if (taken?.job.batch === 1 && !isDone(`${folder}/run`, 1)) await killed.done(); // as if its file had been lost
+        else await killed.later(0);
+      }
+      await killed.close();
+      const worked = await workTogether(work, address);
+      assertEquals(worked!.problems.map(({ reason }) => reason), Array(2).fill("batch 0 was set aside: none of 5 workers finished it"));
+      assertEquals([worked!.lines, ran.includes(0), ran.includes(1)], [[..."cdefghij"], false, true]);
       await worked!.finish();
     }),
 });

@@ -1,4 +1,13 @@
-import { answerFor, connectQueue, publishJobs, removeRun, standingOf, takeJob, workersOf } from "../../lib/queue/jetstream.ts";
+import {
+  allStandings,
+  answerFor,
+  connectQueue,
+  publishJobs,
+  removeRun,
+  standingOf,
+  takeJob,
+  workersOf,
+} from "../../lib/queue/jetstream.ts";
 import { assert, assertEquals, assertRejects, UserError } from "../support.ts";
 import { NO_SERVER, withServer } from "./support.ts";
 
@@ -12,7 +21,7 @@ Deno.test({
       const connection = await connectQueue(address);
       await Promise.all([publishJobs(connection, JOBS), publishJobs(connection, JOBS)]);
       await publishJobs(connection, { ...JOBS, batches: [...JOBS.batches, ["d"]] }); // as if the first had died before the third
-      const [standing] = await standingOf(connection);
+      const [standing] = await allStandings(connection);
       assert(standing!.bytes > 0);
       assertEquals({ ...standing!, bytes: 0 }, { run: "sample-1", about: JOBS.about, jobs: 4, done: 0, inWork: 0, again: 0, bytes: 0 });
       const first = await takeJob(connection, JOBS.run);
@@ -28,9 +37,13 @@ Deno.test({
       }
       assertEquals(new Set(seen.map(([batch, tries]) => `${batch} ${tries}`)), new Set(["1 2", "2 1", "undefined 1"]));
       await publishJobs(connection, JOBS); // a worker that comes late
-      assertEquals((await standingOf(connection, JOBS.run))[0]!.done, 4);
+      assertEquals((await standingOf(connection, JOBS.run))!.done, 4);
       await removeRun(connection, JOBS.run);
-      assertEquals([await takeJob(connection, JOBS.run), await standingOf(connection)], [undefined, []]);
+      assertEquals([await takeJob(connection, JOBS.run), await standingOf(connection, JOBS.run), await allStandings(connection)], [
+        undefined,
+        undefined,
+        [],
+      ]);
       await removeRun(connection, JOBS.run);
       await connection.close();
     }),

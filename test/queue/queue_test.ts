@@ -1,4 +1,4 @@
-import { connectQueue, standingOf, WAIT } from "../../lib/queue/jetstream.ts";
+import { allStandings, connectQueue, WAIT } from "../../lib/queue/jetstream.ts";
 import { openQueue } from "../../lib/queue/queue.ts";
 import { assertEquals, assertRejects, UserError } from "../support.ts";
 import { NO_SERVER, withServer } from "./support.ts";
@@ -20,11 +20,11 @@ Deno.test({
       await two.later(2 * WAIT);
       assertEquals(await two.next(), { job: { batch: 0, ids: ["a"] }, tries: 2 });
       await two.done();
-      assertEquals((await two.standing()).done, 2);
+      assertEquals((await two.standing())!.done, 2);
       await two.finish();
       await two.close();
       const connection = await connectQueue(address);
-      assertEquals(await standingOf(connection), []);
+      assertEquals(await allStandings(connection), []);
       await connection.close();
     }),
 });

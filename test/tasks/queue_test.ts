@@ -37,6 +37,13 @@ Deno.test({
           assertEquals(shared, single, `${task}: ${file}`);
         }
       }
+      const systems = ["evaluate_images", "--config=data/configs/micro.yaml", "--systems=copy"] as const;
+      for (const args of [[`--run=${folder}/images-queue`, `--queue=${address}`], [`--run=${folder}/images-whole`]]) {
+        const { code, text } = await run(...systems, ...args);
+        assertEquals(code, 0, text);
+      }
+      const [shared, single] = ["queue", "whole"].map((name) => Deno.readTextFileSync(`${folder}/images-${name}/result.json`));
+      assertEquals(shared, single);
       const status = await run("queue", "status", `--queue=${address}`);
       assert(status.code === 0 && status.text.includes("There is no run"), status.text);
       for (const [flag, why] of [["--shard=0/2", "give --shard or --queue"], ["--restart", "Cannot start over with --queue"]]) {
