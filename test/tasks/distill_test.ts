@@ -1,0 +1,37 @@
+import { assert, assertEquals, withFolder } from "../support.ts";
+
+const ROOT = new URL("../..", import.meta.url).pathname;
+
+Deno.test("distill keeps the likeliest candidates to train on, and goes on where it was stopped with the same bits", () =>
+  withFolder(async (folder) => {
+    const run = async (task: string, ...args: string[]) => {
+      const micro = [`--config=${ROOT}data/configs/micro.yaml`, `--experiment=test-${Deno.pid}-distill`];
+      const all = ["run", "-A", `${ROOT}tasks/${task}.ts`, ...micro, ...args];
+      const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args: all, cwd: ROOT, env: { NO_COLOR: "1" } }).output();
+      const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+      assertEquals(code, 0, text);
+      return text;
+    };
+    const own = ["--distill.adapter=base", "--distill.cdm=base", "--distill.sources=9", "--distill.candidates=2", "--distill.together=4"];
+    await run("distill", ...own, `--run=${folder}/distill`);
+    const log = Deno.readTextFileSync(`${folder}/distill/log.jsonl`);
+    const kept = Deno.readTextFileSync(`${folder}/distill/trajectories.jsonl`);
+    const scores = (text: string) => text.trim().split("\n").map((line) => JSON.parse(line).score as number);
+    assertEquals([scores(log).length, scores(kept).length], [9, 5]); // half of nine, rounded
+    assert(Math.max(...scores(kept)) === Math.max(...scores(log)));
+
+    const manifest = JSON.parse(Deno.readTextFileSync(`${folder}/distill/manifest.json`));
+    Deno.writeTextFileSync(`${folder}/distill/manifest.json`, JSON.stringify({ ...manifest, finished: null }));
+    Deno.writeTextFileSync(`${folder}/distill/log.jsonl`, log.split("\n").slice(0, 6).join("\n") + "\n"); // in the middle of a chunk
+    await run("distill", ...own, `--run=${folder}/distill`);
+    assertEquals(Deno.readTextFileSync(`${folder}/distill/log.jsonl`), log);
+    assertEquals(Deno.readTextFileSync(`${folder}/distill/trajectories.jsonl`), kept);
+
+    const files = [`--cwm.synthetic=${folder}/distill/trajectories.jsonl`, `--run=${folder}/cwm`];
+    const text = await run("train_cwm", ...files);
+    assert(text.includes("distill/trajectories.jsonl"), text);
+    const again = await run("train_cwm", `--cwm.init=${folder}/cwm/adapter`, "--cwm.synthetic=", `--run=${folder}/longer`);
+    assert(again.includes("adapter/"), again);
+    const digest = JSON.parse(Deno.readTextFileSync(`${folder}/longer/manifest.json`)).inputs.init;
+    assert(/^[0-9a-f]{8,}$/.test(digest), `the adapter that was gone on from has the digest ${digest}`);
+  }));
