@@ -238,7 +238,7 @@ Deno.test("reproduce runs the whole paper in the micro configuration, says what 
     const { code, text } = await run("tasks/reproduce.ts", ...args);
     assertEquals(code, 0, text);
     const claims = JSON.parse(Deno.readTextFileSync(`${folder}/paper/claims.json`)) as { claim: string; holds: string }[];
-    assertEquals(claims.length, 9);
+    assertEquals(claims.length, 11);
     assert(claims.some(({ holds }) => holds !== "yes"), "four steps teach nothing");
     const html = Deno.readTextFileSync(`${folder}/paper/report/report.html`);
     assert(!/(src|href)=["']?(?!data:)\w/.test(html.replaceAll(/src="data:[^"]*"/g, "")), "the report asks for something outside it");

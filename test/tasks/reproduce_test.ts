@@ -106,7 +106,7 @@ Deno.test("reproduce on real triplets: from an empty folder to the report, with 
 
       // 1. Claims: what was there is measured, the rest says what it needs
       const claims = new Map(rowsOf("claims").map(({ claim, found, holds }) => [claim!.split(":")[0], [found!, holds!] as const]));
-      assertEquals(rowsOf("claims").length, 9);
+      assertEquals(rowsOf("claims").length, 11);
       assert(/^inverse \d+ %, .*counterfactual not measured: needs --probe.counterfactuals=LIST/.test(claims.get("§2")![0]), text);
       assertEquals(claims.get("§4.3"), ["not measured: needs --annotate.videos=DIR, unlabelled videos", "not measured"]);
       assert(/^L1 0\.\d+ against 0\.\d+ of C-FT; judge \d/.test(claims.get("A.3")![0]), text);
