@@ -202,9 +202,10 @@ export interface WorkerAnswer {
   readonly seconds: number;
 }
 
-/** Lets a worker answer the question who works on a run. */
-export function answerFor(connection: NatsConnection, run: string, answer: () => WorkerAnswer): void {
+/** Lets a worker answer the question who works on a run, as soon as this returns: the server knows of it by then. */
+export async function answerFor(connection: NatsConnection, run: string, answer: () => WorkerAnswer): Promise<void> {
   connection.subscribe(`worldstrap.who.${run}`, { callback: (_, message) => void message.respond(JSON.stringify(answer())) });
+  await connection.flush();
 }
 
 /** Who works on a run, among those who answer within half a second. */

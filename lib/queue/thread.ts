@@ -26,7 +26,7 @@ const calls: Readonly<Record<Call["name"], (argument: never) => Promise<unknown>
     run = jobs.run;
     tellOutages(connection);
     await publishJobs(connection, jobs);
-    answerFor(connection, run, () => ({ ...work, seconds: (Date.now() - work.begun) / 1000 }));
+    await answerFor(connection, run, () => ({ ...work, seconds: (Date.now() - work.begun) / 1000 }));
     setInterval(() => {
       if (taken && Date.now() - taken.since < LONGEST) taken.message.working();
     }, WAIT / 4);

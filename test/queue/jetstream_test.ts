@@ -57,9 +57,8 @@ Deno.test({
       const [one, two] = await Promise.all([connectQueue(address), connectQueue(address)]);
       assertEquals(await workersOf(one, "x"), []);
       const answer = { worker: "b:1", batches: 2, items: 30, seconds: 4 };
-      answerFor(one, "x", () => answer);
-      answerFor(two, "x", () => ({ ...answer, worker: "a:1" }));
-      await two.flush();
+      await answerFor(one, "x", () => answer);
+      await answerFor(two, "x", () => ({ ...answer, worker: "a:1" }));
       assertEquals(await workersOf(two, "x"), [{ ...answer, worker: "a:1" }, answer]);
       await Promise.all([one.close(), two.close()]);
     }),
