@@ -190,6 +190,31 @@ export class Binding {
     return results;
   }
 
+  /** Runs an operation that waits for other processes, on another thread; its inputs must live until it is done. */
+  async executeApart(name: string, attrs: readonly OpAttr[], ids: readonly number[]): Promise<TensorMetadata> {
+    const { c, apart } = this.#api;
+    const operation = this.#operation(name, attrs, ids);
+    const [results, count] = [new BigUint64Array(new ArrayBuffer(8)), new Int32Array(new ArrayBuffer(4)).fill(1)];
+    try {
+      await apart(`running ${name}`, (status) => c.executeApart(operation, results, count, status));
+    } finally {
+      c.TFE_DeleteOp(operation);
+    }
+    return this.#metadata(Deno.UnsafePointer.create(results[0]!));
+  }
+
+  /** Starts this process's server in a cluster (a serialised `ServerDef`); gives when all others are there. */
+  async enableCollectives(server: Uint8Array<ArrayBuffer>): Promise<void> {
+    const { c, context, apart } = this.#api;
+    await apart("joining the other workers", (status) => c.enableCollectives(context, server, BigInt(server.length), status));
+  }
+
+  /** Waits until all processes of the cluster wait here, at most so many milliseconds. */
+  async waitAtBarrier(name: string, milliseconds: number): Promise<void> {
+    const { c, context, apart } = this.#api;
+    await apart("waiting for the other workers", (status) => c.waitAtBarrier(context, cstring(name), BigInt(milliseconds), status));
+  }
+
   /** As {@linkcode executeOp}, with all type attributes as they are given. */
   executeTyped(name: string, attrs: readonly OpAttr[], ids: readonly number[]): TensorMetadata {
     return this.#run(name, attrs, ids, 1)[0]!;
@@ -273,13 +298,9 @@ export class Binding {
   }
 
   #eager(name: string, attrs: readonly OpAttr[], ids: readonly number[], outputs: number): TensorMetadata[] {
-    const { c, status, context, check } = this.#api;
-    const operation = c.TFE_NewOp(context, cstring(name), status);
-    check(`finding the operation ${name}`);
+    const { c, status, check } = this.#api;
+    const operation = this.#operation(name, attrs, ids);
     try {
-      for (const attr of attrs) this.#setAttr(operation, attr);
-      for (const id of ids) c.TFE_OpAddInput(operation, this.#handle(id), status);
-      check(`giving ${name} its inputs`);
       const results = new BigUint64Array(Math.max(1, outputs)); // TFE_Execute writes one handle an output
       this.#count[0] = outputs;
       c.TFE_Execute(operation, results, this.#count, status);
@@ -287,6 +308,22 @@ export class Binding {
       return Array.from({ length: outputs }, (_, i) => this.#metadata(Deno.UnsafePointer.create(results[i]!)));
     } finally {
       c.TFE_DeleteOp(operation);
+    }
+  }
+
+  /** An operation with attributes and inputs, the caller's to run and to delete. */
+  #operation(name: string, attrs: readonly OpAttr[], ids: readonly number[]): Deno.PointerValue {
+    const { c, status, context, check } = this.#api;
+    const operation = c.TFE_NewOp(context, cstring(name), status);
+    check(`finding the operation ${name}`);
+    try {
+      for (const attr of attrs) this.#setAttr(operation, attr);
+      for (const id of ids) c.TFE_OpAddInput(operation, this.#handle(id), status);
+      check(`giving ${name} its inputs`);
+      return operation;
+    } catch (error) {
+      c.TFE_DeleteOp(operation);
+      throw error;
     }
   }
 
@@ -320,7 +357,7 @@ export class Binding {
     return id;
   }
 
-  /** The one place that decides where tensors live: floating-point ones on the GPU, where there is one. */
+  /** The one place that decides where tensors live: floating-point ones on the GPU, where there is one: TensorFlow is shown but this process's. */
   #place(handle: Deno.PointerValue, dtype: number): Deno.PointerValue {
     if (!this.#gpu || !isFloat(dtype)) return handle; // TensorFlow keeps int32 in host memory, sizes and indices as they are
     const { c, status, context, check } = this.#api;
