@@ -31,6 +31,8 @@ export interface RunOptions {
   readonly backend?: Backend | undefined;
   /** Whether to start over. */
   readonly restart?: boolean;
+  /** Whether another worker writes into the folder, and this one does not. */
+  readonly leaveAlone?: boolean;
   /** The disk. */
   readonly disk?: Disk;
 }
@@ -125,6 +127,7 @@ export function openRun(options: RunOptions): Run {
   const { task, folder, config, sections, inputs, overlap = 0, backend, restart = false, disk = realDisk } = options;
   const resolved = Object.fromEntries(sections.map((section) => [section, config[section]]));
   const digest = digestOf({ task, resolved, inputs });
+  if (options.leaveAlone) return { folder, digest, finished: false, finish: () => {} };
   refuseForeign(folder);
   if (restart) emptyRun(folder, disk);
   const path = `${folder}/manifest.json`;
