@@ -1,44 +1,12 @@
 /** Collectives between processes: they cannot be seen from one. */
 import { failureOfCluster } from "../../lib/engine/collectives.ts";
 import { assert, assertEquals } from "../support.ts";
+import { freeAddresses, startWorker, type Worker } from "../workers.ts";
 
 const CHILD = new URL("collectives_child.ts", import.meta.url).pathname;
 
-interface Worker {
-  readonly child: Deno.ChildProcess;
-  /** Its next line. */
-  readonly line: () => Promise<Record<string, unknown>>;
-  readonly end: () => Promise<number>;
-}
-
 function worker(rank: number, addresses: readonly string[], join: number, loss: number, what = "once"): Worker {
-  const args = ["run", "-A", "--no-check", CHILD, `${rank}`, addresses.join(), `${join}`, `${loss}`, what];
-  const child = new Deno.Command(Deno.execPath(), { args, stdout: "piped", stderr: "null" }).spawn();
-  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  let text = "";
-  const line = async () => {
-    while (!text.includes("\n")) {
-      const { value, done } = await reader.read();
-      if (done) return { ended: true };
-      text += value;
-    }
-    const first = text.slice(0, text.indexOf("\n"));
-    text = text.slice(first.length + 1);
-    return JSON.parse(first);
-  };
-  const end = async () => {
-    await reader.cancel();
-    return (await child.status).code;
-  };
-  return { child, line, end };
-}
-
-/** Addresses on this machine whose ports are free. */
-function freeAddresses(count: number): string[] {
-  const listeners = Array.from({ length: count }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
-  const addresses = listeners.map(({ addr }) => `127.0.0.1:${(addr as Deno.NetAddr).port}`);
-  listeners.forEach((listener) => listener.close());
-  return addresses;
+  return startWorker(CHILD, [`${rank}`, addresses.join(), `${join}`, `${loss}`, what]);
 }
 
 Deno.test("joinCluster() lets three processes sum what compiled functions gave, and a fourth with a used port is told so", async () => {
