@@ -16,7 +16,7 @@ import type { Invocation, TaskInfo } from "./task.ts";
 const ROOT = new URL("../../", import.meta.url);
 const PATIENCE = 60; // seconds without a sign of life; as many times JOIN until all must have come
 const JOIN = 5;
-const GRACE = 15_000; // ms that workers have to stop by themselves once one has failed
+const GRACE = 10_000; // ms that workers have to stop by themselves once one has failed; nothing that they write can be half-written
 const MOST = 256; // workers on one machine
 
 /** The cluster that this process is part of, when it runs a task whose work is shared; undefined for a single process. */
@@ -47,10 +47,13 @@ export async function runWorkers(task: TaskInfo, { flags }: Invocation, args: re
   const addresses = freeAddresses(count);
   const workers = addresses.map((_, index) => startWorker(task.name, rest, addresses, index));
   const stop = (signal: Deno.Signal) => workers.forEach(({ child }) => killQuietly(child, signal));
-  const onTerm = () => stop("SIGTERM");
+  const onTerm = () => {
+    stop("SIGTERM");
+    setTimeout(() => stop("SIGKILL"), GRACE);
+  };
   Deno.addSignalListener("SIGTERM", onTerm);
   try {
-    await allDone(workers, () => stop("SIGTERM"));
+    await allDone(workers, () => stop("SIGKILL"));
   } finally {
     Deno.removeSignalListener("SIGTERM", onTerm);
   }
@@ -124,7 +127,9 @@ export type Digests = Readonly<Record<string, string>>;
 export async function joinWorkers(cluster: LaunchedCluster, flags: Readonly<Record<string, string>>): Promise<Workers> {
   const loss = wholeFlag("patience", flags["patience"] ?? `${PATIENCE}`, 86_400);
   const patience: Patience = { loss, join: JOIN * loss };
-  return workersOf(await joinCluster(cluster, patience));
+  const collectives = await joinCluster(cluster, patience);
+  Deno.addSignalListener("SIGTERM", () => Deno.exit(143)); // TensorFlow's service would keep it for itself
+  return workersOf(collectives);
 }
 
 /**
