@@ -5,6 +5,7 @@
  * @module
  */
 import { quoted, UserError } from "../errors.ts";
+import { type CApi, cstring } from "./capi.ts";
 import { AttrKind } from "./graph.ts";
 import { activeBinding, kernelBackend } from "./kernels.ts";
 import { bool, int, message, text } from "./protobuf.ts";
@@ -50,7 +51,7 @@ export async function joinCluster(cluster: Cluster, patience: Patience): Promise
   const binding = activeBinding();
   if (!binding) throw new UserError('Cannot train on several workers without libtensorflow: run "deno task setup" on each of them');
   const server = serverOf(cluster, patience, binding.isUsingGpuDevice());
-  await explained(cluster, patience, () => within(patience.join + GRACE, binding.enableCollectives(server)));
+  await explained(cluster, patience, () => within(patience.join + GRACE, enabled(binding.api, server)));
   let instance = 0;
   return {
     ...cluster,
@@ -58,8 +59,19 @@ export async function joinCluster(cluster: Cluster, patience: Patience): Promise
       const number = ++instance;
       return explained(cluster, patience, () => reduced(tensor, cluster.addresses.length, number));
     },
-    leave: () => explained(cluster, patience, () => binding.waitAtBarrier("end", patience.join * 1000)),
+    leave: () => explained(cluster, patience, () => atEnd(binding.api)),
   };
+}
+
+/** Starts this process's server; gives when all others are there. */
+function enabled({ c, context, apart }: CApi, server: Uint8Array<ArrayBuffer>): Promise<void> {
+  return apart("joining the other workers", (status) => c.enableCollectives(context, server, BigInt(server.length), status));
+}
+
+/** Waits for the others; whoever is lost meanwhile, the coordination service tells. */
+function atEnd({ c, context, apart }: CApi): Promise<void> {
+  const day = 86_400_000n; // ms
+  return apart("waiting for the other workers", (status) => c.waitAtBarrier(context, cstring("end"), day, status));
 }
 
 /** TensorFlow's own limit holds for the leader alone: the others would wait for it without end. */
