@@ -16,12 +16,12 @@ import { type Child, peerPython, report, startChild } from "./peer.ts";
 
 const RANK = 16;
 const [POSITIONS, IMAGE, MICRO] = [2096, 1024, 4]; // of a sequence; image tokens that it learns; sequences of a micro-batch
-const COUNTS = [1, 2, 4] as const;
-const ROUNDS = 3;
 
 interface Case {
   readonly name: string;
   readonly sequences: number; // that each process computes in a step
+  readonly rounds: number;
+  readonly counts: readonly number[]; // of processes, the first of them 1
 }
 
 interface ScaleCase extends PairedCase {
@@ -34,8 +34,8 @@ interface ScaleCase extends PairedCase {
 }
 
 const CASES: readonly Case[] = [
-  { name: "24 sequences a GPU, the paper's share of four", sequences: 24 },
-  { name: "96 sequences a GPU, the paper's whole batch", sequences: 96 },
+  { name: "24 sequences a GPU, the paper's share of four", sequences: 24, rounds: 3, counts: [1, 2, 4] },
+  { name: "96 sequences a GPU, the paper's whole batch", sequences: 96, rounds: 2, counts: [1, 4] },
 ];
 
 /** Runs the bench; `only` picks cases whose name contains it. */
@@ -54,20 +54,24 @@ export async function main(only = ""): Promise<void> {
   report("scale", results, { machine: here, load_after: Number(loadText()), parameters });
 }
 
-async function measure({ name, sequences }: Case, shapes: readonly number[][], python: string): Promise<ScaleCase[]> {
+async function measure(
+  { name, sequences, rounds: turns, counts }: Case,
+  shapes: readonly number[][],
+  python: string,
+): Promise<ScaleCase[]> {
   const loss = { asked: IMAGE, head: ANOLE_7B.vq.codes };
   const compute = sequences * trainingFlops(ANOLE_7B, POSITIONS, loss, true) / H100_RATES.train; // seconds
   console.log(`${name}: a delay of ${compute.toFixed(2)} s stands for computing (${H100_RATES.source})`);
   const ask = { compute, backward: compute * MICRO / sequences * 2 / 3 }; // of the last micro-batch, which the peer's sums overlap
   const results: ScaleCase[] = [];
   let single: { ours: number; peer: number } | undefined;
-  for (const processes of COUNTS) {
+  for (const processes of counts) {
     const sides = {
       ours: startGroup(processes, (rank, ports) => startOurs(rank, ports, shapes)),
       peer: startGroup(processes, (rank, ports) => startPeer(rank, ports, shapes, python)),
     };
     try {
-      const rounds = await alternateGroups(sides, ask);
+      const rounds = await alternateGroups(sides, ask, turns);
       const seconds = (side: readonly Answer[]) => median(side.map(({ seconds }) => seconds));
       const [ours, peer] = [seconds(rounds.ours), seconds(rounds.peer)];
       single ??= { ours, peer };
@@ -92,10 +96,11 @@ async function measure({ name, sequences }: Case, shapes: readonly number[][], p
 async function alternateGroups(
   sides: Readonly<Record<"ours" | "peer", readonly Child[]>>,
   ask: unknown,
+  rounds: number,
 ): Promise<{ ours: Answer[]; peer: Answer[]; others: number }> {
   const answers = { ours: [] as Answer[], peer: [] as Answer[] };
   const shares: number[] = [];
-  for (let turn = -1; turn < ROUNDS; turn++) { // the first meets the others, and is not counted
+  for (let turn = -1; turn < rounds; turn++) { // the first meets the others, and is not counted
     for (const side of ["ours", "peer"] as const) {
       const others: Meter = meter([...sides.ours, ...sides.peer].map(({ pid }) => pid));
       const question = turn < 0 ? { compute: 0, backward: 0 } : ask;
