@@ -11,7 +11,7 @@ function worker(rank: number, addresses: readonly string[], join: number, loss: 
 
 Deno.test("joinCluster() lets three processes sum what compiled functions gave, and a fourth with a used port is told so", async () => {
   const addresses = freeAddresses(3);
-  const workers = addresses.map((_, rank) => worker(rank, addresses, 30, 30, "again"));
+  const workers = addresses.map((_, rank) => worker(rank, addresses, 30, 8, "again"));
   for (const { line } of workers) assertEquals(await line(), { real: 2 * (0.25 + 1.25 + 2.25), whole: [3, 3] });
   const second = worker(1, addresses, 30, 30);
   const { error, kind } = await second.line();
