@@ -3,7 +3,21 @@
  *
  * @module
  */
-const BENCHES = ["train", "sample", "score", "wasm", "video", "world", "7b", "plan", "start", "synthesis", "weights", "queue"] as const;
+const BENCHES = [
+  "train",
+  "sample",
+  "score",
+  "wasm",
+  "video",
+  "world",
+  "7b",
+  "plan",
+  "start",
+  "synthesis",
+  "weights",
+  "queue",
+  "scale",
+] as const;
 const [name, ...rest] = Deno.args;
 if (!BENCHES.includes(name as "train")) {
   console.error(`deno task bench NAME [CASE]: NAME is one of ${BENCHES.join(", ")}, found ${name ?? "none"}`);

@@ -6,7 +6,7 @@
 import { seedTensor } from "../lib/engine/mod.ts";
 import { runTask } from "../lib/experiment/cli.ts";
 import { showProgress } from "../lib/experiment/progress.ts";
-import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo, WORKERS_FLAGS } from "../lib/experiment/task.ts";
 import { costText, openTraining } from "../lib/experiment/training.ts";
 import { adapterTensors, createAdapter, saveAdapter, withAdapterTensors } from "../lib/model/mod.ts";
 import { drawActions } from "../lib/report/mod.ts";
@@ -22,7 +22,7 @@ const TASK: TaskInfo = {
   about: "Trains the dynamics model: a LoRA adapter that says which action leads from one observation to the next.",
   sections: ["data", "bench", "model", "cdm"],
   switches: STAGE_SWITCHES,
-  flags: BENCH_FLAG,
+  flags: { ...BENCH_FLAG, ...WORKERS_FLAGS },
 };
 
 /** Runs the task. */
@@ -56,6 +56,7 @@ async function main(invocation: Invocation): Promise<void> {
   const progress = showProgress(TASK.name, steps);
   const loop = train({
     ...{ folder, digest, adamw: options, accumulate: options.accumulate, saveEvery: options.saveEvery },
+    ...{ workers: training.workers, rows: options.batch },
     initial: () => [...adapterTensors(adapter).values()],
     schedule: { lr: options.lr, warmup: options.warmup, steps },
     batch: (micro) => {
@@ -73,6 +74,7 @@ async function main(invocation: Invocation): Promise<void> {
     }
   }
   progress.stop();
+  if (training.workers && training.workers.rank > 0) return; // the first worker alone writes
 
   // 4. The adapter, what it says, the loss
   saveAdapter(`${folder}/adapter`, trained, config.model.path);

@@ -9,7 +9,7 @@ import { runTask } from "../lib/experiment/cli.ts";
 import { pathsOf } from "../lib/experiment/datasets.ts";
 import { outputsOf } from "../lib/experiment/pipeline.ts";
 import { showProgress } from "../lib/experiment/progress.ts";
-import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo, WORKERS_FLAGS } from "../lib/experiment/task.ts";
 import { costText, openTraining } from "../lib/experiment/training.ts";
 import { adapterTensors, createAdapter, loadAdapter, saveAdapter, withAdapterTensors } from "../lib/model/mod.ts";
 import { drawPredictions } from "../lib/report/mod.ts";
@@ -26,7 +26,7 @@ const TASK: TaskInfo = {
   sections: ["data", "bench", "model", "cwm"],
   needs: ({ config: { cwm }, flags }) => [cwm.init, ..."cft" in flags ? [] : pathsOf(cwm.synthetic)],
   switches: { ...STAGE_SWITCHES, cft: "the baseline C-FT: no recognition weights, no synthetic trajectories" },
-  flags: BENCH_FLAG,
+  flags: { ...BENCH_FLAG, ...WORKERS_FLAGS },
 };
 
 /** Runs the task. */
@@ -66,6 +66,7 @@ async function main(invocation: Invocation): Promise<void> {
   const progress = showProgress(stageName, steps);
   const loop = train({
     ...{ folder, digest, adamw: options, accumulate: options.accumulate, saveEvery: options.saveEvery },
+    ...{ workers: training.workers, rows: options.batch },
     initial: () => [...adapterTensors(adapter).values()],
     schedule: { lr: options.lr, warmup: options.warmup, steps },
     batch: (micro) => {
@@ -83,6 +84,7 @@ async function main(invocation: Invocation): Promise<void> {
     }
   }
   progress.stop();
+  if (training.workers && training.workers.rank > 0) return; // the first worker alone writes
 
   // 4. The adapter, what it predicts, the loss
   saveAdapter(`${folder}/adapter`, trained, config.model.path);

@@ -12,6 +12,7 @@ import { activeBinding, inputIds, kernelBackend } from "./kernels.ts";
 import { registerCompiledCalls } from "./compile.ts";
 import { keepCompiled } from "./compiled_cache.ts";
 import { registerLoops } from "./loop.ts";
+import { bool, int, message, text } from "./protobuf.ts";
 import { type Tensor, tf } from "./tf.ts";
 import { registerWasmKernels } from "./wasm.ts";
 
@@ -29,12 +30,21 @@ export interface Backend {
   readonly gpu: boolean;
 }
 
+/** What of the machine a process takes, where several work on it. */
+export interface Share {
+  /** Threads of an operation. */
+  readonly threads: number;
+  /** The number of its GPU among those of the machine, where it has any. */
+  readonly gpu: number;
+}
+
 let opened: Promise<Backend> | undefined; // TensorFlow.js has one engine a process, so there is one backend
 
 /**
  * Opens the engine. Later calls give the backend that the first one opened.
  *
  * @param want `"auto"` takes libtensorflow when it is installed
+ * @param share of the machine; without one, all of it
  * @returns what was opened and why
  * @throws UserError when libtensorflow was asked for and cannot be had
  *
@@ -46,8 +56,8 @@ let opened: Promise<Backend> | undefined; // TensorFlow.js has one engine a proc
  * console.log(backend.name, backend.version);
  * ```
  */
-export function openBackend(want: "auto" | "tensorflow" | "wasm" = "auto"): Promise<Backend> {
-  return opened ??= open(want);
+export function openBackend(want: "auto" | "tensorflow" | "wasm" = "auto", share?: Share): Promise<Backend> {
+  return opened ??= open(want, share);
 }
 
 /**
@@ -67,12 +77,12 @@ export function gpuMemory(): number | undefined {
   return opened && activeBinding()?.gpuMemory;
 }
 
-async function open(want: "auto" | "tensorflow" | "wasm"): Promise<Backend> {
+async function open(want: "auto" | "tensorflow" | "wasm", share: Share | undefined): Promise<Backend> {
   if (want === "wasm") return await openWasm("it was asked for");
   const folder = libtensorflowFolder();
   try {
     await Deno.stat(`${folder}/${LIBRARY_FILES[1]}`);
-    return await openLibtensorflow(folder);
+    return await openLibtensorflow(folder, share);
   } catch (error) {
     const why = error instanceof Deno.errors.NotFound ? "libtensorflow is not installed" : (error as Error).message;
     if (want === "tensorflow") throw new UserError(`Cannot use libtensorflow as ${why}: run "deno task setup"`);
@@ -80,11 +90,12 @@ async function open(want: "auto" | "tensorflow" | "wasm"): Promise<Backend> {
   }
 }
 
-async function openLibtensorflow(folder: string): Promise<Backend> {
+async function openLibtensorflow(folder: string, share: Share | undefined): Promise<Backend> {
   const nvcc = `${folder}/../nvidia/cuda_nvcc`; // XLA's assembler and device library come with the CUDA wheels
   if (!Deno.env.get("XLA_FLAGS") && isFolder(nvcc)) Deno.env.set("XLA_FLAGS", `--xla_gpu_cuda_data_dir=${nvcc}`);
-  const compiled = keepCompiled(folder);
-  const api = openTensorFlow(folder, sessionConfig());
+  const threads = share?.threads ?? navigator.hardwareConcurrency;
+  const compiled = keepCompiled(folder, undefined, threads);
+  const api = openTensorFlow(folder, sessionConfig(share));
   await registerKernels(new Binding(api, compiled?.seal));
   await tf.setBackend("tensorflow");
   await tf.ready();
@@ -92,7 +103,7 @@ async function openLibtensorflow(folder: string): Promise<Backend> {
     name: "tensorflow",
     version: api.version,
     reason: `libtensorflow found in ${folder}`,
-    threads: navigator.hardwareConcurrency,
+    threads,
     gpu: api.devices.includes("GPU"),
   };
 }
@@ -154,9 +165,16 @@ function isFolder(path: string): boolean {
   }
 }
 
-/** A `ConfigProto`: soft placement, and GPU memory taken as it is needed. */
-function sessionConfig(): Uint8Array<ArrayBuffer> {
-  const gpuOptions = [0x32, 2, 0x20, 1]; // field 6, length 2: allow_growth (field 4) = true
-  const softPlacement = [0x38, 1]; // field 7 = true
-  return new Uint8Array([...gpuOptions, ...softPlacement]);
+/** A `ConfigProto`: soft placement, GPU memory taken as it is needed, and the process's share of the machine. */
+function sessionConfig(share: Share | undefined): Uint8Array<ArrayBuffer> {
+  const growth = bool(4, true); // allow_growth
+  const gpu = share ? text(5, `${visibleGpu(share.gpu)}`) : []; // visible_device_list: TensorFlow numbers what it sees from 0
+  const threads = share ? [...int(2, share.threads), ...int(5, share.threads)] : []; // of an operation, and between operations
+  return new Uint8Array([...threads, ...message(6, [...growth, ...gpu]), ...bool(7, true)]);
+}
+
+/** Where the launcher gave a process one GPU alone, that is its first. */
+function visibleGpu(index: number): number {
+  const given = Deno.env.get("CUDA_VISIBLE_DEVICES")?.split(",").filter((name) => name !== "").length ?? 0;
+  return given > 0 ? index % given : index;
 }

@@ -12,7 +12,7 @@ import { UserError } from "../errors.ts";
 import { BYTES, type CApi, cstring, DType } from "./capi.ts";
 import { retype, retyped, shown, type TensorValues, valueBytes } from "./element_types.ts";
 import { doNothing, type FileBytes } from "./mapped.ts";
-import { AttrKind, bigints, type GraphFunction, isFloat, isList, type OpAttr, type Symbolic, Trace } from "./graph.ts";
+import { AttrKind, bigints, type GraphFunction, isFloat, type OpAttr, setEagerAttr, type Symbolic, Trace } from "./graph.ts";
 
 /** What TensorFlow.js is told of a tensor: an id, a shape, and an element type it knows. */
 export interface TensorMetadata {
@@ -59,7 +59,7 @@ export class Binding {
   readonly TF_Version: string;
   readonly gpuMemory: number | undefined; // bytes that TensorFlow may take of it
 
-  readonly #api: CApi;
+  readonly api: CApi; // for what is not about tensors
   readonly #gpu: boolean;
   readonly #handles = new Map<number, Deno.PointerValue>();
   readonly #bfloat16 = new Set<number>();
@@ -71,7 +71,7 @@ export class Binding {
 
   /** Binds to an opened TensorFlow; `afterFirstCall` of a function, whatever it holds has been compiled. */
   constructor(api: CApi, afterFirstCall: () => void = () => {}) {
-    this.#api = api;
+    this.api = api;
     this.#afterFirstCall = afterFirstCall;
     this.#gpu = api.devices.includes("GPU");
     this.TF_Version = api.version;
@@ -97,7 +97,7 @@ export class Binding {
   elementType(id: number): number {
     const symbol = this.#symbol(id);
     if (symbol) return symbol.dtype;
-    return this.#bfloat16.has(id) ? DType.BFLOAT16 : this.#api.c.TFE_TensorHandleDataType(this.#handle(id));
+    return this.#bfloat16.has(id) ? DType.BFLOAT16 : this.api.c.TFE_TensorHandleDataType(this.#handle(id));
   }
 
   /** Makes a tensor from values in JavaScript. */
@@ -108,7 +108,7 @@ export class Binding {
 
   /** Makes a tensor and lets `fill` write its memory: weights go from disk to where they stay with no copy between. */
   allocate(shape: readonly number[], dtype: number, fill: (memory: Uint8Array<ArrayBuffer>) => void): number {
-    const { c, status, check } = this.#api;
+    const { c, status, check } = this.api;
     const size = shape.reduce((a, b) => a * b, 1) * (BYTES[dtype] ?? 0);
     const tensor = c.TF_AllocateTensor(dtype, bigints(shape), shape.length, BigInt(size));
     if (!tensor) throw new UserError(`Cannot allocate a tensor of shape [${shape}]: ${size} bytes were refused`);
@@ -121,7 +121,7 @@ export class Binding {
 
   /** Makes a tensor of a mapped file's bytes, where they lie. TensorFlow never writes into memory that it does not own. */
   adopt(shape: readonly number[], dtype: number, { pointer, size }: FileBytes): number {
-    const { c, status, check } = this.#api;
+    const { c, status, check } = this.api;
     const tensor = c.TF_NewTensor(dtype, bigints(shape), shape.length, pointer, BigInt(size), doNothing(), null);
     const handle = c.TFE_NewTensorHandle(tensor, status);
     check("making a tensor of a file");
@@ -133,7 +133,7 @@ export class Binding {
   deleteTensor(id: number): void {
     const handle = this.#handles.get(id);
     if (handle === undefined) return;
-    this.#api.c.TFE_DeleteTensorHandle(handle);
+    this.api.c.TFE_DeleteTensorHandle(handle);
     this.#handles.delete(id);
     this.#bfloat16.delete(id);
   }
@@ -147,13 +147,7 @@ export class Binding {
       );
     }
     if (this.#bfloat16.has(id)) return this.#widened(id, (wide) => this.tensorDataSync(wide));
-    const { c, status, check } = this.#api;
-    const tensor = c.TFE_TensorHandleResolve(this.#handle(id), status);
-    check("reading a tensor");
-    const size = Number(c.TF_TensorByteSize(tensor));
-    const dtype = c.TF_TensorType(tensor);
-    const memory = size > 0 ? Deno.UnsafePointerView.getArrayBuffer(c.TF_TensorData(tensor)!, size).slice(0) : new ArrayBuffer(0);
-    c.TF_DeleteTensor(tensor);
+    const { dtype, memory } = this.#stored(id);
     if (dtype === DType.FLOAT) return new Float32Array(memory);
     if (dtype === DType.INT32) return new Int32Array(memory);
     return dtype === DType.INT64 ? new BigInt64Array(memory) : new Uint8Array(memory);
@@ -161,15 +155,18 @@ export class Binding {
 
   /** Copies the bytes of a tensor as they are stored, bfloat16 included. */
   tensorBytes(id: number): Uint8Array<ArrayBuffer> {
-    const { c, status, check } = this.#api;
+    return new Uint8Array(this.#stored(id).memory);
+  }
+
+  #stored(id: number): { dtype: number; memory: ArrayBuffer } {
+    const { c, status, check } = this.api;
     const tensor = c.TFE_TensorHandleResolve(this.#handle(id), status);
     check("reading a tensor");
     const size = Number(c.TF_TensorByteSize(tensor));
-    const bytes = size > 0
-      ? new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(c.TF_TensorData(tensor)!, size).slice(0))
-      : new Uint8Array();
+    const dtype = c.TF_TensorType(tensor);
+    const memory = size > 0 ? Deno.UnsafePointerView.getArrayBuffer(c.TF_TensorData(tensor)!, size).slice(0) : new ArrayBuffer(0);
     c.TF_DeleteTensor(tensor);
-    return bytes;
+    return { dtype, memory };
   }
 
   /** Runs an operation, or adds it to the open trace. */
@@ -188,6 +185,15 @@ export class Binding {
     const results = this.#run(name, attrs, wide, outputs);
     made.forEach((id) => this.deleteTensor(id));
     return results;
+  }
+
+  /** Runs an operation that waits for other processes, on another thread; its inputs must live until it is done. */
+  async executeApart(name: string, attrs: readonly OpAttr[], ids: readonly number[]): Promise<TensorMetadata> {
+    const { c, apart } = this.api;
+    const operation = this.#operation(name, attrs, ids);
+    const [results, count] = [new BigUint64Array(new ArrayBuffer(8)), new Int32Array(new ArrayBuffer(4)).fill(1)];
+    await apart(`running ${name}`, (status) => c.executeApart(operation, results, count, status)).finally(() => c.TFE_DeleteOp(operation));
+    return this.#metadata(Deno.UnsafePointer.create(results[0]!));
   }
 
   /** As {@linkcode executeOp}, with all type attributes as they are given. */
@@ -221,7 +227,7 @@ export class Binding {
     body: (ids: number[]) => readonly number[],
     xla: boolean,
   ): TracedFunction {
-    const open: OpenTrace = { trace: new Trace(this.#api), symbols: new Map(), captured: new Map() };
+    const open: OpenTrace = { trace: new Trace(this.api), symbols: new Map(), captured: new Map() };
     this.#traces.push(open);
     try {
       const parameters = args.map(({ dtype, shape }) => open.trace.placeholder(dtype, shape));
@@ -231,7 +237,7 @@ export class Binding {
       return { fn, captured: captured.map(({ symbol, handle }) => this.#register(handle, symbol.dtype)) };
     } catch (error) {
       open.trace.dispose();
-      for (const handle of open.captured.values()) this.#api.c.TFE_DeleteTensorHandle(handle);
+      for (const handle of open.captured.values()) this.api.c.TFE_DeleteTensorHandle(handle);
       throw error;
     } finally {
       this.#traces.pop();
@@ -273,13 +279,9 @@ export class Binding {
   }
 
   #eager(name: string, attrs: readonly OpAttr[], ids: readonly number[], outputs: number): TensorMetadata[] {
-    const { c, status, context, check } = this.#api;
-    const operation = c.TFE_NewOp(context, cstring(name), status);
-    check(`finding the operation ${name}`);
+    const { c, status, check } = this.api;
+    const operation = this.#operation(name, attrs, ids);
     try {
-      for (const attr of attrs) this.#setAttr(operation, attr);
-      for (const id of ids) c.TFE_OpAddInput(operation, this.#handle(id), status);
-      check(`giving ${name} its inputs`);
       const results = new BigUint64Array(Math.max(1, outputs)); // TFE_Execute writes one handle an output
       this.#count[0] = outputs;
       c.TFE_Execute(operation, results, this.#count, status);
@@ -290,23 +292,24 @@ export class Binding {
     }
   }
 
-  #setAttr(operation: Deno.PointerValue, { name, type, value }: OpAttr): void {
-    const { c, status } = this.#api;
-    const key = cstring(name);
-    if (type === AttrKind.TYPE) c.TFE_OpSetAttrType(operation, key, value as number);
-    else if (type === AttrKind.BOOL) c.TFE_OpSetAttrBool(operation, key, value ? 1 : 0);
-    else if (type === AttrKind.FLOAT) c.TFE_OpSetAttrFloat(operation, key, value as number);
-    else if (type === AttrKind.STRING) {
-      const bytes = new TextEncoder().encode(value as string);
-      c.TFE_OpSetAttrString(operation, key, bytes, BigInt(bytes.length));
-    } else if (type === AttrKind.SHAPE) {
-      c.TFE_OpSetAttrShape(operation, key, bigints(value as number[]), (value as number[]).length, status);
-    } else if (isList(value)) c.TFE_OpSetAttrIntList(operation, key, bigints(value), value.length);
-    else c.TFE_OpSetAttrInt(operation, key, BigInt(value as number));
+  /** An operation with attributes and inputs, the caller's to run and to delete. */
+  #operation(name: string, attrs: readonly OpAttr[], ids: readonly number[]): Deno.PointerValue {
+    const { c, status, context, check } = this.api;
+    const operation = c.TFE_NewOp(context, cstring(name), status);
+    check(`finding the operation ${name}`);
+    try {
+      for (const attr of attrs) setEagerAttr(this.api, operation, attr);
+      for (const id of ids) c.TFE_OpAddInput(operation, this.#handle(id), status);
+      check(`giving ${name} its inputs`);
+      return operation;
+    } catch (error) {
+      c.TFE_DeleteOp(operation);
+      throw error;
+    }
   }
 
   #metadata(handle: Deno.PointerValue): TensorMetadata {
-    const { c, status } = this.#api;
+    const { c, status } = this.api;
     const rank = c.TFE_TensorHandleNumDims(handle, status);
     const shape = Array.from({ length: rank }, (_, i) => Number(c.TFE_TensorHandleDim(handle, i, status)));
     const dtype = c.TFE_TensorHandleDataType(handle);
@@ -320,10 +323,10 @@ export class Binding {
     return id;
   }
 
-  /** The one place that decides where tensors live: floating-point ones on the GPU, where there is one. */
+  /** The one place that decides where tensors live: floating-point ones on the GPU, where there is one. It sees this process's alone. */
   #place(handle: Deno.PointerValue, dtype: number): Deno.PointerValue {
     if (!this.#gpu || !isFloat(dtype)) return handle; // TensorFlow keeps int32 in host memory, sizes and indices as they are
-    const { c, status, context, check } = this.#api;
+    const { c, status, context, check } = this.api;
     const placed = c.TFE_TensorHandleCopyToDevice(handle, context, cstring("GPU:0"), status);
     check("copying a tensor to the GPU");
     c.TFE_DeleteTensorHandle(handle);
@@ -368,7 +371,7 @@ export class Binding {
   }
 
   #capture(open: OpenTrace, id: number): Symbolic {
-    const { c, status, check } = this.#api;
+    const { c, status, check } = this.api;
     const handle = this.#handle(id);
     const rank = c.TFE_TensorHandleNumDims(handle, status);
     const shape = Array.from({ length: rank }, (_, i) => Number(c.TFE_TensorHandleDim(handle, i, status)));

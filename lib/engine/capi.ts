@@ -43,6 +43,7 @@ const OUTPUT = { struct: ["pointer", "i32"] } as const; // TF_Output: an operati
 const SYMBOLS = {
   TF_Version: { parameters: [], result: P },
   TF_NewStatus: { parameters: [], result: P },
+  TF_DeleteStatus: { parameters: [P], result: "void" },
   TF_GetCode: { parameters: [P], result: "i32" },
   TF_Message: { parameters: [P], result: P },
   TF_NewTensor: { parameters: ["i32", B, "i32", P, "usize", P, P], result: P },
@@ -74,6 +75,9 @@ const SYMBOLS = {
   TFE_OpSetAttrShape: { parameters: [P, B, B, "i32", P], result: "void" },
   TFE_OpAddInput: { parameters: [P, P, P], result: "void" },
   TFE_Execute: { parameters: [P, B, B, P], result: "void" },
+  executeApart: { name: "TFE_Execute", parameters: [P, B, B, P], result: "void", nonblocking: true },
+  enableCollectives: { name: "TFE_EnableCollectiveOps", parameters: [P, B, "usize", P], result: "void", nonblocking: true },
+  waitAtBarrier: { name: "TFE_WaitAtBarrier", parameters: [P, B, "i64", P], result: "void", nonblocking: true },
   TFE_NewTensorHandle: { parameters: [P, P], result: P },
   TFE_DeleteTensorHandle: { parameters: [P], result: "void" },
   TFE_TensorHandleNumDims: { parameters: [P, P], result: "i32" },
@@ -122,6 +126,8 @@ export interface CApi {
   readonly gpuMemory: number | undefined;
   /** Throws what the status says, when the last call failed. */
   check(doing: string): void;
+  /** Makes a call on another thread, with a status of its own, and throws what that says. */
+  apart(doing: string, call: (status: Deno.PointerValue) => Promise<void>): Promise<void>;
 }
 
 /** The file names of the two libraries on this system, in the order in which they must be opened. */
@@ -157,6 +163,13 @@ export function openTensorFlow(folder: string, config: Uint8Array<ArrayBuffer>):
     const check = (doing: string) => {
       if (c.TF_GetCode(status) !== 0) throw failureOf(doing, text(c.TF_Message(status)));
     };
+    const apart = async (doing: string, call: (status: Deno.PointerValue) => Promise<void>) => {
+      const own = c.TF_NewStatus();
+      await call(own);
+      const failure = c.TF_GetCode(own) === 0 ? undefined : failureOf(doing, text(c.TF_Message(own)));
+      c.TF_DeleteStatus(own);
+      if (failure) throw failure;
+    };
     const options = c.TFE_NewContextOptions();
     c.TFE_ContextOptionsSetConfig(options, config, BigInt(config.length), status);
     check("reading its configuration");
@@ -167,7 +180,7 @@ export function openTensorFlow(folder: string, config: Uint8Array<ArrayBuffer>):
     const devices = Array.from({ length: c.TF_DeviceListCount(list) }, (_, i) => text(c.TF_DeviceListType(list, i, status)));
     const gpuMemory = devices.includes("GPU") ? Number(c.TF_DeviceListMemoryBytes(list, devices.indexOf("GPU"), status)) : undefined;
     c.TF_DeleteDeviceList(list);
-    return { c, status, context, check, version: text(c.TF_Version()), devices, gpuMemory };
+    return { c, status, context, check, apart, version: text(c.TF_Version()), devices, gpuMemory };
   });
 }
 

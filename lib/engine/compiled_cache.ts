@@ -34,14 +34,19 @@ const FLAGS = (folder: string) => `--tf_xla_persistent_cache_directory="${folder
  *
  * @param library the folder of libtensorflow
  * @param root the folder of all that is kept
+ * @param threads of an operation: XLA splits work by their number
  * @returns the folder in use, or undefined
  */
-export function keepCompiled(library: string, root = `${cacheFolder()}/compiled`): CompiledCache | undefined {
+export function keepCompiled(
+  library: string,
+  root = `${cacheFolder()}/compiled`,
+  threads: number = navigator.hardwareConcurrency,
+): CompiledCache | undefined {
   const given = withoutOurs(Deno.env.get("TF_XLA_FLAGS") ?? "", root); // a task that starts another passes ours on
   const machine = machineText();
   if (given.includes("persistent_cache") || root.includes('"') || machine === undefined) return;
   const libraries = LIBRARY_FILES.map((file) => Deno.statSync(`${library}/${file}`)).map(({ size, mtime }) => [size, mtime]);
-  const about = [machine, navigator.hardwareConcurrency, Deno.env.get("XLA_FLAGS"), given, libraries];
+  const about = [machine, threads, Deno.env.get("XLA_FLAGS"), given, libraries];
   const folder = `${root}/${createHash("sha256").update(JSON.stringify(about)).digest("hex").slice(0, 16)}`;
   if (!isWritable(folder)) return;
   prune(root, MOST);

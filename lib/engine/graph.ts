@@ -245,6 +245,21 @@ export class Trace {
   }
 }
 
+/** Sets an attribute of an operation that is run at once. */
+export function setEagerAttr({ c, status }: CApi, operation: Deno.PointerValue, { name, type, value }: OpAttr): void {
+  const key = cstring(name);
+  if (type === AttrKind.TYPE) c.TFE_OpSetAttrType(operation, key, value as number);
+  else if (type === AttrKind.BOOL) c.TFE_OpSetAttrBool(operation, key, value ? 1 : 0);
+  else if (type === AttrKind.FLOAT) c.TFE_OpSetAttrFloat(operation, key, value as number);
+  else if (type === AttrKind.STRING) {
+    const bytes = new TextEncoder().encode(value as string);
+    c.TFE_OpSetAttrString(operation, key, bytes, BigInt(bytes.length));
+  } else if (type === AttrKind.SHAPE) {
+    c.TFE_OpSetAttrShape(operation, key, bigints(value as number[]), (value as number[]).length, status);
+  } else if (isList(value)) c.TFE_OpSetAttrIntList(operation, key, bigints(value), value.length);
+  else c.TFE_OpSetAttrInt(operation, key, BigInt(value as number));
+}
+
 /** Whether an integer attribute is a list of integers. */
 export function isList(value: unknown): value is ArrayLike<number> & Iterable<number> {
   return Array.isArray(value) || ArrayBuffer.isView(value);

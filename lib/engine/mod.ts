@@ -4,7 +4,7 @@
  *
  * @module
  */
-export { type Backend, gpuMemory, openBackend } from "./backend.ts";
+export { type Backend, gpuMemory, openBackend, type Share } from "./backend.ts";
 export { type Precision, precisionOf, toPrecision } from "./bfloat16.ts";
 export { compile, type CompileOptions, freeze } from "./compile.ts";
 export { valueAndGradients, withGradient } from "./gradients.ts";

@@ -10,6 +10,7 @@ import { describeConfig, type Override, resolveConfig } from "./config.ts";
 import { runMissing } from "./pipeline.ts";
 import { shardOfEnvironment } from "./shard.ts";
 import type { Invocation, TaskInfo } from "./task.ts";
+import { clusterOf, runWorkers } from "./workers.ts";
 
 const COMMON_SWITCHES: Readonly<Record<string, string>> = {
   help: "show this",
@@ -90,7 +91,8 @@ export async function runTask(task: TaskInfo, main: (invocation: Invocation) => 
   try {
     const invocation = parseArguments(Deno.args, task);
     if (!invocation) return;
-    if (!("dry-run" in invocation.flags)) await runMissing(task.needs?.(invocation) ?? [], invocation);
+    if (!("dry-run" in invocation.flags)) await runMissing(task.needs?.(invocation) ?? [], invocation, !clusterOf(task));
+    if (await runWorkers(task, invocation, Deno.args)) return;
     await main(invocation);
   } catch (error) {
     console.error(`\n${task.name}: ${errorText(error)}`);

@@ -55,15 +55,17 @@ export async function runTaskProcess({ task, args }: TaskRun): Promise<void> {
  *
  * @param names of stages; paths are passed over
  * @param invocation of the task that needs them: they get its configuration
+ * @param mayRun whether this process may run them: of several workers, each would
  * @throws UserError naming a stage that is missing and may not be run, or shards that are missing
  */
-export async function runMissing(names: readonly string[], invocation: Invocation): Promise<void> {
+export async function runMissing(names: readonly string[], invocation: Invocation, mayRun = true): Promise<void> {
   const { config, flags } = invocation;
   for (const stage of STAGES.filter(({ name }) => names.includes(name))) {
     if (outputsOf(stage.name, config).every(exists)) continue;
     const folder = stageFolder(stage.name, config);
-    if ("no-deps" in flags) {
-      throw new UserError(`Cannot go on without ${folder}: run "deno task ${stage.name}" first, or leave out --no-deps`);
+    if ("no-deps" in flags || !mayRun) {
+      const hint = mayRun ? ", or leave out --no-deps" : ", in one process";
+      throw new UserError(`Cannot go on without ${folder}: run "deno task ${stage.name}" first${hint}`);
     }
     console.log(`${folder} is not there: running ${stage.name} first`);
     await runTaskProcess({ task: stage.task, args: [...stage.args, ...passedArguments(invocation)] });

@@ -33,6 +33,8 @@ export interface RunOptions {
   readonly restart?: boolean;
   /** Whether several processes work in the folder at once, as a queue's workers do. */
   readonly shared?: boolean;
+  /** Whether another worker writes into the folder, and this one does not. */
+  readonly leaveAlone?: boolean;
   /** The disk. */
   readonly disk?: Disk;
 }
@@ -127,6 +129,7 @@ export function openRun(options: RunOptions): Run {
   const { task, folder, config, sections, inputs, overlap = 0, backend, restart = false, shared = false, disk = realDisk } = options;
   const resolved = Object.fromEntries(sections.map((section) => [section, config[section]]));
   const digest = digestOf({ task, resolved, inputs });
+  if (options.leaveAlone) return { folder, digest, finished: false, finish: () => {} };
   refuseForeign(folder);
   if (restart) emptyRun(folder, disk);
   const path = `${folder}/manifest.json`;

@@ -4,7 +4,7 @@
  * @module
  */
 import { statfsSync } from "node:fs";
-import { type Backend, openBackend } from "../engine/mod.ts";
+import { type Backend, openBackend, type Share } from "../engine/mod.ts";
 import { installLibtensorflow, planInstallation } from "../engine/install.ts";
 import { printable, UserError } from "../errors.ts";
 import { exists, parent, readText, writeFile } from "../files.ts";
@@ -34,6 +34,8 @@ export interface StagePlan {
   readonly adapters?: Readonly<Record<string, string>>;
   /** Pictures shared with the bench, when the stage has counted them itself. */
   readonly overlap?: number;
+  /** Whether another worker writes into the folder, and this one does not. */
+  readonly leaveAlone?: boolean;
 }
 
 /** An open stage. */
@@ -81,7 +83,9 @@ export async function openStage(invocation: Invocation, task: TaskInfo, plan: St
   const overlap = plan.overlap ?? (bench ? await seenPictures(bench, folders) : 0);
   requireNoOverlap(overlap, flags);
   const inputs = { ...known, ...digests };
-  const run = openRun({ task: task.name, folder, config, sections, inputs, overlap, backend, restart: "restart" in flags, shared });
+  const { leaveAlone = false } = plan;
+  const restart = "restart" in flags;
+  const run = openRun({ task: task.name, folder, config, sections, inputs, overlap, backend, restart, shared, leaveAlone });
   if (run.finished) return void console.log(finishedText(folder));
   return { ...run, backend, adapters, inputs, note: overlapNote(overlap) };
 }
@@ -115,12 +119,13 @@ export function digestFor(adapter: string | undefined, checkpoint: CheckpointPla
  * Opens the engine, after installing libtensorflow when it is wanted and not there. Where it cannot be had, wasm does.
  *
  * @param want the configured backend
+ * @param share of the machine, where several processes work on it
  * @returns what was opened
  * @throws UserError when libtensorflow was asked for and cannot be had
  */
-export async function ensureEngine(want: Config["model"]["backend"]): Promise<Backend> {
+export async function ensureEngine(want: Config["model"]["backend"], share?: Share): Promise<Backend> {
   if (want !== "wasm") await installMissing(want === "tensorflow");
-  const backend = await openBackend(want);
+  const backend = await openBackend(want, share);
   if (backend.name === "wasm") console.log(`Backend wasm ${backend.version}: ${backend.reason}`);
   return backend;
 }

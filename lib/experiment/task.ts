@@ -49,6 +49,12 @@ export const STAGE_SWITCHES: Readonly<Record<string, string>> = {
 /** The flag of tasks that measure on a bench. */
 export const BENCH_FLAG: Readonly<Record<string, string>> = { bench: "AURORA lists to measure on; short for --bench.aurora" };
 
+/** The flags of tasks whose work several processes share. */
+export const WORKERS_FLAGS: Readonly<Record<string, string>> = {
+  workers: "so many processes on this machine train together, one a GPU; launchers name those on several machines",
+  patience: "seconds without a sign of life after which a worker counts as lost, and the others stop (default 60)",
+};
+
 /** The flag of tasks whose work can be split. */
 export const SHARD_FLAG: Readonly<Record<string, string>> = {
   shard: "i/n: do every n-th item or batch from the i-th on, as one of n workers, or auto in a job array; the next stage joins the shards",

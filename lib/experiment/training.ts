@@ -4,10 +4,12 @@
  * @module
  */
 import { type Backend, cacheFolder } from "../engine/mod.ts";
-import { loadModel, type Model, planCheckpoint } from "../model/mod.ts";
+import { type CheckpointPlan, loadModel, type Model, planCheckpoint } from "../model/mod.ts";
+import { checkpointDigest } from "../model/checkpoint.ts";
 import { mebibytes } from "../model/memory.ts";
 import { loadVocabulary, type Vocabulary } from "../tokens/mod.ts";
 import { type EncodedTrajectory, encodeTrajectories, holdOut, type TrajectoryList, usableTrajectories } from "../trajectories/mod.ts";
+import type { Workers } from "../train/workers.ts";
 import type { Invocation, TaskInfo } from "./task.ts";
 import { resolveConfig } from "./config.ts";
 import { describeTraining, trainingTrajectories, withSynthetic } from "./datasets.ts";
@@ -18,6 +20,7 @@ import { duration, showProgress } from "./progress.ts";
 import { digestOf } from "./run.ts";
 import type { Config } from "./schema.ts";
 import { ensureEngine, openStage, type Stage } from "./stage.ts";
+import { clusterOf, codeDigest, joinWorkers, requireSame } from "./workers.ts";
 
 /** What sets a training apart. */
 export interface TrainingPlan {
@@ -49,6 +52,8 @@ export interface OpenTraining {
   readonly steps: number;
   /** Bytes for drawing pictures between steps. */
   readonly budget: number;
+  /** The workers that share each step; undefined for a single process. */
+  readonly workers: Workers | undefined;
 }
 
 /**
@@ -62,7 +67,10 @@ export interface OpenTraining {
  */
 export async function openTraining(invocation: Invocation, task: TaskInfo, plan: TrainingPlan): Promise<OpenTraining | undefined> {
   const { flags } = invocation;
-  const backend = "dry-run" in flags ? undefined : await ensureEngine(invocation.config.model.backend);
+  const cluster = "dry-run" in flags ? undefined : clusterOf(task);
+  const backend = "dry-run" in flags ? undefined : await ensureEngine(invocation.config.model.backend, cluster?.share);
+  const workers = cluster && await joinWorkers(cluster, flags);
+  const isFirst = !workers || workers.rank === 0;
   const config = backend ? configFor(invocation, backend) : invocation.config;
   const { model: { path, precision }, [plan.section]: options } = config;
   const checkpoint = planCheckpoint(path, precision);
@@ -70,25 +78,40 @@ export async function openTraining(invocation: Invocation, task: TaskInfo, plan:
     withSynthetic(trainingTrajectories(config), plan.synthetic ?? [], config.cwm.syntheticLimit),
     "allow-missing" in flags,
   );
-  console.log(`Training on ${list.trajectories.length} trajectories of ${describeTraining(config, plan.synthetic ?? [])}`);
-  console.log(`Batch ${options.batch}; ${path}: ${(checkpoint.parameters / 1e6).toFixed(1)} M weights`);
-  announceMemory(task.name, config, checkpoint);
+  if (isFirst) announce(task.name, config, plan, list, checkpoint);
   const pictures = await picturesOf(list);
+  const inputs = { trajectories: digestOf(list.trajectories.map(({ id, action }) => [id, action])), pictures: digestOf(pictures) };
+  const sections = ["seed", "data", "model", plan.section] as const;
+  if (workers) {
+    await requireSame(workers, {
+      code: codeDigest(),
+      ...inputs,
+      base: checkpointDigest(checkpoint),
+      config: digestOf(sections.map((name) => config[name])),
+    });
+  }
   const stage = await openStage({ ...invocation, config }, task, {
-    stage: plan.stage,
-    sections: ["seed", "data", "model", plan.section],
-    inputs: { trajectories: digestOf(list.trajectories.map(({ id, action }) => [id, action])), pictures: digestOf(pictures) },
+    ...{ stage: plan.stage, sections, inputs, leaveAlone: !isFirst },
     overlap: shared(await benchPictures(config), pictures),
     ...(plan.init && { adapters: { init: plan.init } }),
   });
-  if (!stage) return;
-  writeTrainedPictures(stage.folder, pictures);
+  const [goesOn] = await workers?.sumNumbers([isFirst && stage ? 1 : 0]) ?? [1];
+  if (!stage || goesOn === 0) return void await workers?.leave();
+  if (isFirst) writeTrainedPictures(stage.folder, pictures);
   const budget = freeForWork(config, checkpoint); // before weights are loaded
   const model = loadModel(path, precision);
   const vocabulary = loadVocabulary(path, checkpoint.config.vq.codes);
-  const { trained: items, held } = holdOut(await encode(list, model, "allow-missing" in flags), options.validation, config.seed);
+  const { trained: items, held } = holdOut(await encode(list, model, "allow-missing" in flags, workers), options.validation, config.seed);
   const steps = options.steps || Math.ceil(options.epochs * items.length / (options.batch * options.accumulate));
-  return { stage, config, model, vocabulary, items, held, steps, budget };
+  return { stage, config, model, vocabulary, items, held, steps, budget, workers };
+}
+
+/** Says what is trained on what, and refuses what does not fit into memory. */
+function announce(task: string, config: Config, plan: TrainingPlan, { trajectories }: TrajectoryList, checkpoint: CheckpointPlan): void {
+  const { model: { path }, [plan.section]: { batch } } = config;
+  console.log(`Training on ${trajectories.length} trajectories of ${describeTraining(config, plan.synthetic ?? [])}`);
+  console.log(`Batch ${batch}; ${path}: ${(checkpoint.parameters / 1e6).toFixed(1)} M weights`);
+  announceMemory(task, config, checkpoint);
 }
 
 /** The configuration; on wasm, when none is given, a smaller one, so that it ends in minutes too. */
@@ -100,11 +123,21 @@ function configFor({ config, flags, overrides }: Invocation, backend: Backend): 
 
 const WASM_CONFIG = "data/configs/tiny-wasm.yaml";
 
-async function encode(list: TrajectoryList, model: Model, allowMissing: boolean): Promise<readonly EncodedTrajectory[]> {
-  const { trajectories } = list;
-  const progress = showProgress("encode", trajectories.length);
-  const { encoded, problems } = await encodeTrajectories(trajectories, model.vqgan, cacheFolder(), (done) => progress.update(done));
-  progress.stop();
+/** Trajectories as tokens. Each worker encodes its run of them; then all are read, or encoded where the cache is not shared. */
+async function encode(
+  { trajectories }: TrajectoryList,
+  { vqgan }: Model,
+  allowMissing: boolean,
+  workers: Workers | undefined,
+): Promise<readonly EncodedTrajectory[]> {
+  const progress = workers && workers.rank > 0 ? undefined : showProgress("encode", trajectories.length);
+  if (workers) {
+    const [from, to] = [0, 1].map((more) => Math.floor((workers.rank + more) * trajectories.length / workers.count));
+    await encodeTrajectories(trajectories.slice(from, to), vqgan, cacheFolder());
+    await workers.sumNumbers([1]);
+  }
+  const { encoded, problems } = await encodeTrajectories(trajectories, vqgan, cacheFolder(), (done) => progress?.update(done));
+  progress?.stop();
   usableTrajectories({ trajectories: encoded.map(({ trajectory }) => trajectory), problems }, allowMissing);
   return encoded;
 }

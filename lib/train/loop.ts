@@ -10,6 +10,7 @@ import { dispose, type Tensor, tf, tidy } from "../engine/mod.ts";
 import { takeNumber } from "../engine/scope.ts";
 import { type AdamWConfig, adamwStep, freshState, learningRate, type Schedule, type TrainingState } from "./adamw.ts";
 import { loadPoint, savePoint, type TrainingPoint } from "./checkpoints.ts";
+import { type Piece, piecesOf, rowsOf, sharePoint, type Workers } from "./workers.ts";
 
 /** A batch with what the log and errors say of it. */
 export interface TrainingBatch<T> {
@@ -53,8 +54,12 @@ export interface Training<T> {
   readonly saveEvery: number;
   /** The batch of a micro-step, counted from 0 over the whole training. */
   readonly batch: (micro: number) => Promise<TrainingBatch<T>> | TrainingBatch<T>;
-  /** Loss and gradients. */
+  /** Loss and gradients. Of a part of a micro-batch, `micro` is the number and the share of it that lies before the part. */
   readonly gradients: (params: readonly Tensor[], tensors: T, micro: number) => { value: Tensor; grads: Tensor[] };
+  /** The workers that share each step, this one among them; the first alone writes, and gives the steps. */
+  readonly workers?: Workers | undefined;
+  /** Samples of a micro-batch, which workers share: the first axis of its tensors. */
+  readonly rows?: number;
   /** Told of what is worth a line. */
   readonly warn?: (message: string) => void;
   /** The disk. */
@@ -69,7 +74,8 @@ export interface TrainingStep extends StepLog {
 
 /**
  * Trains step by step, from the newest checkpoint if there is one: what a step does depends on the seed and its number alone,
- * so a training that was killed ends with the same bits. A training that resumes gives the step of its checkpoint first.
+ * so a training that was killed ends with the same bits. A training that resumes gives the step of its checkpoint first. Of
+ * several workers the first gives the steps, the others none.
  *
  * @param training what to train
  * @returns a step after the other, the last one with the final parameters
@@ -94,27 +100,31 @@ export interface TrainingStep extends StepLog {
  * ```
  */
 export async function* train<T>(training: Training<T>): AsyncGenerator<TrainingStep, void, void> {
-  const { folder, digest, schedule, disk = realDisk, warn = console.warn } = training;
+  const { folder, digest, schedule, workers, disk = realDisk, warn = console.warn } = training;
+  const isFirst = !workers || workers.rank === 0;
   const checkpoints = `${folder}/checkpoints`;
   const initial = training.initial();
-  const found = loadPoint(checkpoints, digest, initial.map(({ shape }) => shape), warn);
+  const found = isFirst ? loadPoint(checkpoints, digest, initial.map(({ shape }) => shape), warn) : undefined;
   if (found) dispose(initial);
   let point = found ?? { step: 0, state: freshState(initial) };
   try {
-    trimLog(`${folder}/log.jsonl`, point.step, disk);
+    if (workers) point = await sharePoint(workers, point);
+    if (isFirst) trimLog(`${folder}/log.jsonl`, point.step, disk);
     if (found) yield { ...loggedStep(folder, point.step), params: point.state.params };
     while (point.step < schedule.steps) {
       const started = performance.now();
       const { state, loss, norm, size } = await trainingStep(training, point);
       point = { step: point.step + 1, state };
+      if (!isFirst) continue;
       const speed = Math.round(size / ((performance.now() - started) / 1000));
       const log = { step: point.step, loss, norm, lr: learningRate(point.step, schedule), speed };
       appendLine(`${folder}/log.jsonl`, JSON.stringify(log), disk, false);
       if (point.step % training.saveEvery === 0 || point.step === schedule.steps) savePoint(checkpoints, point, digest, disk);
       yield { ...log, params: state.params };
     }
+    await workers?.leave();
   } finally {
-    dispose([point.state.mean, point.state.square]);
+    dispose(isFirst ? [point.state.mean, point.state.square] : point.state);
   }
 }
 
@@ -147,21 +157,11 @@ async function trainingStep<T>(
   training: Training<T>,
   { step, state }: TrainingPoint,
 ): Promise<{ state: TrainingState; loss: number; norm: number; size: number }> {
-  const { accumulate = 1, adamw, schedule } = training;
-  const samples: string[] = [];
-  let [loss, size] = [0, 0];
-  let grads: Tensor[] | undefined;
-  for (let i = 0; i < accumulate; i++) {
-    const batch = await training.batch(step * accumulate + i);
-    const result = tidy(() => training.gradients(state.params, batch.tensors, step * accumulate + i));
-    dispose(batch.tensors);
-    loss += takeNumber(result.value) / accumulate;
-    grads = grads ? added(grads, result.grads) : result.grads;
-    size += batch.size;
-    samples.push(...batch.samples);
-  }
+  const { accumulate = 1, adamw, schedule, workers } = training;
+  const { samples, ...own } = await ownShare(training, { step, state });
+  const { grads, loss, size } = workers ? await workers.sum(own) : own;
   const fresh = tidy(() => {
-    const scaled = accumulate === 1 ? grads! : grads!.map((grad) => tf.div(grad, accumulate) as Tensor);
+    const scaled = accumulate === 1 ? grads : grads.map((grad) => tf.div(grad, accumulate) as Tensor);
     return adamwStep(state, scaled, tf.tensor1d([learningRate(step + 1, schedule), step + 1]), adamw);
   });
   dispose(grads);
@@ -175,6 +175,41 @@ async function trainingStep<T>(
   }
   dispose(state);
   return { state: fresh.state, loss, norm, size };
+}
+
+/** What this worker does of a step: gradients, tokens, and loss, which count for as much as its samples are of the step's. */
+async function ownShare<T>(
+  training: Training<T>,
+  { step, state }: TrainingPoint,
+): Promise<{ grads: Tensor[]; loss: number; size: number; samples: string[] }> {
+  const { accumulate = 1, rows = 1, workers } = training;
+  const samples: string[] = [];
+  let [loss, size] = [0, 0];
+  let grads: Tensor[] | undefined;
+  for (const piece of piecesOf(workers, accumulate, rows)) {
+    const micro = step * accumulate + piece.micro;
+    const batch = await training.batch(micro);
+    const result = tidy(() => gradientsOf(training, state.params, batch, micro, piece));
+    dispose(batch.tensors);
+    loss += takeNumber(result.value) * piece.share / accumulate;
+    grads = grads ? added(grads, result.grads) : result.grads;
+    size += batch.size * piece.share;
+    samples.push(...batch.samples.slice(piece.from, piece.share === 1 ? undefined : piece.to));
+  }
+  return { grads: grads!, loss, size, samples };
+}
+
+/** Loss and gradients of a piece, these times its share of the micro-batch. */
+function gradientsOf<T>(
+  training: Training<T>,
+  params: readonly Tensor[],
+  { tensors }: TrainingBatch<T>,
+  micro: number,
+  piece: Piece,
+): { value: Tensor; grads: Tensor[] } {
+  if (piece.share === 1) return training.gradients(params, tensors, micro);
+  const { value, grads } = training.gradients(params, rowsOf(tensors, piece), micro + piece.from / training.rows!);
+  return { value, grads: grads.map((grad) => tf.mul(grad, piece.share) as Tensor) };
 }
 
 function added(a: Tensor[], b: Tensor[]): Tensor[] {

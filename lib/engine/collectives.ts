@@ -1,0 +1,159 @@
+/**
+ * Processes that compute together, by TensorFlow's own runtime: its gRPC servers, its coordination service, by which each notices
+ * that another has gone, and its collective operations, in a ring on CPUs and by NCCL between GPUs.
+ *
+ * @module
+ */
+import { quoted, UserError } from "../errors.ts";
+import { type CApi, cstring } from "./capi.ts";
+import { AttrKind } from "./graph.ts";
+import { activeBinding, kernelBackend } from "./kernels.ts";
+import { bool, int, message, text } from "./protobuf.ts";
+import { type Tensor, tf } from "./tf.ts";
+
+/** The processes of a cluster, and which of them this one is. */
+export interface Cluster {
+  /** This process's number, from 0. */
+  readonly rank: number;
+  /** Where each of them listens, as "host:port", in the order of their numbers. */
+  readonly addresses: readonly string[];
+}
+
+/** How long workers are waited for. */
+export interface Patience {
+  /** Seconds until all must have come. */
+  readonly join: number;
+  /** Seconds without a sign of life after which a worker is lost. */
+  readonly loss: number;
+}
+
+/** What joined processes do together. Each call is made by all of them, in the same order. */
+export interface Collectives extends Cluster {
+  /** The sum of a float32 or int32 tensor over all processes, the same bits on each. */
+  readonly sum: (tensor: Tensor) => Promise<Tensor>;
+  /** Waits until all of them have nothing more to ask of each other: one that ends before breaks the connection of others. */
+  readonly leave: () => Promise<void>;
+}
+
+const LEADER = "/job:worker/replica:0/task:0";
+const GRACE = 2; // seconds that the leader's word about who is missing may take
+const GROUP = 1; // all processes; there is no other group
+
+/**
+ * Joins a cluster. The engine must be open on libtensorflow, and must not have computed anything yet.
+ *
+ * @param cluster all processes, and this one
+ * @param patience how long others are waited for
+ * @returns what they do together
+ * @throws UserError when another process listens at this one's port, or one does not come
+ */
+export async function joinCluster(cluster: Cluster, patience: Patience): Promise<Collectives> {
+  const binding = activeBinding();
+  if (!binding) throw new UserError('Cannot train on several workers without libtensorflow: run "deno task setup" on each of them');
+  const server = serverOf(cluster, patience, binding.isUsingGpuDevice());
+  await explained(cluster, patience, () => within(patience.join + GRACE, enabled(binding.api, server)));
+  let instance = 0;
+  return {
+    ...cluster,
+    sum: (tensor) => {
+      const number = ++instance;
+      return explained(cluster, patience, () => reduced(tensor, cluster.addresses.length, number));
+    },
+    leave: () => explained(cluster, patience, () => atEnd(binding.api)),
+  };
+}
+
+/** Starts this process's server; gives when all others are there. */
+function enabled({ c, context, apart }: CApi, server: Uint8Array<ArrayBuffer>): Promise<void> {
+  return apart("joining the other workers", (status) => c.enableCollectives(context, server, BigInt(server.length), status));
+}
+
+/** Waits for the others; whoever is lost meanwhile, the coordination service tells. */
+function atEnd({ c, context, apart }: CApi): Promise<void> {
+  const day = 86_400_000n; // ms
+  return apart("waiting for the other workers", (status) => c.waitAtBarrier(context, cstring("end"), day, status));
+}
+
+/** TensorFlow's own limit holds for the leader alone: the others would wait for it without end. */
+async function within(seconds: number, joined: Promise<void>): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(() => late.reject(new Error(`joining the other workers: ${LEADER} does not answer`)), seconds * 1000);
+  try {
+    await Promise.race([joined, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function reduced(tensor: Tensor, count: number, instance: number): Promise<Tensor> {
+  const { binding } = kernelBackend();
+  const numbers = [count, GROUP, instance].map((number) => tf.scalar(number, "int32"));
+  const ids = kernelBackend().getInputTensorIds([tensor, ...numbers]);
+  const attrs = [
+    { name: "T", type: AttrKind.TYPE, value: binding.elementType(ids[0]!) },
+    { name: "merge_op", type: AttrKind.STRING, value: "Add" },
+    { name: "final_op", type: AttrKind.STRING, value: "Id" },
+    { name: "communication_hint", type: AttrKind.STRING, value: "auto" },
+    { name: "timeout_seconds", type: AttrKind.FLOAT, value: 0 }, // the coordination service notices who is lost; a step may be long
+    { name: "Nordering_token", type: AttrKind.INT, value: 0 },
+    { name: "max_subdivs_per_device", type: AttrKind.INT, value: 1 }, // buckets are small enough
+  ];
+  try {
+    return kernelBackend().createOutputTensor(await binding.executeApart("CollectiveReduceV2", attrs, ids));
+  } finally {
+    numbers.forEach((number) => number.dispose());
+  }
+}
+
+/** A `ServerDef`: where all listen, which one this is, and how it is coordinated. */
+function serverOf({ rank, addresses }: Cluster, { join, loss }: Patience, gpu: boolean): Uint8Array<ArrayBuffer> {
+  const tasks = addresses.flatMap((address, i) => message(2, [...int(1, i), ...text(2, address)]));
+  const coordination = [
+    ...[...text(1, "standalone"), ...text(2, LEADER), ...bool(3, true)], // the service, who runs it, health checks
+    ...[...int(4, join * 1000), ...int(5, loss * 1000)], // until all must have come, without a heartbeat
+    ...[...bool(8, true), ...message(10, [...text(1, "worker"), ...int(2, addresses.length)])], // none says goodbye; who belongs to it
+  ];
+  const experimental = [...text(1, LEADER), ...int(4, CHUNK), ...(gpu ? bool(7, true) : []), ...message(23, coordination)]; // 7: NCCL
+  return new Uint8Array([
+    ...message(1, message(1, [...text(1, "worker"), ...tasks])),
+    ...[...text(2, "worker"), ...int(3, rank), ...message(4, message(16, experimental)), ...text(5, "grpc")],
+  ]);
+}
+
+const CHUNK = 2 ** 24; // bytes of a message between two servers
+
+/** Says what TensorFlow says of other workers as what it means for this one. */
+async function explained<T>(cluster: Cluster, patience: Patience, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw failureOfCluster(error, cluster, patience);
+  }
+}
+
+/** What to tell the user of TensorFlow's words about a cluster. */
+export function failureOfCluster(error: unknown, { rank, addresses }: Cluster, { join, loss }: Patience): Error {
+  const words = error instanceof Error ? error.message : String(error);
+  const nameOf = (worker: number) => `worker ${worker} of ${addresses.length} (${quoted(addresses[worker])})`;
+  if (/could not start grpc server|address already in use/i.test(words)) {
+    return new UserError(
+      `Cannot listen at ${quoted(addresses[rank])} as ${nameOf(rank)}: another run uses this port, or it is no address of this machine; ` +
+        "wait for that run, or give these workers other ports",
+    );
+  }
+  const named = words.match(/task:(\d+)/)?.[1];
+  const other = named !== undefined && Number(named) < addresses.length && Number(named) !== rank ? Number(named) : undefined;
+  const who = other !== undefined ? nameOf(other) : rank !== 0 && /Heartbeat/.test(words) ? nameOf(0) : "another worker";
+  if (words.includes("joining the other workers")) {
+    return new UserError(
+      `Cannot begin as ${who} has not come within ${join} s: start all ${addresses.length} workers at about the same time, ` +
+        "and see that each can reach the others' ports",
+      { cause: error },
+    );
+  }
+  return new UserError(
+    `Cannot go on as ${who} has ended, or has given no sign of life for ${loss} s: start all workers again, be they fewer or more, ` +
+      "and they go on from the last checkpoint",
+    { cause: error },
+  );
+}

@@ -1,0 +1,28 @@
+/** A worker of collectives_test.ts: `RANK ADDRESSES JOIN LOSS WHAT`. Prints a line of JSON for all that it found. */
+import { joinCluster } from "../../lib/engine/collectives.ts";
+import { compile, openBackend, type Tensor, tf, valuesOf } from "../../lib/engine/mod.ts";
+import { UserError } from "../../lib/errors.ts";
+
+const [rank, addresses, join, loss, what] = Deno.args as [string, string, string, string, string];
+await openBackend("tensorflow", { threads: 1, gpu: Number(rank) });
+const double = compile((x: Tensor) => tf.add(x, x), { xla: true });
+try {
+  const { sum, leave } = await joinCluster({ rank: Number(rank), addresses: addresses.split(",") }, {
+    join: Number(join),
+    loss: Number(loss),
+  });
+  const [real, whole] = await Promise.all([
+    sum(double(tf.fill([1000], Number(rank) + 0.25))),
+    sum(tf.tensor1d([Number(rank), 1], "int32")),
+  ]);
+  console.log(JSON.stringify({ real: valuesOf(real)[999], whole: [...valuesOf(whole)] }));
+  while (what === "again") {
+    (await sum(tf.ones([2]))).dispose();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  await leave();
+} catch (error) {
+  console.log(JSON.stringify({ error: (error as Error).message, kind: error instanceof UserError }));
+  Deno.exit(1);
+}
+Deno.exit(0);
