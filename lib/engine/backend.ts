@@ -4,6 +4,7 @@
  * @module
  */
 import { UserError } from "../errors.ts";
+import { exists } from "../files.ts";
 import util from "node:util";
 import { Binding } from "./binding.ts";
 import { LIBRARY_FILES, openTensorFlow } from "./capi.ts";
@@ -80,14 +81,16 @@ export function gpuMemory(): number | undefined {
 async function open(want: "auto" | "tensorflow" | "wasm", share: Share | undefined): Promise<Backend> {
   if (want === "wasm") return await openWasm("it was asked for");
   const folder = libtensorflowFolder();
-  try {
-    await Deno.stat(`${folder}/${LIBRARY_FILES[1]}`);
-    return await openLibtensorflow(folder, share);
-  } catch (error) {
-    const why = error instanceof Deno.errors.NotFound ? "libtensorflow is not installed" : (error as Error).message;
-    if (want === "tensorflow") throw new UserError(`Cannot use libtensorflow as ${why}: run "deno task setup"`);
-    return await openWasm(`${why}; "deno task setup" installs libtensorflow`);
+  let why = "libtensorflow is not installed";
+  if (exists(`${folder}/${LIBRARY_FILES[1]}`)) {
+    try {
+      return await openLibtensorflow(folder, share);
+    } catch (error) {
+      why = (error as Error).message;
+    }
   }
+  if (want === "tensorflow") throw new UserError(`Cannot use libtensorflow as ${why}: run "deno task setup"`);
+  return await openWasm(`${why}; "deno task setup" installs libtensorflow`);
 }
 
 async function openLibtensorflow(folder: string, share: Share | undefined): Promise<Backend> {

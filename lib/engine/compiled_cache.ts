@@ -73,10 +73,18 @@ function removeDamaged(folder: string): Set<string> {
   const sound = new Set<string>();
   for (const { name, isFile } of entriesOf(folder)) {
     if (!name.endsWith(".pb")) continue;
-    if (isFile && isSealed(Buffer.from(Deno.readFileSync(`${folder}/${name}`)))) sound.add(name);
+    if (isFile && isSound(`${folder}/${name}`)) sound.add(name);
     else removeQuietly(`${folder}/${name}`);
   }
   return sound;
+}
+
+function isSound(path: string): boolean {
+  try {
+    return isSealed(Buffer.from(Deno.readFileSync(path)));
+  } catch {
+    return false; // another process removed it since it was listed
+  }
 }
 
 function sealNew(folder: string, sealed: Set<string>): void {

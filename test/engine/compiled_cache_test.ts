@@ -53,6 +53,29 @@ Deno.test("processes that compile the same at once give the same bits, and leave
     assertEquals(Deno.statSync(file!).mtime, mtime);
   }));
 
+Deno.test("a file that another process removes before it is read is passed over", kept, () =>
+  withFolder((root) => {
+    const [flags, read] = [Deno.env.get("TF_XLA_FLAGS"), Deno.readFileSync];
+    try {
+      const open = () => {
+        Deno.env.set("TF_XLA_FLAGS", "");
+        return keepCompiled(libtensorflowFolder(), root)?.folder;
+      };
+      const folder = open();
+      Deno.writeTextFileSync(`${folder}/xla_compile_cache_1.pb`, "");
+      let raced = "";
+      Deno.readFileSync = (path) => {
+        raced = `${path}`;
+        Deno.removeSync(path); // as a process that starts at the same moment does, where there is too much or a file is not sealed yet
+        return read(path);
+      };
+      assertEquals([open(), raced], [folder, `${folder}/xla_compile_cache_1.pb`]);
+    } finally {
+      Deno.readFileSync = read;
+      flags === undefined ? Deno.env.delete("TF_XLA_FLAGS") : Deno.env.set("TF_XLA_FLAGS", flags);
+    }
+  }));
+
 Deno.test(
   "a folder that cannot be made, and a cache that TF_XLA_FLAGS names already, leave TensorFlow as it is",
   kept,
