@@ -34,6 +34,7 @@ export * as judge from "./lib/judge/mod.ts";
 export * as metrics from "./lib/metrics/mod.ts";
 export * as model from "./lib/model/mod.ts";
 export * as probe from "./lib/probe/mod.ts";
+export * as provenance from "./lib/provenance/mod.ts";
 export * as report from "./lib/report/mod.ts";
 export * as sample from "./lib/sample/mod.ts";
 export * as synthesis from "./lib/synthesis/mod.ts";

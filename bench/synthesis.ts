@@ -63,7 +63,7 @@ async function pairsIn(
   pool: ReturnType<typeof openMotionPool>,
 ) {
   const path = `${folder}/${video.id}.mp4`;
-  await writeMp4(path, await renderVideo(video), FRAME_RATE, lossless);
+  await writeMp4(path, await renderVideo(video), FRAME_RATE, { lossless });
   const { truth, frames } = video;
   const { pairs } = await pairsOfVideo(path, { ...resolveConfig(undefined, []).annotate, ...options }, pool).catch(() => ({ pairs: [] }));
   return pairs.map(({ source, target, images }) => {

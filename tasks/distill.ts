@@ -8,11 +8,12 @@
 import { runTask } from "../lib/experiment/cli.ts";
 import { pathsOf, trainingTrajectories, withSynthetic } from "../lib/experiment/datasets.ts";
 import { encodeBench, loadModels, requireDecoder } from "../lib/experiment/models.ts";
+import { originOf } from "../lib/experiment/origin.ts";
 import { outputsOf } from "../lib/experiment/pipeline.ts";
 import { showProgress } from "../lib/experiment/progress.ts";
 import { digestOf } from "../lib/experiment/run.ts";
 import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
-import { type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { type Invocation, PROVENANCE_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
 import { permutation, randomStream } from "../lib/engine/mod.ts";
 import { appendLine, fileNameOf, resumeLog, writeFile } from "../lib/files.ts";
 import { mean } from "../lib/metrics/mod.ts";
@@ -27,6 +28,7 @@ const TASK: TaskInfo = {
   sections: ["data", "model", "distill"],
   needs: ({ config: { distill, cwm } }) => [distill.adapter, distill.cdm, ...pathsOf(cwm.synthetic)],
   switches: STAGE_SWITCHES,
+  flags: PROVENANCE_FLAG,
 };
 
 /** Runs the task. */
@@ -43,6 +45,7 @@ async function main(invocation: Invocation): Promise<void> {
   const stage = await openStage(invocation, TASK, { inputs, adapters: { cwm: options.adapter, cdm: options.cdm } });
   if (!stage) return;
   const { folder } = stage;
+  const origin = originOf(invocation, stage, "cwm");
   const models = loadModels(config, { image: stage.adapters["cwm"], text: stage.adapters["cdm"] });
   requireDecoder(models, config);
   const { image, text, vqgan, vocabulary } = models;
@@ -60,12 +63,12 @@ async function main(invocation: Invocation): Promise<void> {
     const rewards = rewardCandidates(text, vocabulary, queries, drawn, options.likelihood);
     for (const [i, { trajectory: { id, subset, action, source } }] of chunk.entries().drop(behind)) {
       const score = Math.max(...rewards[i]!);
-      const [picture] = decodedImages(vqgan, [drawn[i]![rewards[i]!.indexOf(score)]!]);
+      const place = rewards[i]!.indexOf(score);
+      const [picture] = decodedImages(vqgan, [drawn[i]![place]!]);
       const files = [`frames/${fileNameOf(id)}-source.png`, `frames/${fileNameOf(id)}-target.png`] as const;
       const seen = squareCrop(await source.load(), vqgan.config.resolution);
-      for (const [file, shown] of [[files[0], seen], [files[1], picture!]] as const) {
-        writeFile(`${folder}/${file}`, await encodePng(shown), undefined, false);
-      }
+      writeFile(`${folder}/${files[0]}`, await encodePng(seen), undefined, false);
+      writeFile(`${folder}/${files[1]}`, await encodePng(picture!, origin(action, seed, place)), undefined, false);
       const moments = { sourceTime: 0, targetTime: 0, sourceFrame: 0, targetFrame: 0, duration: 0 };
       best.push({ id, video: id, label: subset, source: files[0], target: files[1], action, score, cdm: stage.inputs["cdm"]!, ...moments });
       appendLine(`${folder}/log.jsonl`, JSON.stringify(best.at(-1)));

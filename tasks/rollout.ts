@@ -8,10 +8,11 @@ import { randomStream } from "../lib/engine/mod.ts";
 import { UserError } from "../lib/errors.ts";
 import { runTask } from "../lib/experiment/cli.ts";
 import { loadModels, requireDecoder } from "../lib/experiment/models.ts";
+import { originOf } from "../lib/experiment/origin.ts";
 import { digestOf } from "../lib/experiment/run.ts";
 import type { Config } from "../lib/experiment/schema.ts";
 import { openStage } from "../lib/experiment/stage.ts";
-import { type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { type Invocation, PROVENANCE_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
 import { LARGEST, readBytes, writeFile } from "../lib/files.ts";
 import { mean } from "../lib/metrics/mod.ts";
 import { drawSheet, plotLines } from "../lib/report/mod.ts";
@@ -37,6 +38,7 @@ const TASK: TaskInfo = {
   sections: ["data", "model", "rollout"],
   needs: ({ config }) => [config.rollout.adapter],
   switches: STAGE_SWITCHES,
+  flags: PROVENANCE_FLAG,
 };
 
 /** A start: a picture and actions; in the tiny world the true scenes, the first before any action. */
@@ -59,6 +61,7 @@ async function main(invocation: Invocation): Promise<void> {
   const stage = await openStage(invocation, TASK, { inputs, adapters: { adapter: options.adapter } });
   if (!stage) return;
   const { folder } = stage;
+  const origin = originOf(invocation, stage, "adapter");
 
   // 1. Rollouts, in token space
   const models = loadModels(config, { image: stage.adapters["adapter"] });
@@ -78,7 +81,8 @@ async function main(invocation: Invocation): Promise<void> {
   for (const [i, start] of starts.entries()) {
     const truth = start.truth && await renderScenes(start.truth);
     await writeStrip(`${folder}/strips/${i}.png`, start, pictures[i]!, frames[i]!, truth);
-    await writeMp4(`${folder}/videos/${i}.mp4`, [pictures[i]!, ...frames[i]!].flatMap((frame) => Array<RgbImage>(6).fill(frame)), 6);
+    const shown = [pictures[i]!, ...frames[i]!].flatMap((frame) => Array<RgbImage>(6).fill(frame));
+    await writeMp4(`${folder}/videos/${i}.mp4`, shown, 6, { comment: origin(start.actions.join(", then "), seed) });
     if (!truth) continue;
     const exact = encodePictures(vqgan, truth.slice(1));
     frames[i]!.forEach((frame, step) => {

@@ -8,9 +8,10 @@ import { batchesOf, ownBatches, type Work } from "../lib/experiment/batches.ts";
 import { runTask } from "../lib/experiment/cli.ts";
 import { benchTrajectories } from "../lib/experiment/datasets.ts";
 import { encodeBench, loadModels, requireDecoder } from "../lib/experiment/models.ts";
+import { originOf } from "../lib/experiment/origin.ts";
 import { workTogether } from "../lib/experiment/queue_work.ts";
 import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
-import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo, WORKER_FLAGS } from "../lib/experiment/task.ts";
+import { BENCH_FLAG, type Invocation, PROVENANCE_FLAG, STAGE_SWITCHES, type TaskInfo, WORKER_FLAGS } from "../lib/experiment/task.ts";
 import { fileNameOf, readBytes, writeFile } from "../lib/files.ts";
 import { scorePicture } from "../lib/judge/mod.ts";
 import { scoreName } from "../lib/judge/picture_score.ts";
@@ -26,7 +27,7 @@ const TASK: TaskInfo = {
   sections: ["data", "bench", "model", "sample"],
   needs: ({ config }) => [config.sample.adapter],
   switches: STAGE_SWITCHES,
-  flags: { ...BENCH_FLAG, ...WORKER_FLAGS },
+  flags: { ...BENCH_FLAG, ...WORKER_FLAGS, ...PROVENANCE_FLAG },
 };
 
 /** A line of `predictions.jsonl`. */
@@ -49,6 +50,7 @@ async function main(invocation: Invocation): Promise<void> {
   const stage = await openStage(invocation, TASK, { bench, adapters: { adapter: options.adapter } });
   if (!stage) return;
   const { folder } = stage;
+  const origin = originOf(invocation, stage, "adapter");
 
   // 1. The model and the bench, less what is done already
   const models = loadModels(config, { image: stage.adapters["adapter"] });
@@ -69,7 +71,7 @@ async function main(invocation: Invocation): Promise<void> {
     return await Promise.all(chunk.map(async ({ trajectory }, i): Promise<Prediction> => {
       const { id, subset, action } = trajectory;
       const file = `images/${fileNameOf(id)}.png`;
-      writeFile(`${folder}/${file}`, await encodePng(pictures[i]!), undefined, false);
+      writeFile(`${folder}/${file}`, await encodePng(pictures[i]!, origin(action, seed)), undefined, false);
       const scored = await scorePicture(trajectory, bench.truths.get(id), pictures[i]!);
       return { id, subset, action, image: file, seed, logLikelihood: likelihoods[i]![0]!.mean, ...scored };
     }));

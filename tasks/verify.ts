@@ -9,9 +9,10 @@ import { batchesOf, ownBatches, type Work } from "../lib/experiment/batches.ts";
 import { runTask } from "../lib/experiment/cli.ts";
 import { benchTrajectories } from "../lib/experiment/datasets.ts";
 import { encodeBench, loadModels, requireDecoder } from "../lib/experiment/models.ts";
+import { originOf } from "../lib/experiment/origin.ts";
 import { workTogether } from "../lib/experiment/queue_work.ts";
 import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
-import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo, WORKER_FLAGS } from "../lib/experiment/task.ts";
+import { BENCH_FLAG, type Invocation, PROVENANCE_FLAG, STAGE_SWITCHES, type TaskInfo, WORKER_FLAGS } from "../lib/experiment/task.ts";
 import { fileNameOf, writeFile } from "../lib/files.ts";
 import { type Candidate, scorePicture } from "../lib/judge/mod.ts";
 import { scoreName, scorerName } from "../lib/judge/picture_score.ts";
@@ -28,7 +29,7 @@ const TASK: TaskInfo = {
   sections: ["data", "bench", "model", "verify"],
   needs: ({ config: { verify } }) => [verify.adapter, verify.cdm],
   switches: STAGE_SWITCHES,
-  flags: { ...BENCH_FLAG, ...WORKER_FLAGS },
+  flags: { ...BENCH_FLAG, ...WORKER_FLAGS, ...PROVENANCE_FLAG },
 };
 
 const SHOWN = 6; // pools that are drawn
@@ -41,6 +42,7 @@ async function main(invocation: Invocation): Promise<void> {
   const stage = await openStage(invocation, TASK, { bench, adapters: { cwm: options.adapter, cdm: options.cdm } });
   if (!stage) return;
   const { folder } = stage;
+  const origin = originOf(invocation, stage, "cwm");
   const isWorld = bench.truths.size > 0;
 
   // 1. Both models on one base, the bench
@@ -63,7 +65,10 @@ async function main(invocation: Invocation): Promise<void> {
     for (const [i, { trajectory }] of chunk.entries()) {
       const pictures = decodedImages(vqgan, drawn[i]!);
       const pool = await scorePool(trajectory, bench.truths.get(trajectory.id), pictures, rewards[i]!, drawing);
-      for (const [j, picture] of pictures.entries()) writeFile(`${folder}/${pool[j]!.image}`, await encodePng(picture), undefined, false);
+      for (const [j, picture] of pictures.entries()) {
+        const png = await encodePng(picture, origin(trajectory.action, drawing.seed, j));
+        writeFile(`${folder}/${pool[j]!.image}`, png, undefined, false);
+      }
       if (repeat === 0 && shown.has(trajectory)) {
         const place = items.findIndex((item) => item.trajectory === trajectory) + 1;
         writeFile(`${folder}/pools/${place}.png`, await poolSheet(trajectory, pool, pictures));

@@ -18,6 +18,7 @@ export const AREAS: readonly string[] = [
   "metrics",
   "llm",
   "video",
+  "provenance",
   "synthesis",
   "fetch",
   "probe",

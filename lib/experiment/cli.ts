@@ -45,7 +45,8 @@ export function parseArguments(args: readonly string[], task: TaskInfo): Invocat
     string: named,
     boolean: switches,
     unknown: (arg, key, value) => {
-      if (task.names && !arg.startsWith("-")) names.push(knownName(arg, task.names));
+      if (task.paths && !arg.startsWith("-")) names.push(arg);
+      else if (task.names && !arg.startsWith("-")) names.push(knownName(arg, task.names));
       else overrides.push(overrideOf(arg, key, value));
       return false;
     },
@@ -59,7 +60,7 @@ export function parseArguments(args: readonly string[], task: TaskInfo): Invocat
   if (flags["shard"] === "auto" && !("help" in flags)) flags["shard"] = shardOfEnvironment((name) => Deno.env.get(name));
   const file = flags["config"] ?? DEFAULT_CONFIG;
   if ("help" in flags) return void console.log(helpText(task, file, overrides));
-  return { config: resolveConfig(file, overrides), flags, overrides, ...(verb && { verb }), ...(task.names && { names }) };
+  return { config: resolveConfig(file, overrides), flags, overrides, ...(verb && { verb }), ...((task.names || task.paths) && { names }) };
 }
 
 function knownName(name: string, names: Readonly<Record<string, string>>): string {
@@ -118,7 +119,7 @@ export function listOf(flag: string | undefined): string[] {
 }
 
 function helpText(
-  { name, about, sections, verbs = {}, names = {}, switches = {}, flags = {} }: TaskInfo,
+  { name, about, sections, verbs = {}, names = {}, paths, switches = {}, flags = {} }: TaskInfo,
   file: string,
   overrides: readonly Override[],
 ): string {
@@ -127,10 +128,10 @@ function helpText(
     ...Object.entries({ ...flags, ...COMMON_FLAGS }).map(([flag, text]) => line(`--${flag}=…`, text)),
     ...Object.entries({ ...switches, ...COMMON_SWITCHES }).map(([flag, text]) => line(`--${flag}`, text)),
   ];
-  const first = Object.entries({ ...verbs, ...names }).map(([verb, text]) => line(verb, text));
+  const first = Object.entries({ ...verbs, ...names, ...(paths && { "FILE …": paths }) }).map(([verb, text]) => line(verb, text));
   return [
     `deno task ${name} ${Object.keys(verbs).length > 0 ? `[${Object.keys(verbs).join("|")}] ` : ""}${
-      Object.keys(names).length > 0 ? "[NAME …] " : ""
+      Object.keys(names).length > 0 ? "[NAME …] " : paths ? "FILE … " : ""
     }[--key=value …]`,
     "",
     about,

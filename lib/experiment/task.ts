@@ -20,6 +20,8 @@ export interface TaskInfo {
   readonly verbs?: Readonly<Record<string, string>>;
   /** Names of which several may stand before or between the flags, with what they are. */
   readonly names?: Readonly<Record<string, string>>;
+  /** What the files are that may stand before or between the flags. */
+  readonly paths?: string;
   /** Its own flags that stand alone, with what they do. */
   readonly switches?: Readonly<Record<string, string>>;
   /** Its own flags that take a value, with what they do. */
@@ -34,7 +36,7 @@ export interface Invocation {
   readonly flags: Readonly<Record<string, string>>;
   /** What stands before the flags. */
   readonly verb?: string;
-  /** The names that were given. */
+  /** The names, or the files' paths, that were given. */
   readonly names?: readonly string[];
   /** What the command line sets of the configuration. */
   readonly overrides: readonly Override[];
@@ -53,6 +55,11 @@ export const BENCH_FLAG: Readonly<Record<string, string>> = { bench: "AURORA lis
 export const WORKERS_FLAGS: Readonly<Record<string, string>> = {
   workers: "so many processes on this machine train together, one a GPU; launchers name those on several machines",
   patience: "seconds without a sign of life after which a worker counts as lost, and the others stop (default 60)",
+};
+
+/** The flag of tasks that write predicted pictures. */
+export const PROVENANCE_FLAG: Readonly<Record<string, string>> = {
+  provenance: "false: pictures do not say that a model made them, with which base, adapter, seed and action (default true)",
 };
 
 /** The flag of tasks whose work can be split. */

@@ -49,5 +49,5 @@ function worldName({ id }: VideoFile): string {
 
 /** Writes a video where it is not there yet. */
 export async function renderInto(video: VideoFile, world: WorldVideos, lossless: boolean): Promise<void> {
-  if (!exists(video.path)) await writeMp4(video.path, await renderVideo(world.get(worldName(video))!), FRAME_RATE, lossless);
+  if (!exists(video.path)) await writeMp4(video.path, await renderVideo(world.get(worldName(video))!), FRAME_RATE, { lossless });
 }

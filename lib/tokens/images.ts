@@ -68,6 +68,7 @@ export async function decodeImage(bytes: Uint8Array, name: string): Promise<RgbI
  * Encodes an image as PNG.
  *
  * @param image RGB pixels
+ * @param xmp what the file says of itself, an XMP packet; absent: nothing
  * @returns the file's bytes
  *
  * @example It begins as PNGs do
@@ -80,8 +81,9 @@ export async function decodeImage(bytes: Uint8Array, name: string): Promise<RgbI
  * assertEquals(new TextDecoder().decode(png.slice(1, 4)), "PNG");
  * ```
  */
-export async function encodePng({ data, width, height }: RgbImage): Promise<Uint8Array> {
-  return new Uint8Array(await sharp(data, { raw: { width, height, channels: 3 } }).png().toBuffer());
+export async function encodePng({ data, width, height }: RgbImage, xmp?: string): Promise<Uint8Array> {
+  const image = sharp(data, { raw: { width, height, channels: 3 } }).png();
+  return new Uint8Array(await (xmp === undefined ? image : image.withXmp(xmp)).toBuffer());
 }
 
 /** Encodes an image as JPEG of a quality from 1 to 100. */

@@ -75,6 +75,33 @@ export async function videoLength(path: string): Promise<number> {
   return Number.isFinite(seconds) && seconds > 0 ? seconds : 0;
 }
 
+/**
+ * What a video's file says of itself, in its `comment`.
+ *
+ * @param path the file
+ * @returns the comment, or undefined where there is none
+ * @throws UserError in one sentence when the file is no video, or FFmpeg's addon is not to be had
+ *
+ * @example What was written
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = `${Deno.makeTempDirSync()}/a.mp4`;
+ * await ws.video.writeMp4(path, [{ width: 16, height: 16, data: new Uint8Array(768) }], 12, { comment: "a test" });
+ * assertEquals(await ws.video.videoComment(path), "a test");
+ * ```
+ */
+export async function videoComment(path: string): Promise<string | undefined> {
+  checkRegular(path, Infinity);
+  const av = await openAddon();
+  if (!av) throw new UserError(`Cannot read what ${path} says of itself without FFmpeg's addon: run "deno install"`);
+  const { demuxer } = await openStream(path, av.api);
+  const { comment } = demuxer.metadata;
+  await demuxer.close();
+  return comment;
+}
+
 let addon: Promise<Addon | undefined> | undefined;
 
 function openAddon(): Promise<Addon | undefined> {

@@ -9,13 +9,21 @@ import type { RgbImage } from "../tokens/mod.ts";
 import { parent } from "../files.ts";
 import { loadAddon } from "./addon.ts";
 
+/** How a video is written. */
+export interface WriteOptions {
+  /** Keep every pixel as it is, in a larger file. */
+  readonly lossless?: boolean;
+  /** What the file says of itself, in its `comment`. */
+  readonly comment?: string | undefined;
+}
+
 /**
  * Writes an MP4 (H.264). The file is whole or absent.
  *
  * @param path the file; its folder is made
  * @param frames pictures of one size, with even sides
  * @param rate frames a second
- * @param lossless keep every pixel as it is, in a larger file
+ * @param options how
  * @throws UserError when there is no frame
  *
  * @example A file that is not empty
@@ -29,9 +37,10 @@ import { loadAddon } from "./addon.ts";
  * assert(Deno.statSync(`${folder}/a.mp4`).size > 100);
  * ```
  */
-export async function writeMp4(path: string, frames: readonly RgbImage[], rate: number, lossless = false): Promise<void> {
+export async function writeMp4(path: string, frames: readonly RgbImage[], rate: number, options: WriteOptions = {}): Promise<void> {
+  const { lossless = false, comment } = options;
   if (frames.length === 0) throw new UserError(`Cannot write ${path}: a video needs at least one frame`);
-  const { api: { Encoder, FilterAPI, Muxer }, lib: { Log, Rational }, constants } = await loadAddon();
+  const { api: { Encoder, FilterAPI, Muxer }, lib: { Dictionary, Log, Rational }, constants } = await loadAddon();
   const { AV_LOG_ERROR, FF_ENCODER_LIBX264, FF_ENCODER_LIBX264RGB } = constants;
   Log.setLevel(AV_LOG_ERROR);
   Deno.mkdirSync(parent(path), { recursive: true });
@@ -41,6 +50,7 @@ export async function writeMp4(path: string, frames: readonly RgbImage[], rate: 
     const encoder = await Encoder.create(codec, { options: { crf, preset: "fast", "x264-params": REPEATABLE } });
     const filter = FilterAPI.create(`format=${format}`, {} as never);
     const muxer = await Muxer.open(temporary);
+    if (comment !== undefined) muxer.getFormatContext().metadata = Dictionary.fromObject({ comment });
     const stream = muxer.addStream(encoder);
     for await (const packet of encoder.packets(filter.frames(await videoFrames(frames, new Rational(1, rate))))) {
       if (packet) await muxer.writePacket(packet, stream);

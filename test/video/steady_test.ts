@@ -18,7 +18,7 @@ function frame(i: number, camera: number): RgbImage {
 Deno.test("steadyPairs() takes the pair between which the camera stands still, among calm moments alone", () =>
   withFolder(async (folder) => {
     const cameras = [4, 0, 4, 2, 4, 0, 4, 0, 3, 1, 3, 1, 3, 2, 3, 1]; // only frames 3 and 13 are shifted alike
-    await writeMp4(`${folder}/a.mp4`, cameras.map((camera, i) => frame(i, camera)), 8, true);
+    await writeMp4(`${folder}/a.mp4`, cameras.map((camera, i) => frame(i, camera)), 8, { lossless: true });
     const samples = cameras.map((_, index) => ({
       ...{ index, time: index / 8, isCut: false, isBlank: false },
       motion: index >= 6 && index <= 9 ? 0.1 : 0.001,

@@ -1,0 +1,47 @@
+/**
+ * Reading a file's origin back.
+ *
+ * @module
+ */
+import sharp from "sharp";
+import { UserError } from "../errors.ts";
+import { LARGEST, readBytes } from "../files.ts";
+import { decodeImage } from "../tokens/mod.ts";
+import { videoComment } from "../video/mod.ts";
+import { type Provenance, provenanceOf } from "./xmp.ts";
+
+/** Bytes of the largest XMP that is looked at. */
+const MOST_XMP = 2 ** 20;
+
+/**
+ * Where a picture or a video comes from, as its file says.
+ *
+ * @param path a picture, or an MP4 by its name
+ * @returns the origin, or undefined where the file says nothing of this workbench
+ * @throws UserError when it is no picture or video, or is damaged
+ *
+ * @example A picture without origin
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = `${Deno.makeTempDirSync()}/a.png`;
+ * Deno.writeFileSync(path, await ws.tokens.encodePng({ width: 1, height: 1, data: new Uint8Array(3) }));
+ * assertEquals(await ws.provenance.inspectFile(path), undefined);
+ * ```
+ */
+export async function inspectFile(path: string): Promise<Provenance | undefined> {
+  const xmp = /\.(mp4|mov|mkv|webm)$/i.test(path) ? await videoComment(path) : await xmpOf(path);
+  return xmp === undefined || xmp.length > MOST_XMP ? undefined : provenanceOf(xmp);
+}
+
+async function xmpOf(path: string): Promise<string | undefined> {
+  const bytes = readBytes(path, LARGEST.picture);
+  await decodeImage(bytes, path); // refuses what is no picture, or more pixels than are read
+  try {
+    const { xmp } = await sharp(bytes).metadata();
+    return xmp && xmp.length <= MOST_XMP ? new TextDecoder().decode(xmp) : undefined;
+  } catch (cause) {
+    throw new UserError(`Cannot read what ${path} says of itself: the file is damaged`, { cause });
+  }
+}
