@@ -10,4 +10,5 @@ export { type Likelihood, type LikelihoodKind, logLikelihoods, scoreOf } from ".
 export { type ImagePair, predictActions } from "./predict_actions.ts";
 export { drawObservations, type ObservationOptions, type ObservationQuery } from "./predict_images.ts";
 export { rollOut, type RolloutStart } from "./rollout.ts";
+export { type Imagined, type ImagineOptions, open, type OpenOptions, type World } from "./world.ts";
 export { expectedBestOf, rewardCandidates } from "./verify.ts";
