@@ -28,6 +28,12 @@ export function openSystems(names: readonly string[]): System[] {
           if (picture) return picture;
         }
       },
+      async xmp(trajectory) {
+        for (const part of parts) {
+          const xmp = await part.xmp(trajectory);
+          if (xmp !== undefined) return xmp;
+        }
+      },
     };
   });
 }

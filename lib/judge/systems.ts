@@ -5,6 +5,7 @@
  */
 import { UserError } from "../errors.ts";
 import { exists, fileNameOf, LARGEST, readBytes, readJson, resumeLog } from "../files.ts";
+import { xmpOf } from "../provenance/mod.ts";
 import { decodeImage, type RgbImage } from "../tokens/mod.ts";
 import type { Trajectory } from "../trajectories/mod.ts";
 
@@ -14,10 +15,12 @@ export interface System {
   readonly name: string;
   /** Its prediction for a trajectory; undefined when it has none. Throws when the file is no picture. */
   predict(trajectory: Trajectory): Promise<RgbImage | undefined>;
+  /** What that prediction's file says of where it comes from, as XMP; undefined when it says nothing. */
+  xmp(trajectory: Trajectory): Promise<string | undefined>;
 }
 
 /** The baseline that copies the source. */
-export const COPY: System = { name: "copy", predict: ({ source }) => source.load() };
+export const COPY: System = { name: "copy", predict: ({ source }) => source.load(), xmp: () => Promise.resolve(undefined) };
 
 /**
  * Opens a system.
@@ -41,13 +44,21 @@ export function openSystem(name: string): System {
   const [title, folder] = name.includes("=") ? [name.slice(0, name.indexOf("=")), name.slice(name.indexOf("=") + 1)] : [name, name];
   if (!exists(folder)) throw new UserError(`Cannot evaluate the system ${title}: there is no folder ${folder}`);
   const listed = new Map(readListed(folder).map(({ id, image }) => [id, image]));
+  const fileOf = ({ id }: Trajectory) => {
+    const plain = fileNameOf(id);
+    const found = [listed.get(id), `images/${plain}.png`, `${plain}.png`, `${plain}.jpg`]
+      .filter((file) => file !== undefined && !/(^|[\\/])\.\.([\\/]|$)|^[\\/]/.test(file)).find((file) => exists(`${folder}/${file}`));
+    return found && `${folder}/${found}`;
+  };
   return {
     name: title,
-    async predict({ id }) {
-      const plain = fileNameOf(id);
-      const found = [listed.get(id), `images/${plain}.png`, `${plain}.png`, `${plain}.jpg`]
-        .filter((file) => file !== undefined && !/(^|[\\/])\.\.([\\/]|$)|^[\\/]/.test(file)).find((file) => exists(`${folder}/${file}`));
-      return found === undefined ? undefined : await decodeImage(readBytes(`${folder}/${found}`, LARGEST.picture), `${folder}/${found}`);
+    async predict(trajectory) {
+      const file = fileOf(trajectory);
+      return file === undefined ? undefined : await decodeImage(readBytes(file, LARGEST.picture), file);
+    },
+    async xmp(trajectory) {
+      const file = fileOf(trajectory);
+      return file === undefined ? undefined : await xmpOf(file);
     },
   };
 }

@@ -35,7 +35,25 @@ export async function inspectFile(path: string): Promise<Provenance | undefined>
   return xmp === undefined || xmp.length > MOST_XMP ? undefined : provenanceOf(xmp);
 }
 
-async function xmpOf(path: string): Promise<string | undefined> {
+/**
+ * A picture file's XMP as it stands, to be written into copies.
+ *
+ * @param path a picture
+ * @returns the packet, or undefined where there is none, or one of more than a MiB
+ * @throws UserError when it is no picture, or is damaged
+ *
+ * @example What was written
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = `${Deno.makeTempDirSync()}/a.png`;
+ * const xmp = ws.provenance.provenanceXmp({ action: "open it", seed: 1, base: "ab12", version: "0.1.0" });
+ * Deno.writeFileSync(path, await ws.tokens.encodePng({ width: 1, height: 1, data: new Uint8Array(3) }, xmp));
+ * assertEquals(await ws.provenance.xmpOf(path), xmp);
+ * ```
+ */
+export async function xmpOf(path: string): Promise<string | undefined> {
   const bytes = readBytes(path, LARGEST.picture);
   await decodeImage(bytes, path); // refuses what is no picture, or more pixels than are read
   try {

@@ -4,4 +4,4 @@
  * @module
  */
 export { type Provenance, provenanceOf, provenanceText, provenanceXmp } from "./xmp.ts";
-export { inspectFile } from "./inspect.ts";
+export { inspectFile, xmpOf } from "./inspect.ts";

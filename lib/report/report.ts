@@ -79,7 +79,13 @@ async function galleryOf(config: Config, folder: string): Promise<GalleryItem[]>
     const { id, action, subset } = trajectory;
     const predicted = await Promise.all(opened.map(async (system) => {
       const picture = await system.predict(trajectory).catch(() => undefined);
-      return picture ? [{ title: system.name, note: notes.get(`${system.name} ${id}`) ?? "", png: await thumbnail(picture) }] : [];
+      return picture
+        ? [{
+          title: system.name,
+          note: notes.get(`${system.name} ${id}`) ?? "",
+          png: await thumbnail(picture, await system.xmp(trajectory).catch(() => undefined)),
+        }]
+        : [];
     }));
     const given = ["source", "target"] as const;
     const seen = await Promise.all(given.map(async (title) => ({ title, png: await thumbnail(await trajectory[title].load()) })));
@@ -93,8 +99,8 @@ function noteOf({ score, success, minimal, reason, unscored, correctedBy }: Scor
   return `${score.toFixed(1)}${by}: success ${success!.toFixed(1)}, minimal ${minimal!.toFixed(1)}. ${reason ?? ""}`;
 }
 
-/** At most 256 pixels wide: a page with hundreds of pictures stays light. */
-async function thumbnail(image: RgbImage): Promise<Uint8Array> {
+/** At most 256 pixels wide: a page with hundreds of pictures stays light. A prediction still says where it comes from. */
+async function thumbnail(image: RgbImage, xmp?: string): Promise<Uint8Array> {
   const scale = Math.min(1, 256 / image.width);
-  return await encodePng(scale === 1 ? image : resize(image, 256, Math.max(1, Math.round(image.height * scale))));
+  return await encodePng(scale === 1 ? image : resize(image, 256, Math.max(1, Math.round(image.height * scale))), xmp);
 }

@@ -1,14 +1,17 @@
 import { openSystem } from "../../lib/judge/mod.ts";
+import { provenanceXmp } from "../../lib/provenance/mod.ts";
 import { decodeImage, encodePng, type RgbImage } from "../../lib/tokens/mod.ts";
 import { fileObservation } from "../../lib/trajectories/aurora.ts";
 import { assertEquals, assertRejects, assertThrows, withFolder } from "../support.ts";
+
+const XMP = provenanceXmp({ action: "go", seed: 1, base: "b", version: "0.1.0" });
 
 const flat = (value: number, width = 4, height = 4): RgbImage => ({ width, height, data: new Uint8Array(3 * width * height).fill(value) });
 
 Deno.test("openSystem() finds predictions by list and by name, and none outside its folder", () =>
   withFolder(async (folder) => {
     Deno.mkdirSync(`${folder}/own/images`, { recursive: true });
-    Deno.writeFileSync(`${folder}/own/images/ag-0.png`, await encodePng(flat(7)));
+    Deno.writeFileSync(`${folder}/own/images/ag-0.png`, await encodePng(flat(7), XMP));
     Deno.writeFileSync(`${folder}/secret.png`, await encodePng(flat(9)));
     Deno.writeTextFileSync(`${folder}/own/images/ag-2.png`, "no picture");
     const listed = [{ id: "ag-1", image: "images/ag-0.png" }, { id: "ag-3", image: "../secret.png" }, {
@@ -22,6 +25,8 @@ Deno.test("openSystem() finds predictions by list and by name, and none outside 
     assertEquals(system.name, "mine");
     assertEquals([(await system.predict(of("ag-0")))!.data[0], (await system.predict(of("ag-1")))!.data[0]], [7, 7]);
     for (const id of ["ag-3", "ag-4", "ag-5"]) assertEquals(await system.predict(of(id)), undefined);
+    const origins = [system.xmp(of("ag-1")), system.xmp(of("ag-3")), openSystem("copy").xmp(of("ag-0"))];
+    assertEquals(await Promise.all(origins), [XMP, undefined, undefined]);
     await assertRejects(() => system.predict(of("ag-2")), Error, "as an image");
     assertEquals(
       (await openSystem("copy").predict(of("x")))!.data[0],
