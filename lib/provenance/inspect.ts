@@ -7,6 +7,7 @@ import sharp from "sharp";
 import { UserError } from "../errors.ts";
 import { LARGEST, readBytes } from "../files.ts";
 import { decodeImage } from "../tokens/mod.ts";
+import { imageFormat } from "../tokens/images.ts";
 import { videoComment } from "../video/mod.ts";
 import { type Provenance, provenanceOf } from "./xmp.ts";
 
@@ -31,12 +32,19 @@ const MOST_XMP = 2 ** 20;
  * ```
  */
 export async function inspectFile(path: string): Promise<Provenance | undefined> {
-  const xmp = /\.(mp4|mov|mkv|webm)$/i.test(path) ? await videoComment(path) : await xmpOf(path);
+  const xmp = /\.(mp4|mov|mkv|webm)$/i.test(path) ? await videoComment(path) : await soundXmp(path);
   return xmp === undefined || xmp.length > MOST_XMP ? undefined : provenanceOf(xmp);
 }
 
+/** The XMP of a picture that can be decoded: what is damaged, or has more pixels than are read, is refused. */
+async function soundXmp(path: string): Promise<string | undefined> {
+  const bytes = readBytes(path, LARGEST.picture);
+  await decodeImage(bytes, path);
+  return await xmpIn(bytes, path);
+}
+
 /**
- * A picture file's XMP as it stands, to be written into copies.
+ * A picture file's XMP as it stands, to be written into copies. The picture itself is not decoded.
  *
  * @param path a picture
  * @returns the packet, or undefined where there is none, or one of more than a MiB
@@ -54,8 +62,11 @@ export async function inspectFile(path: string): Promise<Provenance | undefined>
  * ```
  */
 export async function xmpOf(path: string): Promise<string | undefined> {
-  const bytes = readBytes(path, LARGEST.picture);
-  await decodeImage(bytes, path); // refuses what is no picture, or more pixels than are read
+  return await xmpIn(readBytes(path, LARGEST.picture), path);
+}
+
+async function xmpIn(bytes: Uint8Array, path: string): Promise<string | undefined> {
+  if (imageFormat(bytes, path) === "BMP") return; // it has no place for XMP
   try {
     const { xmp } = await sharp(bytes).metadata();
     return xmp && xmp.length <= MOST_XMP ? new TextDecoder().decode(xmp) : undefined;

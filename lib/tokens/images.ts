@@ -41,12 +41,7 @@ const FORMATS: readonly (readonly [name: string, magic: RegExp])[] = [
  * ```
  */
 export async function decodeImage(bytes: Uint8Array, name: string): Promise<RgbImage> {
-  const refuse = (why: string, cause?: unknown): never => {
-    throw new UserError(`Cannot read ${name} as an image: ${why}`, { cause });
-  };
-  if (bytes.length === 0) refuse("it is empty");
-  const head = Array.from(bytes.subarray(0, 12), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  const format = FORMATS.find(([, magic]) => magic.test(head))?.[0] ?? refuse(`it is none of ${FORMATS.map(([name]) => name).join(", ")}`);
+  const format = imageFormat(bytes, name);
   if (format === "BMP") return decodeBmp(bytes, name, MOST_PIXELS);
   try {
     // Pillow, which the reference reads with, takes the values as they are stored, whatever the profile says
@@ -55,13 +50,31 @@ export async function decodeImage(bytes: Uint8Array, name: string): Promise<RgbI
     return onWhite(data, info.width, info.height);
   } catch (error) {
     const { width = 0, height = 0 } = await sharp(bytes, { limitInputPixels: false }).metadata().catch(() => ({ width: 0, height: 0 }));
-    return refuse(
-      width * height > MOST_PIXELS
-        ? `it has ${width} × ${height} pixels, at most ${MOST_PIXELS} are read`
-        : `the ${format} file is damaged`,
-      error,
-    );
+    const why = width * height > MOST_PIXELS
+      ? `it has ${width} × ${height} pixels, at most ${MOST_PIXELS} are read`
+      : `the ${format} file is damaged`;
+    throw unreadable(name, why, error);
   }
+}
+
+/**
+ * The format of an image file, by its first bytes; nothing else of it is looked at.
+ *
+ * @param bytes the file
+ * @param name its name, for errors
+ * @returns the format's name
+ * @throws UserError when it is none that is read
+ */
+export function imageFormat(bytes: Uint8Array, name: string): string {
+  if (bytes.length === 0) throw unreadable(name, "it is empty");
+  const head = Array.from(bytes.subarray(0, 12), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const format = FORMATS.find(([, magic]) => magic.test(head))?.[0];
+  if (format === undefined) throw unreadable(name, `it is none of ${FORMATS.map(([name]) => name).join(", ")}`);
+  return format;
+}
+
+function unreadable(name: string, why: string, cause?: unknown): UserError {
+  return new UserError(`Cannot read ${name} as an image: ${why}`, { cause });
 }
 
 /**

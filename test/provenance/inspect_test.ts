@@ -21,6 +21,10 @@ Deno.test("inspectFile() reads a picture's and a video's origin back; decoding a
     assertEquals(await inspectFile(`${folder}/a.mp4`), ORIGIN);
     await writeMp4(`${folder}/b.mp4`, [PICTURE], 6);
     assertEquals(await inspectFile(`${folder}/b.mp4`), undefined);
+    const bmp = new Uint8Array(58); // one white pixel
+    bmp.set([0x42, 0x4d, 58, 0, 0, 0, 0, 0, 0, 0, 54, 0, 0, 0, 40, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 24]);
+    Deno.writeFileSync(`${folder}/a.bmp`, bmp.fill(255, 54));
+    assertEquals(await inspectFile(`${folder}/a.bmp`), undefined);
     Deno.writeTextFileSync(`${folder}/c.png`, "no picture");
     await assertRejects(() => inspectFile(`${folder}/c.png`), UserError, "it is none of PNG");
     Deno.writeFileSync(`${folder}/d.png`, png.subarray(0, png.length - 40));
