@@ -20,20 +20,16 @@ export function openSystems(names: readonly string[]): System[] {
     if (text === "copy") return openSystem(text);
     const { name, folder } = parseSystem(text);
     const parts = shardFolders(folder).map((part) => openSystem(`${name}=${part}`));
+    const firstOf = async <T>(ask: (part: System) => Promise<T | undefined>): Promise<T | undefined> => {
+      for (const part of parts) {
+        const answer = await ask(part);
+        if (answer !== undefined) return answer;
+      }
+    };
     return {
       name,
-      async predict(trajectory) {
-        for (const part of parts) {
-          const picture = await part.predict(trajectory);
-          if (picture) return picture;
-        }
-      },
-      async xmp(trajectory) {
-        for (const part of parts) {
-          const xmp = await part.xmp(trajectory);
-          if (xmp !== undefined) return xmp;
-        }
-      },
+      predict: (trajectory) => firstOf((part) => part.predict(trajectory)),
+      xmp: (trajectory) => firstOf((part) => part.xmp(trajectory)),
     };
   });
 }

@@ -34,12 +34,12 @@ function write(
 
 Deno.test("openVideos() makes videos of UCF-101's frames: classes by name, 25 frames a second, over the borders of files", () =>
   withFolder(async (folder) => {
-    const { videos, problems } = await openVideos(FIXTURE, `${folder}/work`);
+    const { videos, problems } = await openVideos(FIXTURE, `${folder}/unpacked`);
     assertEquals(videos.map(({ id, label }) => [id, label]), [
       ["ApplyEyeMakeup/v_ApplyEyeMakeup_g01_c01", "ApplyEyeMakeup"],
       ["Archery/v_Archery_g01_c01", "Archery"],
     ]);
-    assertEquals([problems, exists(`${folder}/work`)], [[], false]);
+    assertEquals([problems, exists(`${folder}/unpacked`)], [[], false]);
     await videos[1]!.write!();
     const frames = await Array.fromAsync(readFrames(videos[1]!.path, { format: "rgb24" }));
     assertEquals(
@@ -66,15 +66,15 @@ Deno.test("openVideos() joins a video that lies in two files, puts frames in ord
     part("a", [2, 0, 1]);
     part("b", [4, 3, 5, 7, 6]);
     part("c", [0], { video_id: [null] });
-    const { videos, problems } = await openVideos(`${folder}/data`, `${folder}/work`);
+    const { videos, problems } = await openVideos(`${folder}/data`, `${folder}/unpacked`);
     assertEquals(videos.map(({ id }) => id), ["..up_[2J/v".replace("..up", ".._up")]);
     assertEquals(problems, [{ id: "c-0", reason: "the frame has no video_id" }]);
     await videos[0]!.write!();
     assertEquals(Deno.readFileSync(videos[0]!.path), stream);
-    assert(videos[0]!.path.startsWith(`${folder}/work/0-`) && !videos[0]!.path.slice(folder.length).includes("../"), videos[0]!.path);
+    assert(videos[0]!.path.startsWith(`${folder}/unpacked/0-`) && !videos[0]!.path.slice(folder.length).includes("../"), videos[0]!.path);
 
     write(`${folder}/data/d.parquet`, { image: [Uint8Array.of(1, 2), null] }, { video_id: ["png", "none"], frame: [0n, 0n] });
-    const odd = (await openVideos(`${folder}/data/d.parquet`, `${folder}/work`)).videos;
+    const odd = (await openVideos(`${folder}/data/d.parquet`, `${folder}/unpacked`)).videos;
     await assertRejects(() => odd[1]!.write!(), UserError, "its frames are no JPEGs");
     await assertRejects(() => odd[0]!.write!(), UserError, "its row holds no bytes");
   }));
@@ -84,7 +84,7 @@ Deno.test("openVideos() takes rows that are videos, and refuses columns that are
     const frame = { width: 16, height: 16, data: new Uint8Array(768).fill(128) };
     await writeMp4(`${folder}/a.mp4`, [frame, frame, frame], 12);
     write(`${folder}/videos.parquet`, { video: [Deno.readFileSync(`${folder}/a.mp4`)] }, { label: ["wave"] });
-    const { videos: [video] } = await openVideos(`${folder}/videos.parquet`, `${folder}/work`);
+    const { videos: [video] } = await openVideos(`${folder}/videos.parquet`, `${folder}/unpacked`);
     assertEquals([video!.id, video!.label], ["wave/videos-0", "wave"]);
     await video!.write!();
     assertEquals((await Array.fromAsync(readFrames(video!.path, { format: "gray" }))).length, 3);
