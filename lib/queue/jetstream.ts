@@ -5,9 +5,10 @@
  * @module
  */
 import { AckPolicy, DiscardPolicy, jetstream, JetStreamApiError, jetstreamManager, type JsMsg, RetentionPolicy } from "@nats-io/jetstream";
-import { connect, type NatsConnection } from "@nats-io/transport-node";
+import type { NatsConnection } from "@nats-io/transport-node";
 import { Buffer } from "node:buffer";
 import { UserError } from "../errors.ts";
+import { connect } from "./transport.ts";
 
 /** What a run's workers share. */
 export interface RunJobs {

@@ -120,11 +120,13 @@ export function startStandIn(tooLate = 6000): StandIn {
     add(seen.lost, { prompt: promptTokens(body), completion: counted.answers[0]! });
     const half = new TextEncoder().encode(text.slice(0, text.length / 2));
     if (fault === "half an answer") return new Response(half, { headers: { "content-type": "application/json" } });
+    let breaking: ReturnType<typeof setTimeout>;
     const broken = new ReadableStream({
       start(stream) {
         stream.enqueue(half);
-        setTimeout(() => stream.close(), 20); // before the length that was promised: the connection breaks
+        breaking = setTimeout(() => stream.close(), 20); // before the length that was promised: the connection breaks
       },
+      cancel: () => clearTimeout(breaking), // whoever asked is gone first
     });
     return new Response(broken, { headers: { "content-type": "application/json", "content-length": `${text.length}` } });
   }
