@@ -8,7 +8,7 @@ import { workersOf } from "../lib/train/workers.ts";
 
 const [rank, addresses, shapes] = [Number(Deno.args[0]), Deno.args[1]!.split(","), JSON.parse(Deno.args[2]!) as [number, number][]];
 await openBackend("tensorflow", { threads: 1, gpu: rank });
-const workers = addresses.length > 1 ? workersOf(await joinCluster({ rank, addresses }, { join: 60, loss: 60 })) : undefined;
+const workers = addresses.length > 1 ? workersOf(await joinCluster({ rank, addresses }, { join: 60, loss: 60, hang: 600 })) : undefined;
 let grads: Tensor[] = shapes.map((shape) => tf.fill(shape, 1 / addresses.length)); // sums stay what they are
 
 for await (const line of createInterface({ input: process.stdin })) {
@@ -17,7 +17,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const start = performance.now();
   await new Promise((resolve) => setTimeout(resolve, compute * 1000));
   if (workers) {
-    const summed = await workers.sum({ grads, loss: 1, size: 1 });
+    const summed = await workers.sum({ grads, loss: 1, size: 1 }, true);
     const value = summed.grads.at(-1)!.dataSync()[0]!;
     if (Math.abs(value - 1) > 1e-6) throw new Error(`Cannot be right: the sum is ${value}, not 1`);
     grads = summed.grads.map((grad) => tf.div(grad, addresses.length));

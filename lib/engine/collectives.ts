@@ -25,12 +25,14 @@ export interface Patience {
   readonly join: number;
   /** Seconds without a sign of life after which a worker is lost. */
   readonly loss: number;
+  /** Seconds that a worker which does give signs of life may lag behind in a sum, where sums are `timely`; then it hangs. */
+  readonly hang: number;
 }
 
 /** What joined processes do together. Each call is made by all of them, in the same order. */
 export interface Collectives extends Cluster {
-  /** The sum of a float32 or int32 tensor over all processes, the same bits on each. */
-  readonly sum: (tensor: Tensor) => Promise<Tensor>;
+  /** The sum of a float32 or int32 tensor over all processes, the same bits on each; a timely one is not waited for without end. */
+  readonly sum: (tensor: Tensor, timely?: boolean) => Promise<Tensor>;
   /** Waits until all of them have nothing more to ask of each other: one that ends before breaks the connection of others. */
   readonly leave: () => Promise<void>;
 }
@@ -38,6 +40,7 @@ export interface Collectives extends Cluster {
 const LEADER = "/job:worker/replica:0/task:0";
 const GRACE = 2; // seconds that the leader's word about who is missing may take
 const GROUP = 1; // all processes; there is no other group
+const HANGS = "a sum has not come"; // heartbeats go on in a thread of TensorFlow's own, whatever the process does
 
 /**
  * Joins a cluster. The engine must be open on libtensorflow, and must not have computed anything yet.
@@ -51,13 +54,14 @@ export async function joinCluster(cluster: Cluster, patience: Patience): Promise
   const binding = activeBinding();
   if (!binding) throw new UserError('Cannot train on several workers without libtensorflow: run "deno task setup" on each of them');
   const server = serverOf(cluster, patience, binding.isUsingGpuDevice());
-  await explained(cluster, patience, () => within(patience.join + GRACE, enabled(binding.api, server)));
+  const late = `joining the other workers: ${LEADER} does not answer`; // TensorFlow's own limit holds for the leader alone
+  await explained(cluster, patience, () => within(patience.join + GRACE, enabled(binding.api, server), late));
   let instance = 0;
   return {
     ...cluster,
-    sum: (tensor) => {
-      const number = ++instance;
-      return explained(cluster, patience, () => reduced(tensor, cluster.addresses.length, number));
+    sum: (tensor, timely = false) => {
+      const summed = reduced(tensor, cluster.addresses.length, ++instance);
+      return explained(cluster, patience, () => timely ? within(patience.hang, summed, HANGS) : summed);
     },
     leave: () => explained(cluster, patience, () => atEnd(binding.api)),
   };
@@ -74,12 +78,12 @@ function atEnd({ c, context, apart }: CApi): Promise<void> {
   return apart("waiting for the other workers", (status) => c.waitAtBarrier(context, cstring("end"), day, status));
 }
 
-/** TensorFlow's own limit holds for the leader alone: the others would wait for it without end. */
-async function within(seconds: number, joined: Promise<void>): Promise<void> {
-  const late = Promise.withResolvers<void>();
-  const timer = setTimeout(() => late.reject(new Error(`joining the other workers: ${LEADER} does not answer`)), seconds * 1000);
+/** A promise, or an error when it takes too long. */
+async function within<T>(seconds: number, promised: Promise<T>, words: string): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(words)), seconds * 1000);
   try {
-    await Promise.race([joined, late.promise]);
+    return await Promise.race([promised, late.promise]);
   } finally {
     clearTimeout(timer);
   }
@@ -132,7 +136,7 @@ async function explained<T>(cluster: Cluster, patience: Patience, call: () => Pr
 }
 
 /** What to tell the user of TensorFlow's words about a cluster. */
-export function failureOfCluster(error: unknown, { rank, addresses }: Cluster, { join, loss }: Patience): Error {
+export function failureOfCluster(error: unknown, { rank, addresses }: Cluster, { join, loss, hang }: Patience): Error {
   const words = error instanceof Error ? error.message : String(error);
   const nameOf = (worker: number) => `worker ${worker} of ${addresses.length} (${quoted(addresses[worker])})`;
   if (/could not start grpc server|address already in use/i.test(words)) {
@@ -149,6 +153,12 @@ export function failureOfCluster(error: unknown, { rank, addresses }: Cluster, {
       `Cannot begin as ${who} has not come within ${join} s: start all ${addresses.length} workers at about the same time, ` +
         "and see that each can reach the others' ports",
       { cause: error },
+    );
+  }
+  if (words === HANGS) {
+    return new UserError(
+      `Cannot go on as another worker has not come to a step's end within ${hang} s though it gives signs of life: see what it waits for, ` +
+        "end it, and start all workers again to go on from the last checkpoint; where steps may take so long, raise --patience",
     );
   }
   return new UserError(

@@ -54,7 +54,8 @@ export const BENCH_FLAG: Readonly<Record<string, string>> = { bench: "AURORA lis
 /** The flags of tasks whose work several processes share. */
 export const WORKERS_FLAGS: Readonly<Record<string, string>> = {
   workers: "so many processes on this machine train together, one a GPU; launchers name those on several machines",
-  patience: "seconds without a sign of life after which a worker counts as lost, and the others stop (default 60)",
+  patience:
+    "seconds without a sign of life after which a worker counts as lost, and the others stop (default 60); ten times that for a step",
 };
 
 /** The flag of tasks that write predicted pictures. */

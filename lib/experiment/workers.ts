@@ -14,8 +14,9 @@ import { VERSION } from "./run.ts";
 import type { Invocation, TaskInfo } from "./task.ts";
 
 const ROOT = new URL("../../", import.meta.url);
-const PATIENCE = 60; // seconds without a sign of life; as many times JOIN until all must have come
+const PATIENCE = 60; // seconds without a sign of life; JOIN times as many until all must have come, HANG times for a step with such signs
 const JOIN = 5;
+const HANG = 10; // ten minutes by default, as torch waits for NCCL
 const GRACE = 10_000; // ms that workers have to stop by themselves once one has failed; nothing that they write can be half-written
 const MOST = 256; // workers on one machine
 
@@ -126,7 +127,7 @@ export type Digests = Readonly<Record<string, string>>;
  */
 export async function joinWorkers(cluster: LaunchedCluster, flags: Readonly<Record<string, string>>): Promise<Workers> {
   const loss = wholeFlag("patience", flags["patience"] ?? `${PATIENCE}`, 86_400);
-  const patience: Patience = { loss, join: JOIN * loss };
+  const patience: Patience = { loss, join: JOIN * loss, hang: HANG * loss };
   const collectives = await joinCluster(cluster, patience);
   Deno.addSignalListener("SIGTERM", () => Deno.exit(143)); // TensorFlow's service would keep it for itself
   return workersOf(collectives);

@@ -111,9 +111,9 @@ export async function* train<T>(training: Training<T>): AsyncGenerator<TrainingS
     if (workers) point = await sharePoint(workers, point);
     if (isFirst) trimLog(`${folder}/log.jsonl`, point.step, disk);
     if (found) yield { ...loggedStep(folder, point.step), params: point.state.params };
-    while (point.step < schedule.steps) {
+    for (let isWarm = false; point.step < schedule.steps; isWarm = true) {
       const started = performance.now();
-      const { state, loss, norm, size } = await trainingStep(training, point);
+      const { state, loss, norm, size } = await trainingStep(training, point, isWarm);
       point = { step: point.step + 1, state };
       if (!isFirst) continue;
       const speed = Math.round(size / ((performance.now() - started) / 1000));
@@ -156,10 +156,11 @@ function loggedStep(folder: string, step: number): StepLog {
 async function trainingStep<T>(
   training: Training<T>,
   { step, state }: TrainingPoint,
+  isWarm: boolean, // the first step compiles, for as long as it takes
 ): Promise<{ state: TrainingState; loss: number; norm: number; size: number }> {
   const { accumulate = 1, adamw, schedule, workers } = training;
   const { samples, ...own } = await ownShare(training, { step, state });
-  const { grads, loss, size } = workers ? await workers.sum(own) : own;
+  const { grads, loss, size } = workers ? await workers.sum(own, isWarm) : own;
   const fresh = tidy(() => {
     const scaled = accumulate === 1 ? grads : grads.map((grad) => tf.div(grad, accumulate) as Tensor);
     return adamwStep(state, scaled, tf.tensor1d([learningRate(step + 1, schedule), step + 1]), adamw);

@@ -28,8 +28,8 @@ export interface Workers {
   readonly rank: number;
   /** How many there are. */
   readonly count: number;
-  /** Adds up over all workers. */
-  readonly sum: (own: Summed) => Promise<Summed>;
+  /** Adds up over all workers; a timely sum is not waited for without end. */
+  readonly sum: (own: Summed, timely: boolean) => Promise<Summed>;
   /** Adds up a few whole numbers below 2²⁴ over all workers. */
   readonly sumNumbers: (numbers: readonly number[]) => Promise<number[]>;
   /** Waits until nobody needs another any more. */
@@ -60,9 +60,10 @@ export function workersOf(collectives: Collectives): Workers {
   const { rank, addresses, leave } = collectives;
   return {
     ...{ rank, count: addresses.length, leave },
-    sum: async ({ grads, loss, size }) => {
+    sum: async ({ grads, loss, size }, timely) => {
       const numbers = tf.tensor1d([loss, size]);
-      const [sums, summed] = await Promise.all([sumTensors(collectives, grads), collectives.sum(numbers)]);
+      const sum = (tensor: Tensor) => collectives.sum(tensor, timely);
+      const [sums, summed] = await Promise.all([sumTensors(sum, grads), sum(numbers)]);
       const [lossSum, sizeSum] = valuesOf(summed);
       dispose([grads, numbers, summed]);
       return { grads: sums, loss: lossSum!, size: sizeSum! };
@@ -114,13 +115,13 @@ export async function sharePoint(workers: Workers, { step, state }: TrainingPoin
   const given = workers.rank === 0 ? own : own.map(({ shape }) => tf.zeros(shape));
   if (workers.rank !== 0) dispose(state);
   const [first] = await workers.sumNumbers([workers.rank === 0 ? step : 0]);
-  const { grads: all } = await workers.sum({ grads: given, loss: 0, size: 0 });
+  const { grads: all } = await workers.sum({ grads: given, loss: 0, size: 0 }, false);
   const n = params.length;
   return { step: first!, state: { params: all.slice(0, n), mean: all.slice(n, 2 * n), square: all.slice(2 * n) } };
 }
 
 /** Sums of tensors, by a few large ones that hold them all: a small message costs as much time as a large one. */
-async function sumTensors({ sum }: Collectives, tensors: readonly Tensor[]): Promise<Tensor[]> {
+async function sumTensors(sum: (tensor: Tensor) => Promise<Tensor>, tensors: readonly Tensor[]): Promise<Tensor[]> {
   const sums = await Promise.all(
     bucketsOf(tensors).map(async (bucket) => {
       const packed = tidy(() => tf.concat(bucket.map((tensor) => tf.reshape(tensor, [-1])))) as Tensor;

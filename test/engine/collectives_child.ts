@@ -10,6 +10,7 @@ try {
   const { sum, leave } = await joinCluster({ rank: Number(rank), addresses: addresses.split(",") }, {
     join: Number(join),
     loss: Number(loss),
+    hang: 60,
   });
   const [real, whole] = await Promise.all([
     sum(double(tf.fill([1000], Number(rank) + 0.25))),

@@ -51,7 +51,7 @@ Deno.test("joinCluster() gives up in one sentence when a worker does not come, w
 
 Deno.test("failureOfCluster() names the worker that TensorFlow names, and never this one", () => {
   const cluster = { rank: 1, addresses: ["a:1", "b:1\x1b", "c:1"] };
-  const of = (words: string) => failureOfCluster(new Error(words), cluster, { join: 9, loss: 8 }).message;
+  const of = (words: string) => failureOfCluster(new Error(words), cluster, { join: 9, loss: 8, hang: 7 }).message;
   assert(of("remote target /job:worker/replica:0/task:2 while calling").includes('worker 2 of 3 ("c:1")'));
   assert(of("task:1 is gone").includes("another worker"));
   assert(of("task:77").includes("another worker"));

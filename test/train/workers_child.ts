@@ -13,6 +13,8 @@ const options = JSON.parse(text) as {
   readonly accumulate: number;
   readonly delay: number; // ms that a micro-batch takes
   readonly digest: string;
+  readonly hangsAt?: number; // the micro-batch that never ends
+  readonly hang?: number; // seconds that the others wait for it
 };
 const { steps, rows, accumulate } = options;
 const cluster = { rank: Number(rank), addresses: addresses.split(",") };
@@ -20,7 +22,7 @@ const cluster = { rank: Number(rank), addresses: addresses.split(",") };
 try {
   await openBackend("tensorflow", { threads: 1, gpu: 0 });
   const joined = cluster.addresses.length > 1;
-  const workers = joined ? workersOf(await joinCluster(cluster, { join: 30, loss: Number(loss) })) : undefined;
+  const workers = joined ? workersOf(await joinCluster(cluster, { join: 30, loss: Number(loss), hang: options.hang ?? 60 })) : undefined;
   if (workers) await requireSame(workers, { code: "00".repeat(8), data: "ff".repeat(8), configuration: options.digest });
   const training = train({
     ...{ folder, digest: "regression", workers, rows, accumulate, saveEvery: 3, warn: () => {} },
@@ -28,6 +30,7 @@ try {
     schedule: { lr: 0.05, warmup: 2, steps },
     adamw: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, clip: 0.5 },
     batch: async (micro) => {
+      while (micro === options.hangsAt); // in JavaScript alone: TensorFlow's heartbeats go on
       await new Promise((resolve) => setTimeout(resolve, options.delay));
       const random = randomStream("batch", micro);
       const x = tf.tensor2d(Array.from({ length: rows * 30 }, () => random() - 0.5), [rows, 30]);

@@ -139,6 +139,19 @@ Deno.test("a worker that is stopped, and the first one too, ends the others in t
     }
   }));
 
+Deno.test("a worker that hangs while it gives signs of life ends the others in the stated time with one sentence", () =>
+  withFolder(async (folder) => {
+    const workers = start(folder, 3, (rank) => ({ steps: 1000, hang: 3, ...(rank === 1 && { hangsAt: 10 }) }));
+    for (const rank of [0, 2]) {
+      const { error, kind } = await lastOf(workers[rank]!);
+      assert(kind && /another worker has not come to a step's end within 3 s/.test(`${error}`) && !`${error}`.includes("\n"), `${error}`);
+      assertEquals(await workers[rank]!.end(), 1);
+    }
+    workers[1]!.child.kill("SIGKILL");
+    await workers[1]!.end();
+    assert(readLog(folder).length >= 3); // steps before it are there
+  }));
+
 Deno.test("a connection that is cut ends both ends in the stated time with one sentence", () =>
   withFolder(async (folder) => {
     const addresses = freeAddresses(2);
