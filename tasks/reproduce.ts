@@ -6,6 +6,7 @@
  * @module
  */
 import { runTask } from "../lib/experiment/cli.ts";
+import { requireOneProcess } from "../lib/experiment/cluster.ts";
 import { benchTrajectories } from "../lib/experiment/datasets.ts";
 import { statusOf } from "../lib/experiment/paper_stages.ts";
 import { passedArguments, runTaskProcess } from "../lib/experiment/pipeline.ts";
@@ -40,6 +41,7 @@ const TASK: TaskInfo = {
 /** Runs the task. */
 async function main(invocation: Invocation): Promise<void> {
   const { flags } = invocation;
+  requireOneProcess(Deno.env.toObject());
   const runs = seedRuns(invocation);
   if ("dry-run" in flags) return console.log(runs.map(planText).join("\n\n"));
   if (flags["votes"] !== undefined) await runTaskProcess({ task: "human-eval", args: ["analyse", `--run=${flags["votes"]}`] });

@@ -47,6 +47,21 @@ export function readCluster(env: Environment, cores: number = navigator.hardware
   return { source, rank, addresses, share: { threads, gpu: found.local ?? beside.findIndex(({ i }) => i === rank) } };
 }
 
+/**
+ * Checks that no launcher has started this process together with others, for work that is not shared among processes.
+ *
+ * @param env the environment
+ * @throws UserError naming the launcher's variables
+ */
+export function requireOneProcess(env: Environment): void {
+  const cluster = readCluster(env);
+  if (!cluster) return;
+  throw new UserError(
+    `Cannot run all stages in ${cluster.addresses.length} processes at once (by ${cluster.source}): start it once, outside of the ` +
+      "launcher, and give train-cdm and train-cwm to the launcher one by one",
+  );
+}
+
 interface Found extends Cluster {
   readonly source: string;
   readonly local?: number; // the process's number on its machine, where the launcher says it

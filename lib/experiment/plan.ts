@@ -18,6 +18,7 @@ import {
   picturesAtOnce,
   rowsThatFit,
 } from "../model/memory.ts";
+import { promptsOfRow } from "../sample/draw.ts";
 import { BATCH, LONGEST } from "../sample/predict_actions.ts";
 import { SCORED_TOGETHER } from "../sample/likelihood.ts";
 import { freeMemory } from "./memory.ts";
@@ -153,8 +154,8 @@ function workOf({ model, cdm, cwm }: Config, checkpoint: CheckpointPlan) {
     ...{ name: "say actions", unit: "pairs", wanted: Math.min(wanted, BATCH), flexible: true, copy: mergedBytes(config, bytes) },
     bytes: (rows) => drawingBytes(config, { rows, prompts: rows, positions: pair, tokens: LONGEST, head: vocabulary, bytes }),
   });
-  const draw = (wanted: number, each: number, guidance: { guidanceText?: number; guidanceImage?: number }, key?: string): Work => {
-    const times = (guidance.guidanceText ?? 1) === 1 && (guidance.guidanceImage ?? 1) === 1 ? 1 : 3;
+  const draw = (wanted: number, each: number, scales: { guidanceText?: number; guidanceImage?: number }, key?: string): Work => {
+    const times = promptsOfRow({ text: scales.guidanceText ?? 1, image: scales.guidanceImage ?? 1 });
     const shape = { positions: image + ACTION, tokens: image, head: codes, bytes };
     return {
       ...{ name: times === 1 ? "draw" : "draw with guidance", unit: "images", wanted, flexible: true, ...(key !== undefined && { key }) },

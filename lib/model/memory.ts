@@ -106,7 +106,7 @@ export function keyValueBytes({ hiddenSize, heads, keyHeads, layers }: Chameleon
 
 /** Sequences that are drawn together. */
 export interface DrawingSize {
-  /** Sequences; with guidance three for each that is asked for. */
+  /** Sequences; with guidance two or three for each that is asked for. */
   readonly rows: number;
   /** Prompts among them that differ. */
   readonly prompts: number;

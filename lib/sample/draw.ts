@@ -1,7 +1,8 @@
 /**
  * One choice of tokens from hidden states, and prompts as tensors: what drawing one by one and drawing in passes share.
  *
- * Shapes: R rows that are drawn, D width, K tokens that may be drawn, k the likeliest of them, P prompts, S positions.
+ * Shapes: R rows that are drawn, G prompts that a guided row takes, D width, K tokens that may be drawn, k the likeliest of them, P prompts,
+ * S positions.
  *
  * @module
  */
@@ -40,13 +41,13 @@ export function seedTable({ seed, streams }: SamplingOptions, rows: number, step
   return tf.tensor3d(numbers, [steps, rows, 2], "int32");
 }
 
-/** Draws a row of the head for each sequence. hidden: [R, 1, D], or [3R, 1, D] guided; seeds: [R, 2] → [R] int32 */
+/** Draws a row of the head for each sequence. hidden: [R, 1, D], or [G·R, 1, D] guided; seeds: [R, 2] → [R] int32 */
 export const drawRows: (hidden: Tensor, head: Tensor, rule: Tensor | null, limits: Limits, seeds: Tensor) => Tensor = compile(
   (hidden: Tensor, head: Tensor, rule: Tensor | null, limits: Limits, seeds: Tensor) =>
     chooseRows(tf.squeeze(logitsOf(hidden, head), [1]), rule, limits, seeds),
 );
 
-/** Chooses a row of the head for each sequence by the Gumbel-max trick. scores: [R, K], or [3R, K] guided; seeds: [R, 2] → [R] int32 */
+/** Chooses a row of the head for each sequence by the Gumbel-max trick. scores: [R, K], or [G·R, K] guided; seeds: [R, 2] → [R] int32 */
 export function chooseRows(scores: Tensor, rule: Tensor | null, limits: Limits, seeds: Tensor): Tensor {
   const { temperature, topK, topP, text, image } = limits;
   const free = guided(scores, seeds.shape[0]!, text, image); // [R, K]
@@ -58,11 +59,27 @@ export function chooseRows(scores: Tensor, rule: Tensor | null, limits: Limits, 
   return tf.argMax(tf.add(scaled, gumbel), -1); // [R]
 }
 
-/** Classifier-free guidance. [3R, K] → [R, K]; without it [R, K] stays */
+/**
+ * What guidance multiplies the scores of its prompts with: nothing + image · (without the action − nothing) + text · (all − without the
+ * action), by prompt. A prompt whose factor is 0 is not read: guidance by the action alone takes two prompts a row, not three.
+ */
+export function guidanceFactors({ text, image }: { readonly text: number; readonly image: number }) {
+  return { all: text, withoutAction: image - text, withoutAll: 1 - image };
+}
+
+/** Prompts that a row takes, G. */
+export function promptsOfRow(scales: { readonly text: number; readonly image: number }): number {
+  const { withoutAction, withoutAll } = guidanceFactors(scales);
+  return 1 + Number(withoutAction !== 0) + Number(withoutAll !== 0);
+}
+
+/** Classifier-free guidance. [G·R, K] → [R, K]; without it [R, K] stays */
 function guided(logits: Tensor, rows: number, text: number, image: number): Tensor {
   if (logits.shape[0] === rows) return logits;
-  const [all, withoutAction, withoutAll] = tf.split(logits, 3, 0) as [Tensor, Tensor, Tensor]; // [R, K] each
-  return tf.add(withoutAll, tf.add(tf.mul(image, tf.sub(withoutAction, withoutAll)), tf.mul(text, tf.sub(all, withoutAction))));
+  const { all, ...others } = guidanceFactors({ text, image });
+  const factors = [all, ...Object.values(others).filter((factor) => factor !== 0)];
+  const parts = tf.split(logits, factors.length, 0); // [R, K] each
+  return tf.addN(parts.map((part, i) => tf.mul(part, factors[i]!)));
 }
 
 /** Logits with all but the likeliest far away. */
@@ -117,16 +134,17 @@ export function layPrompts(prompts: readonly (readonly number[])[], pad: number)
 export interface Layout extends LaidPrompts {
   readonly rows: number; // R
   readonly each: number; // rows of a prompt, N
-  readonly places: Tensor; // of each row among those laid, [R], or [3R] guided
-  readonly back: Tensor; // [R] or [3R]
+  readonly places: Tensor; // of each row among those laid, [R], or [G·R] guided
+  readonly back: Tensor; // [R] or [G·R]
   readonly limits: Limits;
 }
 
 /** Lays the rows of a drawing. A prompt that comes several times is there once. */
 export function layRows(prompts: readonly (readonly number[])[], options: SamplingOptions, pad: number): Layout {
   const { guidance } = options;
-  const all = guidance ? [...prompts, ...guidance.withoutAction, ...guidance.withoutAll] : prompts;
-  const { unique, order, each } = sharedPrompts(all);
+  const { withoutAction, withoutAll } = guidanceFactors(guidance ?? { text: 1, image: 1 });
+  const others = [withoutAction === 0 ? [] : guidance!.withoutAction, withoutAll === 0 ? [] : guidance!.withoutAll];
+  const { unique, order, each } = sharedPrompts([prompts, ...others].flat());
   const limits = limitsOf({ ...options, text: guidance?.text ?? 1, image: guidance?.image ?? 1 });
   const [places, back] = [tf.tensor1d(order, "int32"), tf.tensor1d(inverse(order), "int32")];
   return { ...layPrompts(unique, pad), rows: prompts.length, each, places, back, limits };

@@ -7,6 +7,7 @@
  */
 import { copyFits, drawingBytes, mergedBytes, rowsThatFit } from "../model/memory.ts";
 import { hasLoops, precisionOf } from "../engine/mod.ts";
+import { promptsOfRow } from "./draw.ts";
 import type { Sampler } from "./sampler.ts";
 
 /** What is to be drawn. */
@@ -17,16 +18,16 @@ export interface Drawing {
   readonly tokens: number;
   /** Rows that share a prompt. */
   readonly each: number;
-  /** Whether each row is guided, which takes three. */
-  readonly guided?: boolean;
+  /** Scales of guidance, which takes more than one prompt a row; 1 and 1 when absent. */
+  readonly guidance?: { readonly text: number; readonly image: number };
 }
 
 /** Rows of some prompts that are drawn together: as many as are wanted, or fewer that fit. */
-export function drawingRows(sampler: Sampler, wanted: number, { prompts, tokens, each, guided = false }: Drawing): number {
+export function drawingRows(sampler: Sampler, wanted: number, { prompts, tokens, each, guidance }: Drawing): number {
   const { budget, model, head } = sampler;
   if (budget === undefined) return wanted;
   const positions = Math.max(...prompts.map(({ length }) => length));
-  const times = guided ? 3 : 1;
+  const times = promptsOfRow(guidance ?? { text: 1, image: 1 });
   const shape = { positions, tokens, head: head.shape[0]!, bytes: bytesOf(sampler) };
   const bytes = (rows: number) => drawingBytes(model.config, { ...shape, rows: times * rows, prompts: times * Math.ceil(rows / each) });
   return rowsThatFit(wanted, budget - (loopFits(sampler) ? copyBytes(sampler) : 0), bytes);

@@ -66,7 +66,7 @@ function drawOneByOne(sampler: Sampler, layout: Layout, count: number, options: 
   };
   const feed = (rows: Tensor) => {
     const ids = tf.add(rows, tf.scalar(sampler.firstId, "int32")); // [R]
-    return tf.gather(tf.tile(ids, [places.shape[0]! / asked]), back); // [R] or [3R], as they are laid
+    return tf.gather(tf.tile(ids, [places.shape[0]! / asked]), back); // [R] or [G·R], as they are laid
   };
   let { rows, prompt, own } = tidy(() => {
     const start = prefillCompiled(model, adapter, { tokens, padding }, each, count);

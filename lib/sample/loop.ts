@@ -2,7 +2,7 @@
  * Drawing token after token in one loop of the graph: transformer step, keys and values, limits and choice run inside one compiled
  * function, and no token comes back to JavaScript before the end. The same tokens as one by one. On wasm the loop is JavaScript's.
  *
- * Shapes: R rows that are drawn, L rows as they are laid (R, or 3R guided), P prompts, N rows of a prompt, S positions of a prompt,
+ * Shapes: R rows that are drawn, L rows as they are laid (R, or G·R guided), P prompts, N rows of a prompt, S positions of a prompt,
  * C slots after it, D width, K tokens that may be drawn.
  *
  * @module

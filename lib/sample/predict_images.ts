@@ -86,7 +86,7 @@ export function drawObservations(
   const rows = queries.flatMap(({ id, source }, i) =>
     Array.from({ length: count }, (_, j) => ({ prompt: prompts[i]!, source, stream: `${id}/${j}` }))
   );
-  const most = drawingRows(sampler, rows.length, { prompts, tokens, each: count, guided });
+  const most = drawingRows(sampler, rows.length, { prompts, tokens, each: count, guidance: { text, image } });
   const together = most >= count ? most - most % count : most; // all candidates of a query share its prompt
   const drawn: number[][] = [];
   for (let i = 0; i < rows.length; i += together) {

@@ -12,6 +12,7 @@ export {
   dynamicsSequenceOf,
   longestSequence,
   type SizedBatch,
+  withoutSomeActions,
   worldBatch,
   worldSequenceOf,
 } from "./batches.ts";

@@ -1,4 +1,4 @@
-import { type Environment, readCluster, slurmHosts } from "../../lib/experiment/cluster.ts";
+import { type Environment, readCluster, requireOneProcess, slurmHosts } from "../../lib/experiment/cluster.ts";
 import { assert, assertEquals, assertThrows, UserError } from "../support.ts";
 
 const tfConfig = (worker: readonly string[], index: number | string, type = "worker", more = {}) =>
@@ -80,4 +80,11 @@ Deno.test("slurmHosts() writes out what SLURM shortens", () => {
   assertEquals(slurmHosts("a"), ["a"]);
   assertEquals(slurmHosts("n[01-03,7],login-x"), ["n01", "n02", "n03", "n7", "login-x"]);
   assertEquals(slurmHosts("r1-n[9-11].site"), ["r1-n9.site", "r1-n10.site", "r1-n11.site"]);
+});
+
+Deno.test("requireOneProcess() refuses what a launcher started several times over, and nothing else", () => {
+  requireOneProcess({});
+  requireOneProcess({ RANK: "0", WORLD_SIZE: "1", LOCAL_RANK: "0", LOCAL_WORLD_SIZE: "1", MASTER_ADDR: "127.0.0.1", MASTER_PORT: "29500" });
+  const torchrun = { RANK: "1", WORLD_SIZE: "2", LOCAL_RANK: "1", LOCAL_WORLD_SIZE: "2", MASTER_ADDR: "127.0.0.1", MASTER_PORT: "29500" };
+  assertThrows(() => requireOneProcess(torchrun), UserError, "Cannot run all stages in 2 processes at once");
 });

@@ -1,8 +1,8 @@
-import { hiddenStates, loadModel, logitsOf } from "../../lib/model/mod.ts";
+import { hiddenStates, loadModel, logitsOf, prefill } from "../../lib/model/mod.ts";
 import { freezeHead } from "../../lib/model/chameleon.ts";
 import { disposeModel } from "../../lib/model/checkpoint.ts";
 import { generate, type Sampler } from "../../lib/sample/mod.ts";
-import { dispose, tf, tidy } from "../../lib/engine/mod.ts";
+import { dispose, tf, tidy, valuesOf } from "../../lib/engine/mod.ts";
 import { assert, assertEquals, assertThrows, engine, openReference, take, UserError, withoutLeaks } from "../support.ts";
 
 const FOLDER = new URL("../parity/reference", import.meta.url).pathname;
@@ -89,6 +89,30 @@ Deno.test("generate() draws from the model's own distribution: chi-square at tem
     let [sum, kept] = [0, 0];
     while (sum < 0.5) sum += scores[order[kept++]!]!;
     assertEquals(drawn(count({ topP: 0.5 })), order.slice(0, kept).toSorted((i, j) => i - j));
+  }));
+
+Deno.test("generate() guided adds up scores as the paper's generator does, and reads no prompt whose factor is 0", () =>
+  withSampler(true, (sampler) => {
+    const [prompts, withoutAction, withoutAll] = [[[80, 81, 82]], [[80]], [[90]]];
+    const scoresOf = (prompt: number[]) =>
+      tidy(() => {
+        const { hidden } = prefill(sampler.model, tf.tensor2d([prompt], undefined, "int32"));
+        return [...valuesOf(logitsOf(hidden, sampler.head))];
+      });
+    const [all, action, none] = [prompts[0]!, withoutAction[0]!, withoutAll[0]!].map(scoresOf) as [number[], number[], number[]];
+    for (const { text, image } of [{ text: 2, image: 1.5 }, { text: 2, image: 1 }, { text: 3, image: 3 }]) {
+      const [[first]] = generate(sampler, prompts, 1, {
+        temperature: 0,
+        seed: 1,
+        guidance: { withoutAction, withoutAll, text, image },
+      }) as [[number]];
+      const sums = all.map((score, k) => none[k]! + image * (action[k]! - none[k]!) + text * (score - action[k]!));
+      assertEquals(first - sampler.firstId, sums.indexOf(Math.max(...sums)), `text ${text}, image ${image}`);
+    }
+    const drawn = (lists: object, text: number, image: number) =>
+      generate(sampler, prompts, 4, { temperature: 1, seed: 1, guidance: { withoutAction, withoutAll, ...lists, text, image } });
+    assertEquals(drawn({ withoutAll: [[91, 92]] }, 2, 1), drawn({}, 2, 1)); // the action alone
+    assertEquals(drawn({ withoutAction: [[91, 92]] }, 3, 3), drawn({}, 3, 3)); // action and source alike
   }));
 
 Deno.test("generate() guided by scales of 1 is not guided; each step is told; what cannot be is refused", () =>
