@@ -18,6 +18,8 @@ export interface LaunchedCluster extends Cluster {
   readonly source: string;
   /** This process's share of its machine. */
   readonly share: Share;
+  /** How many of them are on its machine, itself included; without GPUs they share its memory. */
+  readonly onMachine: number;
 }
 
 const MOST = 4096; // workers: more are a slip or an attack
@@ -44,7 +46,8 @@ export function readCluster(env: Environment, cores: number = navigator.hardware
   const here = hostOf(addresses[rank]!);
   const beside = addresses.map((address, i) => ({ i, host: hostOf(address) })).filter(({ host }) => host === here);
   const threads = found.threads ?? Math.max(1, Math.floor(cores / beside.length));
-  return { source, rank, addresses, share: { threads, gpu: found.local ?? beside.findIndex(({ i }) => i === rank) } };
+  const gpu = found.local ?? beside.findIndex(({ i }) => i === rank);
+  return { source, rank, addresses, share: { threads, gpu }, onMachine: beside.length };
 }
 
 /**

@@ -66,14 +66,16 @@ export const ACTION = 48;
 export const QUESTION = 32;
 
 /**
- * The memory of the device that will hold a model: the GPU's where there is one, this machine's otherwise. Before the engine is
- * open, as in a dry run, `nvidia-smi` says what a GPU has.
+ * The memory of the device that will hold a model: the GPU's where there is one, otherwise this machine's, or a worker's part of it. Before
+ * the engine is open, as in a dry run, `nvidia-smi` says what a GPU has.
  *
+ * @param workers on this machine, each of which holds a model
  * @returns its name and free bytes
  */
-export function deviceMemory(): Device {
+export function deviceMemory(workers = 1): Device {
   const gpu = gpuMemory() ?? (exists(`${libtensorflowFolder()}/../nvidia`) ? nvidiaMemory() : undefined);
-  return gpu === undefined ? { name: "this machine", free: freeMemory() } : { name: "the GPU", free: gpu };
+  if (gpu !== undefined) return { name: "the GPU", free: gpu };
+  return { name: workers === 1 ? "this machine" : `one of ${workers} workers on this machine`, free: freeMemory() / workers };
 }
 
 /** Free bytes of the first GPU as `nvidia-smi` tells; undefined where there is none. */
@@ -292,12 +294,13 @@ function valueOf(config: Config, key: string): unknown {
  * @param task the task's name
  * @param config its configuration
  * @param checkpoint the base
+ * @param workers on this machine
  * @throws UserError when it cannot fit
  */
-export function announceMemory(task: string, config: Config, checkpoint: CheckpointPlan): void {
+export function announceMemory(task: string, config: Config, checkpoint: CheckpointPlan, workers = 1): void {
   const stage = stageMemory(task, config, checkpoint);
   if (!stage) return;
-  const device = deviceMemory();
+  const device = deviceMemory(workers);
   requireFit(stage, device, task, config);
   console.log(memoryText(stage, device));
 }
@@ -308,9 +311,10 @@ export function announceMemory(task: string, config: Config, checkpoint: Checkpo
  *
  * @param config the configuration
  * @param checkpoint the base
+ * @param workers on this machine
  * @returns bytes
  */
-export function freeForWork({ cdm, cwm }: Config, checkpoint: CheckpointPlan): number {
+export function freeForWork({ cdm, cwm }: Config, checkpoint: CheckpointPlan, workers = 1): number {
   const adapters = adapterBytes(checkpoint.config, cdm.lora) + adapterBytes(checkpoint.config, cwm.lora);
-  return workingBytes({ fixed: { weights: checkpoint.bytes, engine: ENGINE_BYTES, adapters }, work: [] }, deviceMemory());
+  return workingBytes({ fixed: { weights: checkpoint.bytes, engine: ENGINE_BYTES, adapters }, work: [] }, deviceMemory(workers));
 }

@@ -20,7 +20,7 @@ import { duration, showProgress } from "./progress.ts";
 import { digestOf } from "./run.ts";
 import type { Config } from "./schema.ts";
 import { ensureEngine, openStage, type Stage } from "./stage.ts";
-import { clusterOf, codeDigest, joinWorkers, requireSame } from "./workers.ts";
+import { clusterOf, codeDigest, joinWorkers, requireSame, workersAsked } from "./workers.ts";
 
 /** What sets a training apart. */
 export interface TrainingPlan {
@@ -78,7 +78,8 @@ export async function openTraining(invocation: Invocation, task: TaskInfo, plan:
     withSynthetic(trainingTrajectories(config), plan.synthetic ?? [], config.cwm.syntheticLimit),
     "allow-missing" in flags,
   );
-  if (isFirst) announce(task.name, config, plan, list, checkpoint);
+  const onMachine = cluster?.onMachine ?? workersAsked(flags); // a dry run starts none
+  if (isFirst) announce(task.name, config, plan, list, checkpoint, onMachine);
   const pictures = await picturesOf(list);
   const inputs = { trajectories: digestOf(list.trajectories.map(({ id, action }) => [id, action])), pictures: digestOf(pictures) };
   const sections = ["seed", "data", "model", plan.section] as const;
@@ -98,7 +99,7 @@ export async function openTraining(invocation: Invocation, task: TaskInfo, plan:
   const [goesOn] = await workers?.sumNumbers([isFirst && stage ? 1 : 0]) ?? [1];
   if (!stage || goesOn === 0) return void await workers?.leave();
   if (isFirst) writeTrainedPictures(stage.folder, pictures);
-  const budget = freeForWork(config, checkpoint); // before weights are loaded
+  const budget = freeForWork(config, checkpoint, onMachine); // before weights are loaded
   const model = loadModel(path, precision);
   const vocabulary = loadVocabulary(path, checkpoint.config.vq.codes);
   const { trained: items, held } = holdOut(await encode(list, model, "allow-missing" in flags, workers), options.validation, config.seed);
@@ -107,11 +108,18 @@ export async function openTraining(invocation: Invocation, task: TaskInfo, plan:
 }
 
 /** Says what is trained on what, and refuses what does not fit into memory. */
-function announce(task: string, config: Config, plan: TrainingPlan, { trajectories }: TrajectoryList, checkpoint: CheckpointPlan): void {
+function announce(
+  task: string,
+  config: Config,
+  plan: TrainingPlan,
+  { trajectories }: TrajectoryList,
+  checkpoint: CheckpointPlan,
+  workers: number,
+): void {
   const { model: { path }, [plan.section]: { batch } } = config;
   console.log(`Training on ${trajectories.length} trajectories of ${describeTraining(config, plan.synthetic ?? [])}`);
   console.log(`Batch ${batch}; ${path}: ${(checkpoint.parameters / 1e6).toFixed(1)} M weights`);
-  announceMemory(task, config, checkpoint);
+  announceMemory(task, config, checkpoint, workers);
 }
 
 /** The configuration; on wasm, when none is given, a smaller one, so that it ends in minutes too. */

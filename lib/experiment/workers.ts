@@ -36,7 +36,7 @@ export function clusterOf(task: TaskInfo): LaunchedCluster | undefined {
  */
 export async function runWorkers(task: TaskInfo, { flags }: Invocation, args: readonly string[]): Promise<boolean> {
   if (flags["workers"] === undefined || "dry-run" in flags) return false;
-  const count = wholeFlag("workers", flags["workers"], MOST);
+  const count = workersAsked(flags);
   const cluster = clusterOf(task);
   if (cluster) {
     throw new UserError(
@@ -59,6 +59,11 @@ export async function runWorkers(task: TaskInfo, { flags }: Invocation, args: re
     Deno.removeSignalListener("SIGTERM", onTerm);
   }
   return true;
+}
+
+/** How many workers `--workers` asks for. */
+export function workersAsked(flags: Readonly<Record<string, string>>): number {
+  return wholeFlag("workers", flags["workers"] ?? "1", MOST);
 }
 
 interface Worker {

@@ -7,13 +7,13 @@ const tfConfig = (worker: readonly string[], index: number | string, type = "wor
 Deno.test("readCluster() reads TF_CONFIG, torchrun, SLURM and Kubernetes, in this order", () => {
   const hosts = ["127.0.0.1:4001", "127.0.0.1:4002", "b:4003"];
   assertEquals(readCluster({ TF_CONFIG: tfConfig(hosts, 1), RANK: "0", WORLD_SIZE: "9" }, 8), {
-    ...{ source: "TF_CONFIG", rank: 1, addresses: hosts, share: { threads: 4, gpu: 1 } },
+    ...{ source: "TF_CONFIG", rank: 1, addresses: hosts, share: { threads: 4, gpu: 1 }, onMachine: 2 },
   });
   assertEquals(readCluster({ TF_CONFIG: tfConfig(["b:1"], "0", "worker", { chief: ["a:1"] }) })?.rank, 1);
 
   const torchrun = { RANK: "3", WORLD_SIZE: "4", LOCAL_RANK: "1", LOCAL_WORLD_SIZE: "2", MASTER_ADDR: "a", MASTER_PORT: "29500" };
   assertEquals(readCluster({ ...torchrun, WORLDSTRAP_HOSTS: "a, b" }, 8), {
-    ...{ source: "RANK and WORLD_SIZE", rank: 3, share: { threads: 4, gpu: 1 } },
+    ...{ source: "RANK and WORLD_SIZE", rank: 3, share: { threads: 4, gpu: 1 }, onMachine: 2 },
     addresses: ["a:29501", "a:29502", "b:29503", "b:29504"],
   });
 
@@ -22,13 +22,13 @@ Deno.test("readCluster() reads TF_CONFIG, torchrun, SLURM and Kubernetes, in thi
     ...{ SLURM_LOCALID: "0", SLURM_NODEID: "1", SLURM_JOB_ID: "5", SLURM_CPUS_PER_TASK: "7" },
   };
   assertEquals(readCluster(slurm), {
-    ...{ source: "SLURM's variables", rank: 2, share: { threads: 7, gpu: 0 } },
+    ...{ source: "SLURM's variables", rank: 2, share: { threads: 7, gpu: 0 }, onMachine: 1 },
     addresses: ["gpu08:20320", "gpu08:20321", "gpu09:20322"],
   });
 
   const pod = { JOB_COMPLETION_INDEX: "1", HOSTNAME: "train-1", WORLDSTRAP_SERVICE: "workers", WORLDSTRAP_WORKERS: "2" };
   assertEquals(readCluster(pod, 8), {
-    ...{ source: "JOB_COMPLETION_INDEX and WORLDSTRAP_WORKERS", rank: 1, share: { threads: 8, gpu: 0 } },
+    ...{ source: "JOB_COMPLETION_INDEX and WORLDSTRAP_WORKERS", rank: 1, share: { threads: 8, gpu: 0 }, onMachine: 1 },
     addresses: ["train-0.workers:2222", "train-1.workers:2222"],
   });
 });
