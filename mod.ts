@@ -24,6 +24,7 @@ export type { Disk } from "./lib/files.ts";
 export type { Answer, Detail, LazyQuestion, MessagePart, Question, Usage } from "./lib/llm/mod.ts";
 export type { HeadNorm, KeysValues } from "./lib/nn/mod.ts";
 export { loadAdapter, loadModel } from "./lib/model/mod.ts";
+export { show } from "./lib/report/mod.ts";
 export { drawObservations, imageSampler, logLikelihoods, open, predictActions, textSampler } from "./lib/sample/mod.ts";
 export { loadVocabulary } from "./lib/tokens/mod.ts";
 export { encodeTrajectories, readAurora } from "./lib/trajectories/mod.ts";

@@ -1,26 +1,10 @@
 /**
- * What the notebooks share: pictures and tables as outputs, and adapters that are trained once, shortly.
+ * What the notebooks share: adapters that are trained once, shortly.
  *
  * @module
  */
 import { runTaskProcess } from "../lib/experiment/pipeline.ts";
-import { encodeBase64, exists } from "../lib/files.ts";
-
-/** An output of a cell. */
-export type Output = Readonly<Record<symbol, () => Readonly<Record<string, string>>>>;
-
-const display = Symbol.for("Jupyter.display");
-
-/** A PNG, or the file of one, as a cell's output. */
-export function picture(png: Uint8Array | string): Output {
-  const bytes = typeof png === "string" ? Deno.readFileSync(png) : png;
-  return { [display]: () => ({ "image/png": encodeBase64(bytes) }) };
-}
-
-/** Markdown as a cell's output. */
-export function markdown(text: string): Output {
-  return { [display]: () => ({ "text/markdown": text }) };
-}
+import { exists } from "../lib/files.ts";
 
 /**
  * The adapter of a stage: of the run in `runs/tiny/` where there is one, else one that is trained now, shortly: 300 steps on

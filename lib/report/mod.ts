@@ -12,6 +12,7 @@ export { type PaperTable, type Published, type PublishedTable } from "./paper_ta
 export { plotCounts, plotDistributions, plotLines, type PlotPoint, plotScatter, type PlotValue, type ScatterPoint } from "./plot.ts";
 export { drawPredictions } from "./predictions.ts";
 export { drawSheet, heatMap, type SheetRow } from "./sheet.ts";
+export { show, type Showable, type Shown } from "./show.ts";
 export { markdownTable, type TableRow, writeTable } from "./table.ts";
 export { type Scalar } from "./tensorboard.ts";
 export { contactSheet } from "./video_sheets.ts";
