@@ -80,7 +80,8 @@ async function main(invocation: Invocation): Promise<void> {
   // 3. The likeliest share of each subset
   const kept = stratifiedTopK(best, Math.round(options.share * best.length));
   writeFile(`${folder}/trajectories.jsonl`, kept.map((one) => JSON.stringify(one) + "\n").join(""));
-  if (kept.length > 0) writeFile(`${folder}/pairs.png`, await pairSheet(folder, kept.slice(0, 12)));
+  const shown = kept.slice(0, 12);
+  if (kept.length > 0) writeFile(`${folder}/pairs.png`, await pairSheet(folder, shown, origin(shown.map(({ action }) => action), seed)));
   const scores = { drawn: mean(best.map(({ score }) => score)), kept: mean(kept.map(({ score }) => score)) };
   stage.finish({ kind: "distillation", drawn: best.length, kept: kept.length, scores });
   console.log(

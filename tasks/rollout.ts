@@ -80,9 +80,10 @@ async function main(invocation: Invocation): Promise<void> {
   const drift: { readonly id: string; readonly step: number; readonly right: number; readonly tokens: number }[] = [];
   for (const [i, start] of starts.entries()) {
     const truth = start.truth && await renderScenes(start.truth);
-    await writeStrip(`${folder}/strips/${i}.png`, start, pictures[i]!, frames[i]!, truth);
+    const xmp = origin(start.actions.join(", then "), seed);
+    writeFile(`${folder}/strips/${i}.png`, await drawStrip(start, [pictures[i]!, ...frames[i]!], truth, xmp));
     const shown = [pictures[i]!, ...frames[i]!].flatMap((frame) => Array<RgbImage>(6).fill(frame));
-    await writeMp4(`${folder}/videos/${i}.mp4`, shown, 6, { comment: origin(start.actions.join(", then "), seed) });
+    await writeMp4(`${folder}/videos/${i}.mp4`, shown, 6, { comment: xmp });
     if (!truth) continue;
     const exact = encodePictures(vqgan, truth.slice(1));
     frames[i]!.forEach((frame, step) => {
@@ -104,7 +105,7 @@ async function main(invocation: Invocation): Promise<void> {
   const queries = others.map((action, i) => ({ id: `tree/${i}`, source: sources[0]!, action }));
   const branches = decodedImages(vqgan, drawObservations(image, vocabulary, queries, 1, { ...options, seed }).map(([one]) => one!));
   const tree = branches.map((branch, i) => ({ caption: others[i]!, images: [pictures[0]!, branch] }));
-  writeFile(`${folder}/tree.png`, await drawSheet(["source", "after", ""], tree));
+  writeFile(`${folder}/tree.png`, await drawSheet(["source", "after", ""], tree, origin(others, seed)));
   stage.finish({
     kind: "rollout",
     rollouts: starts.map(({ id, actions }) => ({ id, actions: [...actions] })),
@@ -152,16 +153,15 @@ function alternatives({ rollout, data, seed }: Config, scene: Scene): string[] {
   );
 }
 
-async function writeStrip(
-  path: string,
+async function drawStrip(
   { actions, id }: Start,
-  first: RgbImage,
   frames: readonly RgbImage[],
   truth: readonly RgbImage[] | undefined,
-) {
+  xmp: string | undefined,
+): Promise<Uint8Array> {
   const headings = ["source", ...actions.map((_, i) => `${i + 1}`)];
-  const rows = [{ caption: actions.map((action, i) => `${i + 1} ${action}`).join(" · "), images: [first, ...frames] }];
-  writeFile(path, await drawSheet(headings, truth ? [...rows, { caption: `what is true (${id})`, images: [...truth] }] : rows));
+  const rows = [{ caption: actions.map((action, i) => `${i + 1} ${action}`).join(" · "), images: frames }];
+  return await drawSheet(headings, truth ? [...rows, { caption: `what is true (${id})`, images: [...truth] }] : rows, xmp);
 }
 
 if (import.meta.main) await runTask(TASK, main);

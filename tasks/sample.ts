@@ -104,7 +104,8 @@ async function main(invocation: Invocation): Promise<void> {
       ],
     })),
   );
-  writeFile(`${folder}/predictions.png`, await drawSheet(["source", "target", "prediction", ""], rows));
+  const headings = ["source", "target", "prediction", ""];
+  writeFile(`${folder}/predictions.png`, await drawSheet(headings, rows, origin(rows.map(({ caption }) => caption), seed)));
   const scored = scoreName(bench.truths.size > 0);
   stage.finish({ kind: "samples", predictions: done.length, skipped: problems.length + aside.length, score, right, scored });
   await worked.finish();

@@ -7,9 +7,10 @@
 import { seedTensor } from "../lib/engine/mod.ts";
 import { runTask } from "../lib/experiment/cli.ts";
 import { pathsOf } from "../lib/experiment/datasets.ts";
+import { originOf } from "../lib/experiment/origin.ts";
 import { outputsOf } from "../lib/experiment/pipeline.ts";
 import { showProgress } from "../lib/experiment/progress.ts";
-import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo, WORKERS_FLAGS } from "../lib/experiment/task.ts";
+import { BENCH_FLAG, type Invocation, PROVENANCE_FLAG, STAGE_SWITCHES, type TaskInfo, WORKERS_FLAGS } from "../lib/experiment/task.ts";
 import { costText, openTraining } from "../lib/experiment/training.ts";
 import { adapterTensors, createAdapter, loadAdapter, saveAdapter, withAdapterTensors } from "../lib/model/mod.ts";
 import { drawPredictions } from "../lib/report/mod.ts";
@@ -33,7 +34,7 @@ const TASK: TaskInfo = {
   sections: ["data", "bench", "model", "cwm"],
   needs: ({ config: { cwm }, flags }) => [cwm.init, ..."cft" in flags ? [] : pathsOf(cwm.synthetic)],
   switches: { ...STAGE_SWITCHES, cft: "the baseline C-FT: no recognition weights, no synthetic trajectories" },
-  flags: { ...BENCH_FLAG, ...WORKERS_FLAGS },
+  flags: { ...BENCH_FLAG, ...WORKERS_FLAGS, ...PROVENANCE_FLAG },
 };
 
 /** Runs the task. */
@@ -65,11 +66,15 @@ async function main(invocation: Invocation): Promise<void> {
   // 3. The loop over steps
   let trained = adapter;
   const shown = items.slice(0, options.samples);
+  const xmp = originOf(invocation, stage, "trained")(shown.map(({ trajectory }) => trajectory.action), seed);
   const draw = (path: string) =>
-    drawPredictions(path, { sampler: { ...sampler, adapter: trained, budget: training.budget }, vqgan, vocabulary }, shown, {
-      ...options,
-      seed,
-    });
+    drawPredictions(
+      path,
+      { sampler: { ...sampler, adapter: trained, budget: training.budget }, vqgan, vocabulary },
+      shown,
+      { ...options, seed },
+      xmp,
+    );
   const progress = showProgress(stageName, steps);
   const loop = train({
     ...{ folder, digest, adamw: options, accumulate: options.accumulate, saveEvery: options.saveEvery },

@@ -71,7 +71,7 @@ async function main(invocation: Invocation): Promise<void> {
       }
       if (repeat === 0 && shown.has(trajectory)) {
         const place = items.findIndex((item) => item.trajectory === trajectory) + 1;
-        writeFile(`${folder}/pools/${place}.png`, await poolSheet(trajectory, pool, pictures));
+        writeFile(`${folder}/pools/${place}.png`, await poolSheet(trajectory, pool, pictures, origin(trajectory.action, drawing.seed)));
       }
       pools.push(pool);
     }
@@ -129,13 +129,13 @@ async function scorePool(
 }
 
 /** Source and target above the candidates, each with its reward and score. */
-async function poolSheet({ action, source, target }: Trajectory, pool: readonly Candidate[], pictures: readonly RgbImage[]) {
+async function poolSheet({ action, source, target }: Trajectory, pool: readonly Candidate[], pictures: readonly RgbImage[], xmp?: string) {
   const truth = await Promise.all([source, target].map(async (one) => squareCrop(await one.load(), pictures[0]!.width)));
   const texts = pool.map(({ logLikelihood, chosen, scores }) =>
     `${chosen ? "→ " : ""}${logLikelihood.toFixed(2)} (${Object.values(scores)[0]!.toFixed(0)})`
   );
   const rows = [{ caption: action, images: truth }, { caption: texts.join("   "), images: [...pictures] }];
-  return await drawSheet(pictures.map((_, i) => `${i + 1}`), rows);
+  return await drawSheet(pictures.map((_, i) => `${i + 1}`), rows, xmp);
 }
 
 if (import.meta.main) await runTask(TASK, main);

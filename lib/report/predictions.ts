@@ -19,6 +19,7 @@ import { drawSheet, heatMap } from "./sheet.ts";
  * @param models the world model's sampler, the VQGAN that decodes, their vocabulary
  * @param items trajectories, a row each
  * @param options of sampling, and of the weights that are shown
+ * @param xmp what the file says of itself
  *
  * @example A PNG
  * ```ts
@@ -41,6 +42,7 @@ export async function drawPredictions(
   { sampler, vqgan, vocabulary }: { readonly sampler: Sampler; readonly vqgan: Vqgan; readonly vocabulary: Vocabulary },
   items: readonly EncodedTrajectory[],
   options: SamplingOptions & WeightOptions,
+  xmp?: string,
 ): Promise<void> {
   if (!hasDecoder(vqgan)) return console.warn(`No picture ${path}: the checkpoint has no decoder for image tokens`);
   const prompts = items.map(({ source, trajectory }) => worldPrompt(vocabulary, source, trajectory.action));
@@ -56,5 +58,5 @@ export async function drawPredictions(
       heatMap(recognitionWeights(distances, options), Math.sqrt(distances.length)),
     ],
   })));
-  writeFile(path, await drawSheet(["source", "target", "prediction", "weights"], rows));
+  writeFile(path, await drawSheet(["source", "target", "prediction", "weights"], rows, xmp));
 }

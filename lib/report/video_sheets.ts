@@ -51,12 +51,12 @@ export async function contactSheet(
   return await drawSheet([video.id, "", "", ""], [row(0), row(4), ...rows]);
 }
 
-/** Trajectories of a folder as a sheet: source, target, action, score, class. A PNG. */
-export async function pairSheet(folder: string, trajectories: readonly AnnotatedTrajectory[]): Promise<Uint8Array> {
+/** Trajectories of a folder as a sheet: source, target, action, score, class. A PNG; `xmp` is what it says of itself. */
+export async function pairSheet(folder: string, trajectories: readonly AnnotatedTrajectory[], xmp?: string): Promise<Uint8Array> {
   const load = async (file: string) => await decodeImage(readBytes(`${folder}/${file}`, LARGEST.picture), file);
   const rows = await Promise.all(trajectories.map(async ({ source, target, action, score, label }) => ({
     caption: `${action} (${score.toFixed(2)}) · ${label}`,
     images: [await load(source), await load(target)],
   })));
-  return await drawSheet(["source", "target", "", ""], rows);
+  return await drawSheet(["source", "target", "", ""], rows, xmp);
 }

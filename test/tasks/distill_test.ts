@@ -5,7 +5,7 @@ const ROOT = new URL("../..", import.meta.url).pathname;
 Deno.test("distill keeps the likeliest candidates to train on, and goes on where it was stopped with the same bits", () =>
   withFolder(async (folder) => {
     const run = async (task: string, ...args: string[]) => {
-      const micro = [`--config=${ROOT}data/configs/micro.yaml`, `--experiment=test-${Deno.pid}-distill`];
+      const micro = task === "inspect" ? [] : [`--config=${ROOT}data/configs/micro.yaml`, `--experiment=test-${Deno.pid}-distill`];
       const all = ["run", "-A", `${ROOT}tasks/${task}.ts`, ...micro, ...args];
       const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args: all, cwd: ROOT, env: { NO_COLOR: "1" } }).output();
       const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
@@ -27,9 +27,13 @@ Deno.test("distill keeps the likeliest candidates to train on, and goes on where
     assertEquals(Deno.readTextFileSync(`${folder}/distill/log.jsonl`), log);
     assertEquals(Deno.readTextFileSync(`${folder}/distill/trajectories.jsonl`), kept);
 
+    const sheet = await run("inspect", `${folder}/distill/pairs.png`);
+    assert(/made by a model[\s\S]*action .* \| /.test(sheet), sheet); // a sheet names all of its actions
+
     const files = [`--cwm.synthetic=${folder}/distill/trajectories.jsonl`, `--run=${folder}/cwm`];
     const text = await run("train_cwm", ...files);
     assert(text.includes("distill/trajectories.jsonl"), text);
+    assert(/adapter +of the training [0-9a-f]{8}/.test(await run("inspect", `${folder}/cwm/predictions.png`)));
     const again = await run("train_cwm", `--cwm.init=${folder}/cwm/adapter`, "--cwm.synthetic=", `--run=${folder}/longer`);
     assert(again.includes("adapter/"), again);
     const digest = JSON.parse(Deno.readTextFileSync(`${folder}/longer/manifest.json`)).inputs.init;
