@@ -186,7 +186,7 @@ export function openTensorFlow(folder: string, config: Uint8Array<ArrayBuffer>):
 
 /** TensorFlow's own words; where it could not write down what XLA compiled, what to do. */
 export function failureOf(doing: string, message: string): Error {
-  const [, folder, why] = message.match(/^(.*)\/xla_compile_cache[^/]*\.tmp; (.*)$/) ?? [];
+  const [, folder, why] = message.match(/^(?:\{\{.*?\}\} )?(.*)\/xla_compile_cache[^/]*\.tmp; (.*)/) ?? [];
   return folder === undefined ? new Error(`TensorFlow failed at ${doing}: ${message}`) : new UserError(
     `Cannot keep compiled functions in ${quoted(folder)}: ${why}; free space there, or let XDG_CACHE_HOME name another folder`,
   );

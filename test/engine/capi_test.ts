@@ -36,6 +36,8 @@ Deno.test("failureOf() says what to do where a compiled function cannot be writt
     'Cannot keep compiled functions in "/home/a/.cache/worldstrap/compiled/0f": No space left on device; ' +
       "free space there, or let XDG_CACHE_HOME name another folder",
   );
+  const within = `{{function_node worldstrap_b8}} ${words}\n\t [[{{node n742}}]]\nHint: If you want to see a list of allocated tensors`;
+  assertEquals(failureOf("running worldstrap_b8", within).message, full.message); // in a function that another one calls
   assertEquals(failureOf("running Add", "No space; ").message, "TensorFlow failed at running Add: No space; ");
 });
 
