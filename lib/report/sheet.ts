@@ -24,6 +24,7 @@ const LINE = 22;
  *
  * @param headings of the columns
  * @param rows captions and images
+ * @param xmp what the file says of itself; absent: nothing
  * @returns a PNG
  *
  * @example Two columns
@@ -36,7 +37,7 @@ const LINE = 22;
  * assertEquals(new TextDecoder().decode(png.slice(1, 4)), "PNG");
  * ```
  */
-export async function drawSheet(headings: readonly string[], rows: readonly SheetRow[]): Promise<Uint8Array> {
+export async function drawSheet(headings: readonly string[], rows: readonly SheetRow[], xmp?: string): Promise<Uint8Array> {
   const width = headings.length * (CELL + GAP) + GAP;
   const rowHeight = CELL + LINE + GAP;
   const height = LINE + GAP + rows.length * rowHeight;
@@ -55,7 +56,8 @@ export async function drawSheet(headings: readonly string[], rows: readonly Shee
       top: LINE + GAP + row * rowHeight + LINE,
     }))
   ));
-  return new Uint8Array(await sharp(new TextEncoder().encode(svg)).composite(layers).png().toBuffer());
+  const sheet = sharp(new TextEncoder().encode(svg)).composite(layers).png();
+  return new Uint8Array(await (xmp === undefined ? sheet : sheet.withXmp(xmp)).toBuffer());
 }
 
 /**
