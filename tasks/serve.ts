@@ -12,7 +12,7 @@ import { makerOf } from "../lib/experiment/origin.ts";
 import type { Config } from "../lib/experiment/schema.ts";
 import { openStage, type Stage } from "../lib/experiment/stage.ts";
 import { type Invocation, PROVENANCE_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
-import { loadAdapter } from "../lib/model/mod.ts";
+import { loadAdapter, openEncoder } from "../lib/model/mod.ts";
 import { answerAll, type Answering, type ExampleSource, type LivePage, type Makers, openPage } from "../lib/serve/mod.ts";
 import { encodePng } from "../lib/tokens/mod.ts";
 import { keptSecrets } from "../lib/web/mod.ts";
@@ -58,6 +58,7 @@ function openModels(config: Config, { adapters }: Stage): Answering {
   requireDecoder(models, config);
   return {
     ...models,
+    encoder: openEncoder(models.vqgan),
     ...(serve.other !== "" && { other: otherSampler(models, adapters["other"]) }),
     ...{ candidates: serve.candidates, together: serve.together, options: serve },
   };

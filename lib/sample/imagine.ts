@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Vqgan } from "../model/mod.ts";
+import type { PictureEncoder, Vqgan } from "../model/mod.ts";
 import { decodedImages, dynamicsSequence, encodePictures, type RgbImage, squareCrop, type Vocabulary } from "../tokens/mod.ts";
 import { drawObservations, type ObservationOptions, type OnRow } from "./predict_images.ts";
 import { logLikelihoods } from "./likelihood.ts";
@@ -110,6 +110,6 @@ export function unfinished(vqgan: Vqgan, source: readonly number[], drawn: reado
 }
 
 /** Codes of a picture, its middle square. By itself: the last bits of features depend on how many are encoded at once. */
-export function codesOf(vqgan: Vqgan, picture: RgbImage): number[] {
-  return encodePictures(vqgan, [squareCrop(picture, vqgan.config.resolution)])[0]!;
+export function codesOf(vqgan: Vqgan, picture: RgbImage, opened?: PictureEncoder): number[] {
+  return encodePictures(vqgan, [squareCrop(picture, vqgan.config.resolution)], opened)[0]!;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { printable, UserError } from "../errors.ts";
+import type { PictureEncoder } from "../model/mod.ts";
 import {
   codesOf,
   type Imagination,
@@ -21,6 +22,8 @@ import type { Answer, DescribeQuestion, Growth, ImagineQuestion, Question, Seen,
 
 /** Models that answer. */
 export interface Answering extends Imagination {
+  /** The VQGAN's encoder, open. */
+  readonly encoder: PictureEncoder;
   /** The world model that the first is compared with. */
   readonly other?: Sampler;
   /** Candidates of a question. */
@@ -82,7 +85,7 @@ function imagineTogether(models: Answering, questions: readonly ImagineQuestion[
   const padded = [...queries, ...Array<typeof queries[0]>(padding).fill(queries.at(-1)!)];
   const ranked = imagineAll({ ...models, image: samplerOf(models, questions[0]!.side) }, padded, candidates, options, onRow);
   return questions.map(({ source }, i) => {
-    const distances = featureDistances(vqgan, source.picture, ranked[i]!.map(({ picture }) => picture));
+    const distances = featureDistances(vqgan, source.picture, ranked[i]!.map(({ picture }) => picture), models.encoder);
     return { candidates: ranked[i]!.map((candidate, j) => ({ ...candidate, distances: [...distances[j]!] })) };
   });
 }
@@ -99,6 +102,6 @@ function describe(models: Answering, { source, target }: DescribeQuestion): Answ
   return { action, logLikelihood: likelihoods![0]!.mean };
 }
 
-function seenCodes({ vqgan }: Answering, seen: Seen): readonly number[] {
-  return "codes" in seen ? seen.codes : codesOf(vqgan, seen.picture);
+function seenCodes({ vqgan, encoder }: Answering, seen: Seen): readonly number[] {
+  return "codes" in seen ? seen.codes : codesOf(vqgan, seen.picture, encoder);
 }

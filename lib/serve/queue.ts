@@ -25,8 +25,8 @@ export interface FairQueue<T extends Waiting> {
 }
 
 /**
- * Opens an empty queue. Each that waits has a round: one more than the one of its person before it, but never less than the round that is
- * being served, so that nobody saves up.
+ * Opens an empty queue. Each that waits has a round: one more than that of its person's last, whether that waits or was taken, so that nobody
+ * is passed by for ever; but never less than the round that is being served, so that nobody saves up.
  *
  * @returns the queue
  *
@@ -43,11 +43,12 @@ export interface FairQueue<T extends Waiting> {
 export function fairQueue<T extends Waiting>(): FairQueue<T> {
   let entries: readonly { readonly item: T; readonly round: number }[] = []; // the next first
   let served = 0;
+  const last = new Map<string, number>(); // rounds in which people were served; those before the served one say nothing
   const drop = (items: ReadonlySet<T>) => void (entries = entries.filter(({ item }) => !items.has(item)));
   return {
     add(item) {
       const own = entries.findLast((entry) => entry.item.person === item.person);
-      const round = own ? own.round + 1 : served;
+      const round = Math.max(served, (own?.round ?? last.get(item.person) ?? -1) + 1);
       const place = entries.findLastIndex((entry) => entry.round <= round) + 1;
       entries = entries.toSpliced(place, 0, { item, round });
     },
@@ -55,9 +56,11 @@ export function fairQueue<T extends Waiting>(): FairQueue<T> {
       const [next] = entries;
       if (!next) return [];
       served = next.round;
-      const taken = entries.filter(({ item }) => item.kind === next.item.kind).slice(0, most).map(({ item }) => item);
-      drop(new Set(taken));
-      return taken;
+      const taken = entries.filter(({ item }) => item.kind === next.item.kind).slice(0, most);
+      for (const { item, round } of taken) last.set(item.person, round);
+      for (const [person, round] of last) if (round < served) last.delete(person);
+      drop(new Set(taken.map(({ item }) => item)));
+      return taken.map(({ item }) => item);
     },
     remove(item) {
       const before = entries.length;

@@ -6,7 +6,7 @@
  * @module
  */
 import { type Tensor, tf, tidy, valuesOf } from "../engine/mod.ts";
-import { openEncoder, type Vqgan } from "../model/mod.ts";
+import { openEncoder, type PictureEncoder, type Vqgan } from "../model/mod.ts";
 import { picturesAtOnce } from "../model/memory.ts";
 import { imagesToTensor } from "../tokens/images.ts";
 import { type RgbImage, squareCrop } from "../tokens/mod.ts";
@@ -25,6 +25,7 @@ export function pairDistances(features: Tensor): Tensor {
  * @param vqgan encodes
  * @param source the picture before
  * @param targets pictures after
+ * @param opened the VQGAN's encoder, where the caller keeps one open
  * @returns squared L2 distances by place, row by row, a list a target
  *
  * @example Nothing changes between a picture and itself
@@ -38,17 +39,24 @@ export function pairDistances(features: Tensor): Tensor {
  * assertEquals([distances!.length, Math.max(...distances!)], [64, 0]);
  * ```
  */
-export function featureDistances(vqgan: Vqgan, source: RgbImage, targets: readonly RgbImage[]): Float32Array[] {
-  using encoder = openEncoder(vqgan);
+export function featureDistances(vqgan: Vqgan, source: RgbImage, targets: readonly RgbImage[], opened?: PictureEncoder): Float32Array[] {
+  using own = opened ? undefined : openEncoder(vqgan);
+  const encoder = opened ?? own!;
   const [before, ...after] = [source, ...targets].map((picture) => squareCrop(picture, vqgan.config.resolution));
-  const together = picturesAtOnce(vqgan.config, 2 * targets.length) / 2;
+  const together = picturesAtOnce(vqgan.config, targets.length + 1) - 1;
   const found: Float32Array[] = [];
   for (let i = 0; i < after.length; i += together) {
-    const pictures = after.slice(i, i + together).flatMap((target) => [before!, target]);
-    const distances = tidy(() => pairDistances(encoder.features(imagesToTensor(pictures)))); // [N, g·g]
+    const distances = tidy(() => firstDistances(encoder.features(imagesToTensor([before!, ...after.slice(i, i + together)])))); // [N, g·g]
     const [values, each] = [valuesOf(distances) as Float32Array, distances.shape[1]!];
     distances.dispose();
     for (let start = 0; start < values.length; start += each) found.push(values.slice(start, start + each));
   }
   return found;
+}
+
+/** Distances of all but the first from the first. [1 + N, g, g, E] → [N, g·g] */
+function firstDistances(features: Tensor): Tensor {
+  const [count, height, width, channels] = features.shape as [number, number, number, number];
+  const [source, targets] = tf.split(tf.reshape(features, [count, height * width, channels]), [1, count - 1]) as [Tensor, Tensor];
+  return tf.sum(tf.square(tf.sub(targets, source)), -1); // [N, g·g]
 }

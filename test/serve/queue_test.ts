@@ -1,5 +1,5 @@
 import { fairQueue } from "../../lib/serve/queue.ts";
-import { assertEquals } from "../support.ts";
+import { assert, assertEquals } from "../support.ts";
 
 /** A queue of things named by their person and number. */
 function queueOf(...names: readonly string[]) {
@@ -31,6 +31,22 @@ Deno.test("fairQueue() serves everybody within a round, however much one of them
   const { take, add } = queueOf(...Array.from({ length: 40 }, (_, i) => `a${i}`));
   add("b1");
   assertEquals(take(2), ["a0", "b1"]);
+});
+
+Deno.test("fairQueue() serves somebody's second while others come again and again, and forgets those who are gone", () => {
+  const { add, take } = queueOf("a1", "a2", "b1", "c1");
+  const served: string[] = [];
+  for (let i = 2; !served.includes("a2"); i++) {
+    const [name] = take(1);
+    served.push(name!);
+    if (name![0] !== "a") add(`${name![0]}${i}`); // who was served asks again at once
+    assert(i < 20, `a2 is passed by: ${served}`);
+  }
+  assertEquals(served, ["a1", "b1", "c1", "a2"]);
+  for (let i = 0; i < 100; i++) {
+    add(`${String.fromCharCode(300 + i)}1`);
+    assertEquals(take(1).length, 1);
+  }
 });
 
 Deno.test("take() gives what is of one kind with the next one, and leaves the others in their order", () => {

@@ -4,7 +4,7 @@
  * @module
  */
 import { openBackend } from "../../lib/engine/mod.ts";
-import { loadModel } from "../../lib/model/mod.ts";
+import { loadModel, openEncoder } from "../../lib/model/mod.ts";
 import { imageSampler, textSampler } from "../../lib/sample/mod.ts";
 import { answerAll, type Answering, openPage } from "../../lib/serve/mod.ts";
 import { encodePng, loadVocabulary } from "../../lib/tokens/mod.ts";
@@ -33,7 +33,7 @@ export async function tinyModels(candidates = 4, precision: "float32" | "bfloat1
   const { chameleon, vqgan } = loadModel("data/tiny", precision);
   const vocabulary = loadVocabulary("data/tiny", vqgan.config.codes);
   const [image, text] = [imageSampler(chameleon, vocabulary), textSampler(chameleon, vocabulary)];
-  return { image, text, vqgan, vocabulary, other: image, candidates, together: 4, options: OPTIONS };
+  return { image, text, vqgan, encoder: openEncoder(vqgan), vocabulary, other: image, candidates, together: 4, options: OPTIONS };
 }
 
 /** Pictures of the tiny world to begin with, and what may be done there. */
