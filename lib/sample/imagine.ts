@@ -109,7 +109,24 @@ export function unfinished(vqgan: Vqgan, source: readonly number[], drawn: reado
   return decodedImages(vqgan, drawn.map((codes) => [...codes, ...source.slice(codes.length)]));
 }
 
-/** Codes of a picture, its middle square. By itself: the last bits of features depend on how many are encoded at once. */
+/**
+ * Codes of a picture's middle square. By itself: the last bits of features depend on how many are encoded at once.
+ *
+ * @param vqgan the image tokenizer
+ * @param picture any picture
+ * @param opened its encoder, where the caller keeps one open
+ * @returns codes row by row
+ *
+ * @example A grey picture
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { vqgan } = ws.loadModel("data/tiny", "float32");
+ * const grey = { width: 90, height: 64, data: new Uint8Array(90 * 64 * 3).fill(128) };
+ * assertEquals(ws.sample.codesOf(vqgan, grey).length, 64);
+ * ```
+ */
 export function codesOf(vqgan: Vqgan, picture: RgbImage, opened?: PictureEncoder): number[] {
   return encodePictures(vqgan, [squareCrop(picture, vqgan.config.resolution)], opened)[0]!;
 }

@@ -129,7 +129,7 @@ browserTest(
       await page.getByRole("button", { name: "Cancel" }).tap();
       await status(page, /^Cancelled/);
       hold(false);
-      await page.getByLabel("Seed").fill("7");
+      await page.locator("#seed").fill("7");
       await page.getByRole("button", { name: "Imagine" }).tap();
       await status(page, /^6 candidates/);
       assertEquals(await page.locator("#tree .thumbs button").count(), 13); // of what was cancelled nothing is there

@@ -236,6 +236,7 @@ async function imagine() {
   find("cancel").disabled = true;
   find("imagine").disabled = false;
   if (added.length > 0) await attempt(() => showAdded(added, body));
+  else showFound(newestQuestion(state.here)); // as before
 }
 
 async function showAdded(added, { parent }) {
