@@ -7,7 +7,7 @@
 import { UserError } from "../lib/errors.ts";
 import { listOf, runTask } from "../lib/experiment/cli.ts";
 import { benchTrajectories } from "../lib/experiment/datasets.ts";
-import { exists, readText, writeFile } from "../lib/files.ts";
+import { exists } from "../lib/files.ts";
 import {
   agreement,
   agreementText,
@@ -17,7 +17,6 @@ import {
   peopleDifferences,
   peopleScores,
   type Pictures,
-  randomToken,
   readVotes,
   SOURCE_PICTURE,
   studyHandler,
@@ -35,6 +34,7 @@ import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo } from "../l
 import { requireNoOverlap } from "../lib/experiment/overlap.ts";
 import { encodePng, squareCrop } from "../lib/tokens/mod.ts";
 import { type Trajectory, usableTrajectories } from "../lib/trajectories/mod.ts";
+import { keptSecrets } from "../lib/web/mod.ts";
 
 const TASK: TaskInfo = {
   name: "human-eval",
@@ -64,7 +64,7 @@ async function serve({ config, flags }: Invocation): Promise<void> {
   console.log(planText(items, config.humanEval));
   if ("dry-run" in flags) return;
 
-  const invites = readInvites(`${folder}/invites.txt`, participants);
+  const invites = keptSecrets(`${folder}/invites.txt`, participants);
   const names = systems.map(({ name }) => name);
   const study = createStudy(`${folder}/study.db`, { systems: names, items, invites, perSubset, seed: config.seed });
   const server = Deno.serve({ hostname, port, onListen: () => {} }, studyHandler(study, picturesOf(trajectories, systems)));
@@ -91,17 +91,6 @@ async function comparable(trajectories: readonly Trajectory[], systems: readonly
     if ((await Promise.all(systems.map((system) => has(system, trajectory)))).every(Boolean)) whole.push(trajectory);
   }
   return whole;
-}
-
-/** The invites' secrets: kept, so that links stay good when the server starts again. */
-function readInvites(path: string, participants: number): string[] {
-  const before = exists(path) ? readText(path).split("\n").filter((line) => line !== "") : [];
-  const added = Array.from({ length: Math.max(0, participants - before.length) }, randomToken);
-  if (added.length > 0) {
-    writeFile(path, [...before, ...added].join("\n") + "\n");
-    Deno.chmodSync(path, 0o600);
-  }
-  return [...before, ...added];
 }
 
 /** Pictures as the page shows them: their middle squares, for a system's framing would give it away. */

@@ -25,10 +25,12 @@ export const AREAS: readonly string[] = [
   "train",
   "judge",
   "gates",
+  "web",
   "human",
   "queue",
   "experiment",
   "report",
+  "serve",
   "pretrain",
 ];
 

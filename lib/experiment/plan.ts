@@ -101,7 +101,7 @@ export function nvidiaMemory(): number | undefined {
 export function stageMemory(task: string, config: Config, checkpoint: CheckpointPlan): StageMemory | undefined {
   const shapes = workOf(config, checkpoint);
   const { encode, draw, say, score, decode } = shapes;
-  const { sample, verify, rollout, cdm, cwm } = config;
+  const { sample, verify, rollout, serve, cdm, cwm } = config;
   const base = { weights: checkpoint.bytes, engine: ENGINE_BYTES };
   const adapted = (...loras: readonly TrainingLora[]) => ({
     ...base,
@@ -126,6 +126,11 @@ export function stageMemory(task: string, config: Config, checkpoint: Checkpoint
     case "verify": {
       const drawn = draw(verify.together * verify.candidates, verify.candidates, verify, "verify.candidates");
       return { fixed: adapted(cwm.lora, cdm.lora), work: [encode, drawn, score("action", verify.candidates), decode] };
+    }
+    case "serve": {
+      const drawn = draw(serve.together * serve.candidates, serve.candidates, serve, "serve.together");
+      const others = serve.other === "" ? [] : [cwm.lora];
+      return { fixed: adapted(cwm.lora, cdm.lora, ...others), work: [encode, drawn, score("action", serve.candidates), say(1), decode] };
     }
     case "rollout":
       return {

@@ -186,6 +186,9 @@ const OURS: readonly RegExp[] = [
   /^videos\/([^/]+\/)?[\w.-]+\.mp4$/,
   /^parts\/\d+\/\d+\.(jsonl|aside\.txt)$/,
   /^actions\/[\w.-]+\.jsonl$/,
+  /^token\.txt$/,
+  /^trees\/[0-9a-f]{32}\/(tree\.jsonl|pictures\/\d+\.png|exports\/\d+\.(silent\.)?(strip\.png|gif|mp4))$/,
+  /^examples\/(trajectories\.jsonl|frames\/[\w.-]+\.png)$/,
   /\.\d+\.tmp$/,
 ];
 

@@ -264,6 +264,17 @@ const HUMAN_EVAL = z.strictObject({
   port: whole.default(8000).describe("0: any that is free"),
 });
 
+const SERVE = z.strictObject({
+  adapter: z.string().default("train-cwm").describe("the world model: a stage, or an adapter's folder; base: no adapter"),
+  cdm: z.string().default("train-cdm").describe("the dynamics model, which ranks candidates and says what was done"),
+  other: z.string().default("").describe("a second world model to compare with on the same seeds; empty: none"),
+  candidates: count.max(16).default(4).describe("images drawn of each question"),
+  together: count.max(64).default(8).describe("questions of several people that are drawn together"),
+  hostname: z.string().default("127.0.0.1").describe("where the server listens; 0.0.0.0: everywhere"),
+  port: whole.max(65535).default(8001).describe("0: any that is free"),
+  ...CHOICE,
+});
+
 const PLAN = z.strictObject({
   measure: z.boolean().default(false).describe("measure this device with a short probe instead of estimating an H100"),
   trajectories: whole.default(149180).describe("trajectories to assume where no list is given (AURORA, Kubric cut to 10,000)"),
@@ -302,6 +313,7 @@ export const CONFIG = z.strictObject({
   evaluate: EVALUATE.prefault({}).describe("task evaluate"),
   judge: JUDGE.prefault({}).describe("task judge"),
   humanEval: HUMAN_EVAL.prefault({}).describe("task human-eval"),
+  serve: SERVE.prefault({}).describe("task serve"),
   plan: PLAN.prefault({}).describe("task plan"),
   gates: GATES.prefault({}).describe("task gates"),
 });

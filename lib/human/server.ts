@@ -4,24 +4,13 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
+import { KEPT, type PageFile, pageFiles, readObject, refuse, send, sendBytes, sendPage } from "../web/mod.ts";
 import { joinStudy, participantOf, pictureOf, screenOf, storeVote, type VoteOutcome, type VoteRequest } from "./study.ts";
 
 /** Gives the picture of a system for a trajectory as PNG; the source for the system "". */
 export type Pictures = (trajectory: string, system: string) => Promise<Uint8Array<ArrayBuffer>>;
 
-const PAGES: Readonly<Record<string, readonly [file: string, type: string]>> = {
-  "/": ["index.html", "text/html; charset=utf-8"],
-  "/page.js": ["page.js", "text/javascript; charset=utf-8"],
-  "/style.css": ["style.css", "text/css; charset=utf-8"],
-};
-
-const HEADERS: Readonly<Record<string, string>> = {
-  "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'",
-  "x-content-type-options": "nosniff",
-  "x-frame-options": "DENY",
-  "referrer-policy": "no-referrer",
-  "cache-control": "no-store",
-};
+const PAGES: Readonly<Record<string, PageFile>> = pageFiles(new URL("page/", import.meta.url));
 
 const LARGEST_BODY = 4096;
 
@@ -53,8 +42,8 @@ export function studyHandler(study: DatabaseSync, pictures: Pictures): (request:
     const participant = secret === undefined ? undefined : participantOf(study, secret);
     if (secret === undefined || participant === undefined) return refuse(401, "This invite link is not known: ask for another.");
     if (pathname === "/api/screen") return send(200, screenOf(study, participant));
-    const body = await readBody(request);
-    if (typeof body === "number") return refuse(body, body === 413 ? "That is too large." : "That is no JSON object.");
+    const body = await readObject(request, { bytes: LARGEST_BODY });
+    if (body instanceof Response) return body;
     return pathname === "/api/join" ? answerJoin(study, secret, body) : answerVote(study, participant, body);
   };
 }
@@ -72,39 +61,8 @@ function answerVote(study: DatabaseSync, participant: string | null, body: Reado
   return send(status, { ...(error && { error }), ...screenOf(study, participant) });
 }
 
-/** The JSON object in a body, or the status that refuses it; no more than `LARGEST_BODY` bytes are read. */
-async function readBody(request: Request): Promise<Readonly<Record<string, unknown>> | 400 | 413> {
-  if (Number(request.headers.get("content-length") ?? 0) > LARGEST_BODY) return 413;
-  const pieces: Uint8Array<ArrayBuffer>[] = [];
-  let size = 0;
-  for await (const piece of request.body ?? []) {
-    pieces.push(piece);
-    if ((size += piece.length) > LARGEST_BODY) return 413;
-  }
-  try {
-    const value: unknown = JSON.parse(await new Blob(pieces).text());
-    return typeof value === "object" && value !== null ? value as Record<string, unknown> : 400;
-  } catch {
-    return 400;
-  }
-}
-
-async function sendPage([file, type]: readonly [string, string]): Promise<Response> {
-  const bytes = await Deno.readFile(new URL(`page/${file}`, import.meta.url));
-  return new Response(bytes, { headers: { ...HEADERS, "content-type": type } });
-}
-
 async function sendPicture(study: DatabaseSync, pictures: Pictures, token: string): Promise<Response> {
   const found = pictureOf(study, token);
   if (!found) return refuse(404, "There is no such picture.");
-  const headers = { ...HEADERS, "content-type": "image/png", "cache-control": "private, max-age=86400, immutable" };
-  return new Response(await pictures(found.trajectory, found.system), { headers });
-}
-
-function send(status: number, value: unknown): Response {
-  return Response.json(value, { status, headers: HEADERS });
-}
-
-function refuse(status: number, error: string): Response {
-  return send(status, { error });
+  return sendBytes(await pictures(found.trajectory, found.system), "image/png", KEPT);
 }

@@ -8,6 +8,7 @@ import { UserError } from "../errors.ts";
 import { createHash } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
 import { permutation, randomStream } from "../engine/random.ts";
+import { randomToken } from "../web/mod.ts";
 
 /** What is voted on. */
 export interface StudyItem {
@@ -268,9 +269,4 @@ function shuffle<T>(list: readonly T[], seed: string): T[] {
 
 function hash(text: string): string {
   return createHash("sha256").update(text).digest("hex");
-}
-
-/** 128 random bits, in hexadecimal digits: an invite's secret, or a token. */
-export function randomToken(): string {
-  return crypto.getRandomValues(new Uint8Array(16)).toHex();
 }

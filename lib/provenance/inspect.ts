@@ -9,6 +9,7 @@ import { LARGEST, readBytes } from "../files.ts";
 import { decodeImage } from "../tokens/mod.ts";
 import { imageFormat } from "../tokens/images.ts";
 import { videoComment } from "../video/mod.ts";
+import { xmpOfGif } from "./gif.ts";
 import { type Provenance, provenanceOf } from "./xmp.ts";
 
 /** Bytes of the largest XMP that is looked at. */
@@ -65,11 +66,18 @@ export async function xmpOf(path: string): Promise<string | undefined> {
   return await xmpIn(readBytes(path, LARGEST.picture), path);
 }
 
+/** A packet that is small enough to be looked at. */
+function within(xmp: string | undefined): string | undefined {
+  return xmp !== undefined && xmp.length <= MOST_XMP ? xmp : undefined;
+}
+
 async function xmpIn(bytes: Uint8Array, path: string): Promise<string | undefined> {
-  if (imageFormat(bytes, path) === "BMP") return; // it has no place for XMP
+  const format = imageFormat(bytes, path);
+  if (format === "BMP") return; // it has no place for XMP
+  if (format === "GIF") return within(xmpOfGif(bytes));
   try {
     const { xmp } = await sharp(bytes).metadata();
-    return xmp && xmp.length <= MOST_XMP ? new TextDecoder().decode(xmp) : undefined;
+    return within(xmp && new TextDecoder().decode(xmp));
   } catch (cause) {
     throw new UserError(`Cannot read what ${path} says of itself: the file is damaged`, { cause });
   }

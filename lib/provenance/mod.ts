@@ -4,4 +4,5 @@
  * @module
  */
 export { type Provenance, provenanceOf, provenanceText, provenanceXmp } from "./xmp.ts";
+export { gifWithXmp, xmpOfGif } from "./gif.ts";
 export { inspectFile, xmpOf } from "./inspect.ts";

@@ -28,17 +28,22 @@ export function limitsOf(
 }
 
 /** The seed of a row's choice at a step; both ways of drawing take it, so both draw the same. */
-export function seedOf({ seed, streams }: SamplingOptions, row: number, step: number): Tensor {
-  return seedTensor("sample", seed, streams?.[row] ?? row, step);
+export function seedOf(options: SamplingOptions, row: number, step: number): Tensor {
+  return seedTensor(...streamOf(options, row), step);
 }
 
 /** The seeds of all rows' choices, [steps, R, 2] int32. */
-export function seedTable({ seed, streams }: SamplingOptions, rows: number, steps: number): Tensor {
+export function seedTable(options: SamplingOptions, rows: number, steps: number): Tensor {
   const numbers = new Int32Array(steps * rows * 2);
   for (let step = 0; step < steps; step++) {
-    for (let row = 0; row < rows; row++) numbers.set(seedNumbers("sample", seed, streams?.[row] ?? row, step), 2 * (step * rows + row));
+    for (let row = 0; row < rows; row++) numbers.set(seedNumbers(...streamOf(options, row), step), 2 * (step * rows + row));
   }
   return tf.tensor3d(numbers, [steps, rows, 2], "int32");
+}
+
+/** What a row's random numbers depend on, beside the step. */
+function streamOf({ seed, seeds, streams }: SamplingOptions, row: number): readonly [string, number, string | number] {
+  return ["sample", seeds?.[row] ?? seed, streams?.[row] ?? row];
 }
 
 /** Draws a row of the head for each sequence. hidden: [R, 1, D], or [G·R, 1, D] guided; seeds: [R, 2] → [R] int32 */
@@ -93,13 +98,20 @@ function limited(logits: Tensor, topK: number, topP: number): Tensor {
   return tf.where(tf.greaterEqual(logits, tf.min(kept, -1, true)), logits, tf.fill(logits.shape, -1e9));
 }
 
-/** Prompts without repetitions, each for `each` rows; `order[i]` is where row i lies among the rows laid by prompt. */
+/**
+ * Prompts with few repetitions, each for `each` rows, the most that divides how often every prompt comes; `order[i]` is where row i lies among
+ * the rows laid by prompt.
+ */
 export function sharedPrompts(prompts: readonly (readonly number[])[]): { unique: (readonly number[])[]; order: number[]; each: number } {
   const groups = [...Map.groupBy(prompts.keys(), (i) => prompts[i]!.join()).values()];
-  const each = groups[0]!.length;
-  const alike = groups.every(({ length }) => length === each) ? groups : [...prompts.keys()].map((i) => [i]);
-  const laid = alike.flat();
-  return { unique: alike.map(([first]) => prompts[first!]!), order: inverse(laid), each: alike[0]!.length };
+  const each = groups.map(({ length }) => length).reduce(commonDivisor);
+  const laid = groups.flat();
+  return { unique: laid.filter((_, place) => place % each === 0).map((i) => prompts[i]!), order: inverse(laid), each };
+}
+
+/** The greatest common divisor. */
+function commonDivisor(a: number, b: number): number {
+  return b === 0 ? a : commonDivisor(b, a % b);
 }
 
 /** The places of a permutation. */

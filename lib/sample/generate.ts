@@ -49,15 +49,17 @@ export function generate(
   checkOptions(options, sampler, prompts);
   if (prompts.length === 0) return [];
   const layout = layRows(prompts, options, sampler.pad);
-  const drawn = loopFits(sampler) && !options.onStep
-    ? drawInLoop(sampler, layout, count, options, stop)
-    : drawOneByOne(sampler, layout, count, options, stop);
-  dispose(layout);
-  return drawn.map((ids) => stop !== undefined && ids.includes(stop) ? ids.slice(0, ids.indexOf(stop)) : ids);
+  try {
+    const draw = loopFits(sampler) && !options.onStep ? drawInLoop : drawOneByOne;
+    const drawn = draw(sampler, layout, count, options, stop);
+    return drawn.map((ids) => stop !== undefined && ids.includes(stop) ? ids.slice(0, ids.indexOf(stop)) : ids);
+  } finally {
+    dispose(layout);
+  }
 }
 
 /** One step after the other, each a call from JavaScript: where loops do not run inside compiled functions, and for `onStep`. */
-function drawOneByOne(sampler: Sampler, layout: Layout, count: number, options: SamplingOptions, stop: number | undefined): number[][] {
+function drawOneByOne(sampler: Sampler, layout: Layout, count: number, options: SamplingOptions, stop?: number): number[][] {
   const { tokens, padding, places, back, each, rows: asked } = layout;
   const { model, adapter = null } = sampler;
   const draw = (hidden: Tensor, step: number) => {
@@ -76,19 +78,23 @@ function drawOneByOne(sampler: Sampler, layout: Layout, count: number, options: 
   const keep = () => {
     valuesOf(rows).forEach((row, i) => drawn[i]!.push(row + sampler.firstId));
     options.onStep?.(drawn);
+    if (options.progress && drawn[0]!.length % options.progress.every === 0) options.progress.tell(drawn);
   };
-  keep();
-  for (let step = 1; step < count && !drawn.every((ids) => stop !== undefined && ids.includes(stop)); step++) {
-    const next = tidy(() => {
-      const grown = stepCompiled(model, adapter, { tokens: feed(rows), step: tf.scalar(step - 1, "int32"), prompt, own, padding });
-      return { rows: draw(grown.hidden, step), own: grown.own };
-    });
-    dispose([rows, own]);
-    ({ rows, own } = next);
+  try {
     keep();
+    for (let step = 1; step < count && !drawn.every((ids) => stop !== undefined && ids.includes(stop)); step++) {
+      const next = tidy(() => {
+        const grown = stepCompiled(model, adapter, { tokens: feed(rows), step: tf.scalar(step - 1, "int32"), prompt, own, padding });
+        return { rows: draw(grown.hidden, step), own: grown.own };
+      });
+      dispose([rows, own]);
+      ({ rows, own } = next);
+      keep();
+    }
+    return drawn;
+  } finally {
+    dispose([rows, prompt, own]);
   }
-  dispose([rows, prompt, own]);
-  return drawn;
 }
 
 function checkOptions({ temperature, topK, topP, guidance }: SamplingOptions, { head }: Sampler, prompts: readonly unknown[]): void {

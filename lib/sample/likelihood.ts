@@ -59,6 +59,8 @@ const ROUND = 16; // lengths are rounded up, so that few shapes are compiled
  *
  * @param sampler the model; its head must hold all tokens of the completions
  * @param families sequences that are best scored together
+ * @param shared ids at the beginning of a family's prompts that are computed once, at most: with a set number the shapes that are compiled
+ *   do not depend on how alike the prompts happen to be
  * @returns a likelihood for each sequence, in the same families
  * @throws UserError when a completion is empty
  *
@@ -74,18 +76,18 @@ const ROUND = 16; // lengths are rounded up, so that few shapes are compiled
  * assert(likelihood.sum < 0 && likelihood.tokens.length === sequence.completion.length);
  * ```
  */
-export function logLikelihoods(sampler: Sampler, families: readonly (readonly Sequence[])[]): Likelihood[][] {
+export function logLikelihoods(sampler: Sampler, families: readonly (readonly Sequence[])[], shared = Infinity): Likelihood[][] {
   for (const { completion } of families.flat()) {
     if (completion.length === 0) throw new UserError("Cannot score a completion without a token");
   }
-  const rows = scoringRows(sampler, families);
+  const rows = scoringRows(sampler, families, shared);
   const pieces = families.flatMap((family, i) => piecesOf(family, rows).map((sequences) => ({ i, sequences })));
   const scored: Likelihood[][] = families.map(() => []);
   let chunk: typeof pieces = [];
   for (const [at, piece] of pieces.entries()) {
     chunk.push(piece);
     if (chunk.flatMap(({ sequences }) => sequences).length < rows && at < pieces.length - 1) continue;
-    const likelihoods = scoreChunk(sampler, chunk.map(({ sequences }) => sequences));
+    const likelihoods = scoreChunk(sampler, chunk.map(({ sequences }) => sequences), shared);
     chunk.forEach(({ i }, k) => scored[i]!.push(...likelihoods[k]!));
     chunk = [];
   }
@@ -93,11 +95,11 @@ export function logLikelihoods(sampler: Sampler, families: readonly (readonly Se
 }
 
 /** Sequences after which a chunk is scored: as many as usual, or fewer that fit into the sampler's memory. */
-function scoringRows(sampler: Sampler, families: readonly (readonly Sequence[])[]): number {
+function scoringRows(sampler: Sampler, families: readonly (readonly Sequence[])[], shared: number): number {
   const { budget, model, head } = sampler;
   if (budget === undefined || families.length === 0) return SCORED_TOGETHER;
   const shapes = families.filter(({ length }) => length > 0).map((family) => {
-    const prefix = commonPrefix(family.map(({ prompt }) => prompt)).length;
+    const prefix = Math.min(shared, commonPrefix(family.map(({ prompt }) => prompt)).length);
     const rest = Math.max(...family.map(({ prompt, completion }) => prompt.length + completion.length - 1 - prefix));
     return { prefix, rest, asked: Math.max(...family.map(({ completion }) => completion.length)), size: family.length };
   });
@@ -122,8 +124,8 @@ interface Rest {
   readonly completion: readonly number[]; // what its last positions must give
 }
 
-function scoreChunk(sampler: Sampler, families: readonly (readonly Sequence[])[]): Likelihood[][] {
-  const prefixes = families.map((family) => commonPrefix(family.map(({ prompt }) => prompt)));
+function scoreChunk(sampler: Sampler, families: readonly (readonly Sequence[])[], shared: number): Likelihood[][] {
+  const prefixes = families.map((family) => commonPrefix(family.map(({ prompt }) => prompt)).slice(0, shared));
   const rests = families.flatMap((sequences, family) =>
     sequences.map(({ prompt, completion }): Rest => ({
       family,

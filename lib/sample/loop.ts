@@ -62,21 +62,38 @@ export function drawInLoop(sampler: Sampler, layout: Layout, count: number, opti
   const decoder = tidy(() => decoderOf(model, matrices, head));
   const seeds = seedTable(options, rows, count);
   const { context, hidden } = readPrompts(model, adapter, layout, layout.each, count);
+  const sections = sectionsOf(count, options.progress?.every);
   let drawing: Drawing = tidy(() => {
     const first = drawRows(tf.gather(hidden, places), head, rule, limits, tf.squeeze(tf.slice(seeds, [0, 0, 0], [1, -1, -1]), [0])); // [R]
-    return { step: tf.scalar(0, "int32"), newest: first, drawn: firstDrawn(first, firstId, count), own: [] };
+    const own = options.progress && sections[0] ? ownSlots(decoder, null, places.shape[0]!, sections[0].slots) : []; // given, so that all sections are compiled once
+    return { step: tf.scalar(0, "int32"), newest: first, drawn: firstDrawn(first, firstId, count), own };
   });
   const given = { decoder, context, rule, seeds, places, back };
-  const sections = count === 1 ? [] : count < LONG ? [count - 1] : [count >> 1, count - 1];
-  for (const taken of sections) {
-    const end = tf.scalar(taken, "int32");
-    const next = drawSection(drawing, { ...given, end }, fixed, Math.ceil(taken / 16) * 16);
-    dispose([drawing, end]);
-    drawing = next;
+  const drawn = () => {
+    const ids = [...valuesOf(drawing.drawn)];
+    return Array.from({ length: rows }, (_, row) => ids.slice(row * count, (row + 1) * count).filter((id) => id >= 0));
+  };
+  try {
+    for (const { taken, slots } of sections) {
+      const end = tf.scalar(taken, "int32");
+      const next = drawSection(drawing, { ...given, end }, fixed, slots);
+      dispose([drawing, end]);
+      drawing = next;
+      if (options.progress && (taken + 1) % options.progress.every === 0) options.progress.tell(drawn());
+    }
+    return drawn();
+  } finally {
+    dispose([drawing, matrices ?? [], decoder.norms, seeds, context, hidden]);
   }
-  const ids = [...valuesOf(drawing.drawn)];
-  dispose([drawing, matrices ?? [], decoder.norms, seeds, context, hidden]);
-  return Array.from({ length: rows }, (_, row) => ids.slice(row * count, (row + 1) * count).filter((id) => id >= 0));
+}
+
+/** Where the loop comes back to JavaScript: tokens that went in by then, and slots for them. */
+function sectionsOf(count: number, every?: number): { taken: number; slots: number }[] {
+  const slotsFor = (taken: number) => Math.ceil(taken / 16) * 16;
+  const sizes = count === 1 ? [] : count < LONG ? [count - 1] : [count >> 1, count - 1];
+  const stops = every === undefined ? [] : Array.from({ length: Math.floor(count / every) }, (_, i) => (i + 1) * every - 1);
+  const ends = [...new Set([...stops, ...sizes])].filter((taken) => taken > 0).sort((a, b) => a - b);
+  return ends.map((taken) => ({ taken, slots: slotsFor(sizes.find((size) => size >= taken)!) }));
 }
 
 /** Reads the prompts. hidden: [L, 1, D], each prompt's last state for each of its rows */

@@ -19,6 +19,8 @@ export interface ObservationQuery {
   readonly source: ArrayLike<number>;
   /** What is done. */
   readonly action: string;
+  /** Its own seed, where queries that are drawn together have several. */
+  readonly seed?: number;
 }
 
 /** How images are drawn; a configuration's section. */
@@ -37,6 +39,9 @@ export interface ObservationOptions {
   readonly draft?: "none" | "source";
 }
 
+/** Who is told how far a drawing is: the codes so far of each candidate of each query, row of the image by row. */
+export type OnRow = (codes: readonly (readonly (readonly number[])[])[]) => void;
+
 /**
  * Draws candidates of the next observation: as many image tokens as the source has, and nothing else. Candidates of one query
  * share its keys and values; candidate j of a query is the same whatever else is drawn with it.
@@ -46,6 +51,7 @@ export interface ObservationOptions {
  * @param queries sources and actions
  * @param count candidates of each
  * @param options of the choice, and the seed
+ * @param onRow told the codes so far after each row of the image, but where they are drawn in passes; what it throws ends the drawing
  * @returns codes of each candidate of each query
  * @throws UserError when there are no candidates to draw, or an action does not fit into the context
  *
@@ -68,6 +74,7 @@ export function drawObservations(
   queries: readonly ObservationQuery[],
   count: number,
   { temperature, topK, topP, guidanceText: text, guidanceImage: image, draft, seed }: ObservationOptions & { readonly seed: number },
+  onRow?: OnRow,
 ): number[][][] {
   if (!(count >= 1)) throw new UserError(`Cannot draw ${count} candidates: at least one is needed`);
   if (queries.length === 0) return [];
@@ -83,25 +90,30 @@ export function drawObservations(
   });
   const guided = text !== 1 || image !== 1;
   const choice = { temperature, seed, ...(topK > 0 && { topK }), ...(topP < 1 && { topP }) };
-  const rows = queries.flatMap(({ id, source }, i) =>
-    Array.from({ length: count }, (_, j) => ({ prompt: prompts[i]!, source, stream: `${id}/${j}` }))
+  const rows = queries.flatMap(({ id, source, seed: own = seed }, i) =>
+    Array.from({ length: count }, (_, j) => ({ prompt: prompts[i]!, source, seed: own, stream: `${id}/${j}` }))
   );
   const most = drawingRows(sampler, rows.length, { prompts, tokens, each: count, guidance: { text, image } });
   const together = most >= count ? most - most % count : most; // all candidates of a query share its prompt
   const drawn: number[][] = [];
+  const codesOf = (ids: readonly (readonly number[])[]) => {
+    const codes = ids.map((row) => idsToCodes(vocabulary, row));
+    return queries.map((_, i) => codes.slice(i * count, (i + 1) * count));
+  };
+  const progress = onRow &&
+    { every: Math.round(Math.sqrt(tokens)), tell: (ids: readonly (readonly number[])[]) => onRow(codesOf([...drawn, ...ids])) };
   for (let i = 0; i < rows.length; i += together) {
     const own = rows.slice(i, i + together);
     const ofRows = own.map(({ prompt }) => prompt);
     const guidance = guided && { guidance: { ...unconditional(vocabulary, own), text, image } };
-    const options = { ...choice, streams: own.map(({ stream }) => stream), ...guidance };
+    const options = { ...choice, progress, seeds: own.map(({ seed }) => seed), streams: own.map(({ stream }) => stream), ...guidance };
     drawn.push(
       ...draft === "source"
         ? generateInPasses(sampler, ofRows, own.map(({ source }) => codesToIds(vocabulary, source)), options).drawn
         : generate(sampler, ofRows, tokens, options),
     );
   }
-  const codes = drawn.map((ids) => idsToCodes(vocabulary, ids));
-  return queries.map((_, i) => codes.slice(i * count, (i + 1) * count));
+  return codesOf(drawn);
 }
 
 /** The prompts of guidance: without the action, and without anything. */

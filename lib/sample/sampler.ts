@@ -40,6 +40,8 @@ export interface SamplingOptions {
   readonly seed: number;
   /** Names of the rows' streams; their numbers when absent. */
   readonly streams?: readonly (string | number)[];
+  /** Seeds of the rows, where those of one drawing have several; `seed` when absent. */
+  readonly seeds?: readonly number[] | undefined;
   /** Draw only among this many of the likeliest tokens. */
   readonly topK?: number;
   /** Draw only among the likeliest tokens that together have this probability. */
@@ -48,6 +50,16 @@ export interface SamplingOptions {
   readonly guidance?: Guidance;
   /** Told the ids drawn so far, after each step. */
   readonly onStep?: (drawn: readonly (readonly number[])[]) => void;
+  /** Told the ids drawn so far, whenever so many more are there: the drawing stays in its loop between. */
+  readonly progress?: Progress | undefined;
+}
+
+/** Who is told how far a drawing is. What `tell` throws ends the drawing. */
+export interface Progress {
+  /** Tokens of a row between two calls. */
+  readonly every: number;
+  /** Told the ids drawn so far. */
+  readonly tell: (drawn: readonly (readonly number[])[]) => void;
 }
 
 /**

@@ -9,11 +9,11 @@ import { readBytes } from "../files.ts";
 import { loadAdapter, loadModel } from "../model/mod.ts";
 import { disposeModel } from "../model/checkpoint.ts";
 import { disposeAdapter } from "../model/lora.ts";
-import { decodedImages, decodeImage, encodePictures, encodePng, loadVocabulary, type RgbImage, squareCrop } from "../tokens/mod.ts";
+import { decodeImage, encodePng, loadVocabulary, type RgbImage } from "../tokens/mod.ts";
+import { type Candidate, codesOf, imagineAll, unfinished } from "./imagine.ts";
 import { predictActions } from "./predict_actions.ts";
-import { drawObservations, type ObservationOptions } from "./predict_images.ts";
+import type { ObservationOptions } from "./predict_images.ts";
 import { disposeSampler, imageSampler, textSampler } from "./sampler.ts";
-import { rewardCandidates } from "./verify.ts";
 
 /** Which models are opened. */
 export interface OpenOptions {
@@ -33,31 +33,27 @@ export interface ImagineOptions extends Partial<ObservationOptions> {
   readonly candidates?: number;
   /** Their seed; 1 by default. */
   readonly seed?: number;
+  /** Shown the candidates while they are drawn, after each row of tokens; what is not drawn yet is the source's. */
+  readonly onRow?: (pictures: readonly RgbImage[], rows: number) => void;
 }
 
 /** A next observation. In a Jupyter notebook it shows itself. */
-export interface Imagined {
-  /** Its pixels. */
-  readonly picture: RgbImage;
-  /** Its tokens, row by row. */
-  readonly codes: readonly number[];
-  /** Which of the drawn it is, from 0 on. */
-  readonly candidate: number;
-  /** Log-likelihood of the action by the dynamics model, the mean of its tokens, in nats. */
-  readonly logLikelihood: number;
-}
+export type Imagined = Candidate;
+
+/** What an action begins from: pixels, a picture file's path, or a candidate, from whose tokens it goes on (paper Figure 9). */
+export type Source = RgbImage | string | Pick<Candidate, "codes">;
 
 /** An open world. */
 export interface World {
   /**
    * Imagines what an action leads to, and ranks it by the dynamics model's likelihood of the action (paper §3.3).
    *
-   * @param source pixels, or a picture file's path
+   * @param source pixels, a picture file's path, or a candidate to go on from
    * @param action what is done
    * @param options how candidates are drawn
    * @returns candidates, the likeliest first; the same for a seed
    */
-  imagine(source: RgbImage | string, action: string, options?: ImagineOptions): AsyncGenerator<Imagined>;
+  imagine(source: Source, action: string, options?: ImagineOptions): AsyncGenerator<Imagined>;
   /**
    * Says what was done between two pictures, by the dynamics model.
    *
@@ -65,7 +61,7 @@ export interface World {
    * @param target after
    * @returns the likeliest action, token by token
    */
-  describe(source: RgbImage | string, target: RgbImage | string): Promise<string>;
+  describe(source: Source, target: Source): Promise<string>;
   /** Frees the models. */
   close(): void;
 }
@@ -99,22 +95,20 @@ export async function open({ model = "data/tiny", cwm, cdm, precision = "bfloat1
   const adapters = [cwm, cdm].map((folder) => folder === undefined ? undefined : loadAdapter(folder, chameleon.config));
   const image = imageSampler(chameleon, vocabulary, adapters[0]);
   const text = textSampler(chameleon, vocabulary, adapters[1]);
-  const codesOf = async (...pictures: readonly (RgbImage | string)[]) => {
-    const read = await Promise.all(pictures.map(pixelsOf));
-    return encodePictures(vqgan, read.map((picture) => squareCrop(picture, vqgan.config.resolution)));
-  };
+  const read = async (source: Source) =>
+    typeof source === "object" && "codes" in source ? source.codes : codesOf(vqgan, await pixelsOf(source));
   return {
-    async *imagine(source, action, { candidates = 4, seed = 1, ...options } = {}) {
-      const queries = [{ id: "imagine", source: (await codesOf(source))[0]!, action }];
-      const [drawn] = drawObservations(image, vocabulary, queries, candidates, { ...PLAIN, ...options, seed });
-      const [rewards] = rewardCandidates(text, vocabulary, queries, [drawn!]);
-      const pictures = decodedImages(vqgan, drawn!);
-      const order = [...rewards!.keys()].sort((a, b) => rewards![b]! - rewards![a]! || a - b);
-      for (const i of order) yield shown({ picture: pictures[i]!, codes: drawn![i]!, candidate: i, logLikelihood: rewards![i]! });
+    async *imagine(source, action, { candidates = 4, seed = 1, onRow, ...options } = {}) {
+      const query = { source: await read(source), action, seed };
+      const onTokens = onRow &&
+        (([own]: readonly (readonly (readonly number[])[])[]) =>
+          onRow(unfinished(vqgan, query.source, own!), Math.floor(own![0]!.length / Math.sqrt(query.source.length))));
+      const [ranked] = imagineAll({ image, text, vqgan, vocabulary }, [query], candidates, { ...PLAIN, ...options }, onTokens);
+      for (const candidate of ranked!) yield shown(candidate);
     },
     async describe(source, target) {
-      const [before, after] = await codesOf(source, target);
-      return predictActions(text, vocabulary, [{ source: before!, target: after! }])[0]!;
+      const [before, after] = [await read(source), await read(target)];
+      return predictActions(text, vocabulary, [{ source: before, target: after }])[0]!;
     },
     close() {
       for (const sampler of [image, text]) disposeSampler(sampler);

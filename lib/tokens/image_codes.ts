@@ -4,7 +4,7 @@
  * @module
  */
 import { tf, tidy, valuesOf } from "../engine/mod.ts";
-import { decodeCodes, nearestCodes, openEncoder, type Vqgan } from "../model/mod.ts";
+import { decodeCodes, nearestCodes, openEncoder, type PictureEncoder, type Vqgan } from "../model/mod.ts";
 import { imagesToTensor, tensorToImages } from "./images.ts";
 import { picturesAtOnce } from "../model/memory.ts";
 import type { RgbImage } from "./resize.ts";
@@ -16,6 +16,7 @@ const BATCH = 64; // pictures encoded together, unless they are large
  *
  * @param vqgan the image tokenizer
  * @param pictures of the VQGAN's resolution
+ * @param opened its encoder, where the caller keeps one open
  * @returns codes row by row, one list a picture
  *
  * @example A grey picture
@@ -28,9 +29,10 @@ const BATCH = 64; // pictures encoded together, unless they are large
  * assertEquals(ws.tokens.encodePictures(vqgan, [grey])[0]!.length, 64);
  * ```
  */
-export function encodePictures(vqgan: Vqgan, pictures: readonly RgbImage[]): number[][] {
+export function encodePictures(vqgan: Vqgan, pictures: readonly RgbImage[], opened?: PictureEncoder): number[][] {
   const encoded: number[][] = [];
-  using encoder = openEncoder(vqgan);
+  using own = opened ? undefined : openEncoder(vqgan);
+  const encoder = opened ?? own!;
   const together = picturesAtOnce(vqgan.config, BATCH);
   for (let i = 0; i < pictures.length; i += together) {
     const codes = tidy(() => nearestCodes(vqgan, encoder.features(imagesToTensor(pictures.slice(i, i + together)))));

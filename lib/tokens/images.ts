@@ -12,6 +12,14 @@ import { crop, resize, type RgbImage } from "./resize.ts";
 /** Pixels of the largest image that is read: 64 million, 192 MB of RGB. */
 export const MOST_PIXELS = 64e6;
 
+/** How a file is decoded. */
+export interface DecodeOptions {
+  /** Pixels that are read at most; 64 million when absent. */
+  readonly most?: number;
+  /** Whether it is turned as its EXIF says. */
+  readonly upright?: boolean;
+}
+
 /** The formats that are read, by what their files begin with in hexadecimal. Anything else could run code of a renderer on what strangers wrote. */
 const FORMATS: readonly (readonly [name: string, magic: RegExp])[] = [
   ["PNG", /^89504e470d0a1a0a/],
@@ -27,6 +35,7 @@ const FORMATS: readonly (readonly [name: string, magic: RegExp])[] = [
  *
  * @param bytes a PNG, JPEG, WebP, GIF (its first frame), BMP or TIFF file
  * @param name its name, for errors
+ * @param options how many pixels are read, and whether a camera's file is turned upright, which the reference does not do
  * @returns RGB pixels
  * @throws UserError when the bytes are another format, damaged, or too many pixels
  *
@@ -40,19 +49,19 @@ const FORMATS: readonly (readonly [name: string, magic: RegExp])[] = [
  * assertEquals(await ws.tokens.decodeImage(png, "plain.png"), plain(9));
  * ```
  */
-export async function decodeImage(bytes: Uint8Array, name: string): Promise<RgbImage> {
+export async function decodeImage(bytes: Uint8Array, name: string, options: DecodeOptions = {}): Promise<RgbImage> {
+  const { most = MOST_PIXELS, upright = false } = options;
   const format = imageFormat(bytes, name);
-  if (format === "BMP") return decodeBmp(bytes, name, MOST_PIXELS);
+  if (format === "BMP") return decodeBmp(bytes, name, most);
   try {
     // Pillow, which the reference reads with, takes the values as they are stored, whatever the profile says
-    const image = sharp(bytes, { limitInputPixels: MOST_PIXELS, ignoreIcc: true, pages: 1 }).toColourspace("srgb").ensureAlpha();
+    const stored = sharp(bytes, { limitInputPixels: most, ignoreIcc: true, pages: 1 });
+    const image = (upright ? stored.autoOrient() : stored).toColourspace("srgb").ensureAlpha();
     const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
     return onWhite(data, info.width, info.height);
   } catch (error) {
     const { width = 0, height = 0 } = await sharp(bytes, { limitInputPixels: false }).metadata().catch(() => ({ width: 0, height: 0 }));
-    const why = width * height > MOST_PIXELS
-      ? `it has ${width} × ${height} pixels, at most ${MOST_PIXELS} are read`
-      : `the ${format} file is damaged`;
+    const why = width * height > most ? `it has ${width} × ${height} pixels, at most ${most} are read` : `the ${format} file is damaged`;
     throw unreadable(name, why, error);
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 export { decodedImages, encodePictures } from "./image_codes.ts";
-export { decodeImage, encodePng, MOST_PIXELS, squareCrop } from "./images.ts";
+export { decodeImage, type DecodeOptions, encodePng, MOST_PIXELS, squareCrop } from "./images.ts";
 export { crop, type Kernel, resize, type RgbImage } from "./resize.ts";
 export {
   dumpSequence,

@@ -16,6 +16,7 @@ export {
   worldBatch,
   worldSequenceOf,
 } from "./batches.ts";
+export { featureDistances } from "./distances.ts";
 export { recognitionWeights, type WeightOptions } from "./recognition_weights.ts";
 export { type EncodedTrajectory, encodeTrajectories, type Encoding } from "./token_cache.ts";
 export { readEpic } from "./epic.ts";

@@ -7,11 +7,12 @@
 import { createHash } from "node:crypto";
 import { nearestCodes, openEncoder, type PictureEncoder, type Vqgan } from "../model/mod.ts";
 import { isLinearBefore } from "../model/picture_encoder.ts";
-import { type Tensor, tf, tidy, valuesOf } from "../engine/mod.ts";
+import { tidy, valuesOf } from "../engine/mod.ts";
 import { bytesOfTensor } from "../engine/storage.ts";
 import { picturesAtOnce } from "../model/memory.ts";
 import { type RgbImage, squareCrop } from "../tokens/mod.ts";
 import { imagesToTensor } from "../tokens/images.ts";
+import { pairDistances } from "./distances.ts";
 import { openPack, type Pack } from "./pack.ts";
 import type { Observation, Problem, Trajectory } from "./trajectory.ts";
 
@@ -150,14 +151,6 @@ function encodePairs(
     target: Uint16Array.from(codeValues.slice((2 * i + 1) * n, (2 * i + 2) * n)),
     distances: distanceValues.slice(i * n, (i + 1) * n) as Float32Array,
   }));
-}
-
-/** [2N, g, g, E], sources and targets in turn → [N, g·g] */
-function pairDistances(features: Tensor): Tensor {
-  const [twice, height, width, channels] = features.shape as [number, number, number, number];
-  const pairs = tf.reshape(features, [twice / 2, 2, height * width, channels]);
-  const [source, target] = tf.unstack(pairs, 1) as [Tensor, Tensor];
-  return tf.sum(tf.square(tf.sub(source, target)), -1);
 }
 
 /** An encoding as it lies in the pack: the codes of source and target, 2 bytes each, then the distances, 4 bytes each. */

@@ -1,4 +1,4 @@
-import { originOf } from "../../lib/experiment/origin.ts";
+import { makerOf, originOf } from "../../lib/experiment/origin.ts";
 import { resolveConfig } from "../../lib/experiment/config.ts";
 import { VERSION } from "../../lib/experiment/run.ts";
 import { provenanceOf } from "../../lib/provenance/mod.ts";
@@ -16,4 +16,9 @@ Deno.test("originOf() names base and adapter of the stage, nothing with --proven
   });
   assertEquals(originOf(invocation({ provenance: "false" }), STAGE, "cwm")("open it", 3), undefined);
   assertThrows(() => originOf(invocation({ provenance: "no" }), STAGE, "cwm"), UserError, "give true or false");
+});
+
+Deno.test("makerOf() gives what stands in every picture of a stage, or nothing", () => {
+  assertEquals(makerOf(invocation({}), STAGE, "cwm"), { base: "b1", adapter: "a2", version: VERSION });
+  assertEquals(makerOf(invocation({ provenance: "false" }), STAGE, "cwm"), undefined);
 });

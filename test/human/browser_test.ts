@@ -1,8 +1,9 @@
 import axe from "axe-core";
 import type { Page } from "playwright-core";
-import { createStudy, randomToken, readVotes, studyHandler } from "../../lib/human/mod.ts";
+import { createStudy, readVotes, studyHandler } from "../../lib/human/mod.ts";
 import { heatMap } from "../../lib/report/mod.ts";
 import { encodePng } from "../../lib/tokens/mod.ts";
+import { randomToken } from "../../lib/web/mod.ts";
 import { browserTest, openPage } from "../browser.ts";
 import { assert, assertEquals, withFolder } from "../support.ts";
 

@@ -4,12 +4,12 @@ import {
   fleissKappa,
   joinStudy,
   peopleDifferences,
-  randomToken,
   readVotes,
   screenOf,
   storeVote,
   studyItems,
 } from "../../lib/human/mod.ts";
+import { randomToken } from "../../lib/web/mod.ts";
 import { randomStream } from "../../lib/engine/random.ts";
 import { assert, assertClose, assertEquals, withFolder } from "../support.ts";
 

@@ -4,13 +4,13 @@ import {
   joinStudy,
   openStudy,
   pictureOf,
-  randomToken,
   readVotes,
   type Screen,
   screenOf,
   storeVote,
   studyHandler,
 } from "../../lib/human/mod.ts";
+import { randomToken } from "../../lib/web/mod.ts";
 import { assert, assertEquals, assertThrows, withFolder } from "../support.ts";
 
 const SUBSETS = ["magicbrush", "ag", "something", "whatsup", "kubric"];

@@ -88,7 +88,7 @@ Deno.test("seedOf() goes by the stream's name where there is one, else by the ro
 
 Deno.test("sharedPrompts() lays each prompt once where all repeat alike, and order finds every row again", () => {
   const [a, b] = [[1, 2], [1, 3]];
-  const cases = [[a, b, a, b], [a, a, b, b], [b, a, a, b], [a], [a, b], [a, a, b]];
+  const cases = [[a, b, a, b], [a, a, b, b], [b, a, a, b], [a], [a, b], [a, a, b], [a, a, b, b, a, a], [a, a, a, a, b, b]];
   for (const prompts of cases) {
     const { unique, order, each } = sharedPrompts(prompts);
     assertEquals(unique.length * each, prompts.length);
@@ -96,7 +96,8 @@ Deno.test("sharedPrompts() lays each prompt once where all repeat alike, and ord
     assertEquals(order.map((place) => laid[place]!), prompts);
     assertEquals(order.toSorted((x, y) => x - y), [...prompts.keys()]);
   }
-  assertEquals([sharedPrompts([a, b, a, b]).each, sharedPrompts([a, a, b]).each], [2, 1]); // unequal numbers share nothing
+  assertEquals([sharedPrompts([a, b, a, b]).each, sharedPrompts([a, a, b]).each], [2, 1]);
+  assertEquals(sharedPrompts([a, a, b, b, a, a]).unique, [a, a, b]); // two rows of each, as the rows of b are
 });
 
 Deno.test("inverse() undoes a permutation", () => {

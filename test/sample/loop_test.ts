@@ -3,7 +3,7 @@ import { freezeHead } from "../../lib/model/chameleon.ts";
 import { disposeAdapter } from "../../lib/model/lora.ts";
 import { generate, type Sampler, type SamplingOptions } from "../../lib/sample/mod.ts";
 import { dispose, tf } from "../../lib/engine/mod.ts";
-import { assert, assertEquals, engine, randomAdapter, randomChameleon, withoutLeaks } from "../support.ts";
+import { assert, assertEquals, assertThrows, engine, randomAdapter, randomChameleon, withoutLeaks } from "../support.ts";
 
 await engine();
 const [long, short, other] = [Array.from({ length: 14 }, (_, i) => 70 + i), [80, 81, 82], [90, 91]];
@@ -67,6 +67,35 @@ Deno.test(
       assertSame(sampler, [long, short, long], 12, { temperature: 0, seed: 2 });
     }),
 );
+
+Deno.test("generate() tells its progress from the loop as from one by one, draws the same tokens, and ends where the told one throws", () =>
+  withModel({}, (_, sampler) => {
+    for (const [count, every] of [[20, 6], [130, 16], [5, 5]] as const) {
+      const told: (readonly (readonly number[])[])[] = [];
+      const progress = { every, tell: (drawn: readonly (readonly number[])[]) => void told.push(drawn.map((ids) => [...ids])) };
+      const options = { temperature: 1, seed: 5 };
+      const plain = generate(sampler, [long, short, other], count, options);
+      assertEquals(generate(sampler, [long, short, other], count, { ...options, progress }), plain);
+      const sizes = Array.from({ length: Math.floor(count / every) }, (_, i) => (i + 1) * every);
+      assertEquals(told, sizes.map((size) => plain.map((ids) => ids.slice(0, size))));
+      generate(sampler, [long, short, other], count, { ...options, progress, onStep });
+      assertEquals(told.slice(sizes.length), told.slice(0, sizes.length));
+    }
+    const stop = () => {
+      throw new Error("enough");
+    };
+    assertThrows(() => generate(sampler, [long], 20, { temperature: 1, seed: 5, progress: { every: 4, tell: stop } }), Error, "enough");
+  }));
+
+Deno.test("generate() draws a row by its own seed, whatever the seeds beside it", () =>
+  withModel({}, (_, sampler) => {
+    const draw = (seeds: number[]) =>
+      generate(sampler, seeds.map(() => long), 12, { temperature: 1, seed: 0, seeds, streams: seeds.map(() => "a") });
+    const [three, four, again] = draw([3, 4, 3]);
+    assertEquals(again, three);
+    assert(three!.join() !== four!.join());
+    assertEquals(generate(sampler, [long], 12, { temperature: 1, seed: 4, streams: ["a"] }), [four!]);
+  }));
 
 Deno.test("generate() in the loop ends a row at its stop, and the drawing with the last row", () =>
   withModel({}, (model) => {

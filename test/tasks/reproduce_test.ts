@@ -1,5 +1,6 @@
 /** `reproduce` on real triplets, from an empty folder to the report, at a scale where its numbers mean nothing. */
-import { createStudy, joinStudy, randomToken, screenOf, storeVote } from "../../lib/human/mod.ts";
+import { createStudy, joinStudy, screenOf, storeVote } from "../../lib/human/mod.ts";
+import { randomToken } from "../../lib/web/mod.ts";
 import { exists, parent } from "../../lib/files.ts";
 import { libtensorflowFolder } from "../../lib/engine/install.ts";
 import { encodePng } from "../../lib/tokens/mod.ts";
