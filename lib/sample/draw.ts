@@ -8,7 +8,8 @@
 import { logitsOf } from "../model/mod.ts";
 import { compile, seedTensor, type Tensor, tf } from "../engine/mod.ts";
 import { seedNumbers, uniformRows } from "../engine/random.ts";
-import type { SamplingOptions } from "./sampler.ts";
+import { UserError } from "../errors.ts";
+import type { Sampler, SamplingOptions } from "./sampler.ts";
 
 /** What a compiled draw depends on. */
 export interface Limits {
@@ -76,6 +77,21 @@ function limited(logits: Tensor, topK: number, topP: number): Tensor {
   return tf.where(tf.greaterEqual(logits, tf.min(kept, -1, true)), logits, tf.fill(logits.shape, -1e9));
 }
 
+/**
+ * Ids of a drawn picture that are given, by step: the mark that ends each of its rows.
+ *
+ * @param sampler whose rows end in a mark, or not
+ * @param count ids that are drawn or given
+ * @returns an id, or −1 where one is drawn; undefined where nothing is given
+ * @throws UserError when so many ids are no square picture
+ */
+export function givenIds({ endOfRow }: Pick<Sampler, "endOfRow">, count: number): number[] | undefined {
+  if (endOfRow === undefined) return undefined;
+  const side = Math.floor(Math.sqrt(count)); // side · (side + 1) lies between two squares
+  if (side * (side + 1) !== count) throw new UserError(`Cannot draw ${count} ids as a square picture whose rows end in a mark`);
+  return Array.from({ length: count }, (_, step) => step % (side + 1) === side ? endOfRow : -1);
+}
+
 /** Prompts without repetitions, each for `each` rows; `order[i]` is where row i lies among the rows laid by prompt. */
 export function sharedPrompts(prompts: readonly (readonly number[])[]): { unique: (readonly number[])[]; order: number[]; each: number } {
   const groups = [...Map.groupBy(prompts.keys(), (i) => prompts[i]!.join()).values()];
@@ -120,14 +136,16 @@ export interface Layout extends LaidPrompts {
   readonly places: Tensor; // of each row among those laid, [R], or [3R] guided
   readonly back: Tensor; // [R] or [3R]
   readonly limits: Limits;
+  readonly given: readonly number[] | undefined; // ids that are not drawn, by step
 }
 
-/** Lays the rows of a drawing. A prompt that comes several times is there once. */
-export function layRows(prompts: readonly (readonly number[])[], options: SamplingOptions, pad: number): Layout {
+/** Lays the rows of a drawing of so many ids. A prompt that comes several times is there once. */
+export function layRows(prompts: readonly (readonly number[])[], options: SamplingOptions, sampler: Sampler, count: number): Layout {
+  const given = givenIds(sampler, count);
   const { guidance } = options;
   const all = guidance ? [...prompts, ...guidance.withoutAction, ...guidance.withoutAll] : prompts;
   const { unique, order, each } = sharedPrompts(all);
   const limits = limitsOf({ ...options, text: guidance?.text ?? 1, image: guidance?.image ?? 1 });
   const [places, back] = [tf.tensor1d(order, "int32"), tf.tensor1d(inverse(order), "int32")];
-  return { ...layPrompts(unique, pad), rows: prompts.length, each, places, back, limits };
+  return { ...layPrompts(unique, sampler.pad), rows: prompts.length, each, places, back, limits, given };
 }

@@ -18,6 +18,8 @@ import type { Sampler, SamplingOptions } from "./sampler.ts";
 
 const LONG = 128; // tokens: from here on the rows get half of their slots first, as a step reads all slots that there are
 
+const NOT_GIVEN = -(2 ** 30); // as a row of the head; a mark's may be negative, as it lies before the first
+
 /** What the loop carries from step to step. */
 interface Drawing {
   readonly step: Tensor; // tokens that went in, a scalar int32
@@ -34,6 +36,7 @@ interface Given {
   readonly seeds: Tensor; // [count, R, 2]
   readonly places: Tensor; // [L]
   readonly back: Tensor; // [L]
+  readonly marks: Tensor | null; // rows of the head that are given, NOT_GIVEN where one is drawn, [count] int32
   readonly end: Tensor; // how many tokens may go in, a scalar int32
 }
 
@@ -66,7 +69,8 @@ export function drawInLoop(sampler: Sampler, layout: Layout, count: number, opti
     const first = drawRows(tf.gather(hidden, places), head, rule, limits, tf.squeeze(tf.slice(seeds, [0, 0, 0], [1, -1, -1]), [0])); // [R]
     return { step: tf.scalar(0, "int32"), newest: first, drawn: firstDrawn(first, firstId, count), own: [] };
   });
-  const given = { decoder, context, rule, seeds, places, back };
+  const ids = layout.given?.map((id) => id < 0 ? NOT_GIVEN : id - firstId);
+  const given = { decoder, context, rule, seeds, places, back, marks: ids ? tf.tensor1d(ids, "int32") : null };
   const sections = count === 1 ? [] : count < LONG ? [count - 1] : [count >> 1, count - 1];
   for (const taken of sections) {
     const end = tf.scalar(taken, "int32");
@@ -74,9 +78,9 @@ export function drawInLoop(sampler: Sampler, layout: Layout, count: number, opti
     dispose([drawing, end]);
     drawing = next;
   }
-  const ids = [...valuesOf(drawing.drawn)];
-  dispose([drawing, matrices ?? [], decoder.norms, seeds, context, hidden]);
-  return Array.from({ length: rows }, (_, row) => ids.slice(row * count, (row + 1) * count).filter((id) => id >= 0));
+  const all = [...valuesOf(drawing.drawn)];
+  dispose([drawing, matrices ?? [], decoder.norms, seeds, context, hidden, given.marks ?? []]);
+  return Array.from({ length: rows }, (_, row) => all.slice(row * count, (row + 1) * count).filter((id) => id >= 0));
 }
 
 /** Reads the prompts. hidden: [L, 1, D], each prompt's last state for each of its rows */
@@ -112,7 +116,7 @@ const drawSection: (drawing: Drawing, given: Given, fixed: Fixed, slots: number)
 
 /** The newest tokens go in, the next ones come out. */
 function drawStep({ step, newest, drawn, own }: Drawing, given: Given, { limits, firstId }: Fixed): Drawing {
-  const { decoder, context, rule, seeds, places, back } = given;
+  const { decoder, context, rule, seeds, places, back, marks } = given;
   const rows = newest.shape[0]!;
   const ids = (chosen: Tensor) => tf.add(chosen, tf.scalar(firstId, "int32")); // [R]
   const fed = tf.gather(tf.tile(ids(newest), [back.shape[0]! / rows]), back); // [L]
@@ -120,7 +124,14 @@ function drawStep({ step, newest, drawn, own }: Drawing, given: Given, { limits,
   const grown = decode(decoder, context, fed, own, step);
   const next = tf.add(step, tf.scalar(1, "int32"));
   const ownSeeds = tf.squeeze(tf.gather(seeds, tf.reshape(next, [1])), [0]); // [R, 2]
-  const chosen = tf.cast(chooseRows(tf.gather(grown.logits, places), rule, limits, ownSeeds), "int32"); // [R]
+  const drawnRows = tf.cast(chooseRows(tf.gather(grown.logits, places), rule, limits, ownSeeds), "int32"); // [R]
+  const chosen = marks ? unlessGiven(drawnRows, tf.gather(marks, tf.reshape(next, [1]))) : drawnRows; // [R]
   const at = tf.stack([tf.scalar(0, "int32"), next]);
   return { step: next, newest: chosen, drawn: updateSlice(drawn, tf.expandDims(ids(chosen), 1), at), own: grown.own };
+}
+
+/** What was drawn, or what is given. drawn: [R] int32, given: [1] int32 → [R] int32 */
+function unlessGiven(drawn: Tensor, given: Tensor): Tensor {
+  const isGiven = tf.cast(tf.greater(given, tf.scalar(NOT_GIVEN, "int32")), "int32"); // [1]
+  return tf.add(tf.mul(drawn, tf.sub(tf.scalar(1, "int32"), isGiven)), tf.mul(given, isGiven));
 }
