@@ -9,6 +9,8 @@ import { exists, readJson } from "../files.ts";
 import { type ChameleonConfig, formatConfig, parseConfig } from "./config.ts";
 import { emu3WeightName, formatEmu3, formatEmu3Processor, parseEmu3 } from "./emu3.ts";
 import { emu3Pictures, emu3PictureShapes } from "./emu3_vqvae.ts";
+import { janusShapes, parseJanus } from "./janus.ts";
+import { janusPictures, janusPictureShapes } from "./janus_vq.ts";
 import { type Vqgan, vqShapes, type Weights } from "./vqgan.ts";
 
 /**
@@ -27,8 +29,10 @@ export function readConfig(folder: string): ChameleonConfig {
       return parseConfig(json, path);
     case "emu3":
       return parseEmu3(json, path, processorOf(folder));
+    case "janus":
+      return parseJanus(json, path);
   }
-  throw new UserError(`Cannot use ${path}: "model_type" must be chameleon or emu3, found ${quoted(type)}`);
+  throw new UserError(`Cannot use ${path}: "model_type" must be chameleon, emu3 or janus, found ${quoted(type)}`);
 }
 
 function processorOf(folder: string): unknown {
@@ -41,6 +45,8 @@ export function configFiles(config: ChameleonConfig, vocabularyMap: Readonly<Rec
   switch (config.backbone) {
     case "emu3":
       return { "preprocessor_config.json": formatEmu3Processor(config), "config.json": formatEmu3(config, vocabularyMap) };
+    case "janus":
+      throw new UserError("Cannot write a Janus checkpoint: this version reads them and trains adapters");
     default:
       return { "config.json": formatConfig(config, vocabularyMap) };
   }
@@ -51,9 +57,16 @@ export function pictureShapes({ backbone, vq }: ChameleonConfig): Map<string, nu
   switch (backbone) {
     case "emu3":
       return emu3PictureShapes(vq);
+    case "janus":
+      return janusPictureShapes(vq);
     default:
       return vqShapes(vq);
   }
+}
+
+/** Names and shapes of weights beside transformer and picture tokenizer. */
+export function moduleShapes(config: ChameleonConfig): Map<string, number[]> {
+  return config.backbone === "janus" ? janusShapes(config) : new Map();
 }
 
 /** The picture tokenizer of some weights. */
@@ -61,6 +74,8 @@ export function picturesOf({ backbone, vq }: ChameleonConfig, weights: Weights):
   switch (backbone) {
     case "emu3":
       return emu3Pictures(vq, weights);
+    case "janus":
+      return janusPictures(vq, weights);
     default:
       return { config: vq, weights };
   }

@@ -11,6 +11,7 @@
 import { compile, freeze, type Precision, precisionOf, type Tensor, tf, toPrecision } from "../engine/mod.ts";
 import {
   causalAttention,
+  gelu,
   type HeadNorm,
   joinHeads,
   type KeysValues,
@@ -54,6 +55,8 @@ export interface Chameleon {
   readonly norm: Tensor;
   /** Output matrix, [V, D]. */
   readonly head: Tensor;
+  /** A layer with GELU after the last norm, whose P outputs and a 1 stand beside the hidden state: the output matrix is then [V, D + P + 1]. */
+  readonly beside?: { readonly weight: Tensor; readonly bias: Tensor };
 }
 
 /** What a forward pass may be told beside the tokens. */
@@ -120,7 +123,7 @@ export function logitsOf(hidden: Tensor, head: Tensor): Tensor {
 
 /** Rows of the output matrix for a range of ids, made once: image tokens need no text scores. [count, D] */
 export function headRows(model: Chameleon, first: number, count: number): Tensor {
-  return tf.slice(model.head, [first, 0], [count, model.config.hiddenSize]); // [count, D]
+  return tf.slice(model.head, [first, 0], [count, -1]); // [count, D]
 }
 
 /** The rows for image tokens, frozen. [K, D] */
@@ -280,7 +283,17 @@ function forward(model: Chameleon, tokens: Tensor, pass: Pass): { hidden: Tensor
     if (pass.checkpoint) x = recomputedBlock(x, layer, inputs); // [B, Q, D]
     else ({ x, kv: cache[i] } = block(x, layer, inputs)); // [B, Q, D]
   });
-  return { hidden: rmsNorm(lastPositions(x, given), model.norm, config.rmsEpsilon, shape.precision), cache }; // [B, Q, D]
+  const hidden = rmsNorm(lastPositions(x, given), model.norm, config.rmsEpsilon, shape.precision); // [B, Q, D]
+  return { hidden: withBeside(hidden, model.beside), cache };
+}
+
+/** The last hidden state with what stands beside it. [..., D] → [..., D], or [..., D + P + 1] */
+export function withBeside(hidden: Tensor, beside: Chameleon["beside"]): Tensor {
+  if (!beside) return hidden;
+  const precision = precisionOf(hidden);
+  const inner = gelu(tf.add(toPrecision(linear(hidden, beside.weight), "float32"), beside.bias)); // [..., P]
+  const one = tf.fill([...hidden.shape.slice(0, -1), 1], 1); // [..., 1]
+  return toPrecision(tf.concat([toPrecision(hidden, "float32"), inner, one], -1), precision); // [..., D + P + 1]
 }
 
 /** Numbers that all blocks share. */

@@ -6,16 +6,17 @@
 import { UserError } from "../errors.ts";
 import { createHash } from "node:crypto";
 import { type Disk, writeFile } from "../files.ts";
-import { freeze, type Precision, type Tensor, tf, toPrecision } from "../engine/mod.ts";
+import { dispose, freeze, type Precision, type Tensor, tf, toPrecision } from "../engine/mod.ts";
 import { mapFile, type MappedFile } from "../engine/mapped.ts";
 import { bytesOfTensor } from "../engine/storage.ts";
 import type { Chameleon, Layer } from "./chameleon.ts";
-import { configFiles, pictureShapes, picturesOf, readConfig, weightName } from "./backbones.ts";
+import { configFiles, moduleShapes, pictureShapes, picturesOf, readConfig, weightName } from "./backbones.ts";
 import { type ChameleonConfig, PROJECTIONS, projectionShape } from "./config.ts";
 import { differences, listed, readTensor } from "./stored_tensors.ts";
 import { type OutgoingTensor, readInto, readModelHeaders, type StoredTensor } from "./safetensors.ts";
 import { writeShards } from "./shards.ts";
-import type { Vqgan } from "./vqgan.ts";
+import { withCodes } from "./janus.ts";
+import type { Vqgan, Weights } from "./vqgan.ts";
 
 /** A model: transformer and image tokenizer. */
 export interface Model {
@@ -25,6 +26,8 @@ export interface Model {
   readonly chameleon: Chameleon;
   /** The image tokenizer, always float32. */
   readonly vqgan: Vqgan;
+  /** Weights of the encoder of pictures that are asked about, where there is one; always float32. */
+  readonly seeing?: Weights;
 }
 
 /** What a checkpoint holds, known before any of it is loaded. */
@@ -149,12 +152,24 @@ export function modelOf(folder: string, config: ChameleonConfig, get: (name: str
     const tensor = get(`model.vqmodel.${name}`);
     if (tensor) weights[name] = tensor;
   }
-  return { folder, chameleon, vqgan: picturesOf(config, weights) };
+  const model = { folder, chameleon, vqgan: picturesOf(config, weights) };
+  return config.backbone === "janus" ? joined(model, need) : model;
+}
+
+/** A model whose modules have become rows of the transformer's tables; what only the rows were made of is freed. */
+function joined(model: Model, need: (name: string) => Tensor): Model {
+  const { chameleon: text } = model;
+  const named = [...moduleShapes(text.config).keys()].map((name) => [name.replace(/^model\./, ""), need(name)] as const);
+  const isSeeing = (name: string) => name.startsWith("vision_model.") || name.startsWith("aligner.");
+  const chameleon = freeze(withCodes(text, Object.fromEntries(named)));
+  dispose([text.embed, text.head, named.filter(([name]) => !isSeeing(name)).map(([, tensor]) => tensor)]);
+  return { ...model, chameleon, seeing: Object.fromEntries(named.filter(([name]) => isSeeing(name))) };
 }
 
 /** Frees a model's weights. */
-export function disposeModel({ chameleon, vqgan }: Model): void {
+export function disposeModel({ chameleon, vqgan, seeing }: Model): void {
   for (const tensor of namedTensors(chameleon, vqgan).values()) tensor.dispose();
+  dispose([chameleon.beside ?? [], seeing ?? []]);
 }
 
 /**
@@ -185,12 +200,11 @@ export function saveModel(
   precision: "F32" | "BF16" = "BF16",
   disk?: Disk,
 ): void {
+  const configs = configFiles(model.chameleon.config, files.vocabularyMap);
   const tensors = [...namedTensors(model.chameleon, model.vqgan)].map(([name, tensor]) => outgoing(name, tensor, precision));
   writeShards(folder, tensors, { disk });
   for (const [name, text] of Object.entries(files.tokenizer)) writeFile(`${folder}/${name}`, text, disk);
-  for (const [name, text] of Object.entries(configFiles(model.chameleon.config, files.vocabularyMap))) {
-    writeFile(`${folder}/${name}`, text, disk);
-  }
+  for (const [name, text] of Object.entries(configs)) writeFile(`${folder}/${name}`, text, disk);
 }
 
 /** Names and shapes of all weights on disk. */
@@ -209,6 +223,7 @@ export function weightShapes(config: ChameleonConfig): Map<string, number[]> {
   }
   shapes.set(`${prefix}.norm.weight`, [hiddenSize]).set("lm_head.weight", [vocabSize, hiddenSize]);
   for (const [name, shape] of pictureShapes(config)) shapes.set(`model.vqmodel.${name}`, shape);
+  for (const [name, shape] of moduleShapes(config)) shapes.set(name, shape);
   return shapes;
 }
 
@@ -216,7 +231,7 @@ export function weightShapes(config: ChameleonConfig): Map<string, number[]> {
 function loadTensor(name: string, stored: StoredTensor, precision: Precision, file: MappedFile | undefined): Tensor {
   return tf.tidy(() => {
     const raw = readTensor(stored, file);
-    if (isFilter(name, raw.shape)) return tf.transpose(toPrecision(raw, "float32"), filterAxes(raw.rank)); // [kh, kw, in, out], [kt, …] over time
+    if (isFilter(raw.shape)) return tf.transpose(toPrecision(raw, "float32"), filterAxes(raw.rank)); // [kh, kw, in, out], [kt, …] over time
     return toPrecision(raw, isMatrix(name) ? precision : "float32");
   });
 }
@@ -251,7 +266,7 @@ function namedTensors(chameleon: Chameleon, vqgan: Vqgan): Map<string, Tensor> {
 }
 
 function outgoing(name: string, tensor: Tensor, precision: "F32" | "BF16"): OutgoingTensor {
-  const filter = isFilter(name, tensor.shape);
+  const filter = isFilter(tensor.shape);
   const axes = filter ? storedAxes(tensor.rank) : [];
   const shape = filter ? axes.map((axis) => tensor.shape[axis]!) : tensor.shape; // [out, in, kh, kw]
   const dtype = tensor.rank >= 2 && !name.includes("_norm.") ? precision : "F32";
@@ -271,11 +286,11 @@ export function matrixName(layer: string, projection: string): string {
 
 /** Whether a weight is one of the transformer's matrices, which may be bfloat16. */
 function isMatrix(name: string): boolean {
-  return !name.startsWith("model.vqmodel.") && !name.includes("norm");
+  return !/^model\.(vqmodel|vision_model|aligner|generation_\w+)\./.test(name) && !name.includes("norm");
 }
 
-function isFilter(name: string, shape: readonly number[]): boolean {
-  return name.startsWith("model.vqmodel.") && shape.length >= 4;
+function isFilter(shape: readonly number[]): boolean {
+  return shape.length >= 4;
 }
 
 /** From a filter as it is stored, [out, in, …], to ours, […, in, out]. */

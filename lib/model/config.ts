@@ -45,7 +45,7 @@ export interface VideoConfig {
 }
 
 /** The models whose checkpoints are read. */
-export type Backbone = "chameleon" | "emu3";
+export type Backbone = "chameleon" | "emu3" | "janus";
 
 /** The transformer's shape. */
 export interface ChameleonConfig {
@@ -77,6 +77,30 @@ export interface ChameleonConfig {
   readonly swinNorm: boolean;
   /** The VQGAN. */
   readonly vq: VqConfig;
+  /** Janus's networks for codes: the width of the scores' hidden layer, and the layers of the embeddings' aligner. */
+  readonly drawing?: { readonly width: number; readonly depth: number };
+  /** The encoder of pictures that are asked about, where there is one beside the VQGAN. */
+  readonly seeing?: SeeingConfig;
+}
+
+/** The shape of a SigLIP encoder and its aligner. */
+export interface SeeingConfig {
+  /** Width of the encoder. */
+  readonly width: number;
+  /** Width of its feed-forward layers. */
+  readonly inner: number;
+  /** Blocks. */
+  readonly layers: number;
+  /** Heads. */
+  readonly heads: number;
+  /** Side of its pictures, in pixels. */
+  readonly side: number;
+  /** Side of a place. */
+  readonly patch: number;
+  /** LayerNorm's epsilon. */
+  readonly epsilon: number;
+  /** Layers of the aligner. */
+  readonly depth: number;
 }
 
 /** A size in a config. */

@@ -15,7 +15,7 @@
 import { compile, type Precision, precisionOf, type Tensor, tf, toPrecision } from "../engine/mod.ts";
 import { computedOnce, fromStoredBits, product, productOfFewRows, storedBits, updateSlice } from "../engine/xla.ts";
 import { type HeadNorm, type KeysValues, normaliseAndRotate, rmsNorm, type RopeTables, ropeTables, rotate, swiglu } from "../nn/mod.ts";
-import type { Chameleon, Layer } from "./chameleon.ts";
+import { type Chameleon, type Layer, withBeside } from "./chameleon.ts";
 import { type ChameleonConfig, type Projection, PROJECTIONS } from "./config.ts";
 import { type Adapter, mergeAdapter } from "./lora.ts";
 
@@ -113,7 +113,8 @@ export function decodeRows(
     x = tf.add(x, after(feedForward(before(x, layer.postNorm), layer, precision), layer.postNorm)); // [R, D]
     return kv;
   });
-  return { logits: productOfFewRows(rmsNorm(x, norm, epsilon, precision), head), own: grown }; // [R, K]
+  const hidden = withBeside(rmsNorm(x, norm, epsilon, precision), decoder.model.beside); // [R, D]
+  return { logits: productOfFewRows(hidden, head), own: grown }; // [R, K]
 }
 
 /** Where a step stands. */

@@ -10,7 +10,7 @@
 import { type Tensor, type Tensor2D, tf } from "../engine/mod.ts";
 import { onHeap } from "../engine/wasm.ts";
 import type { KeysValues } from "../nn/mod.ts";
-import type { Layer } from "./chameleon.ts";
+import { type Layer, withBeside } from "./chameleon.ts";
 import type { Decoder, DecodingContext } from "./decode.ts";
 
 /**
@@ -45,7 +45,7 @@ export function decodeOnHeap(
     const gateUp = products(before(x, layer.postNorm), layer.gate_proj, layer.up_proj); // [R, 2·F]
     x = tf.add(x, after(products(swigluRows(gateUp), layer.down_proj), layer.postNorm)); // [R, D]
   });
-  return { logits: products(normed(x, norm), head), own: [...own] }; // [R, K]
+  return { logits: products(withBeside(normed(x, norm), decoder.model.beside), head), own: [...own] }; // [R, K]
 }
 
 /** x · wᵀ for each matrix, side by side. x: [R, K], matrices: [N, K] each → [R, ΣN] */

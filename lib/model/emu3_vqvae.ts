@@ -21,7 +21,7 @@ export function emu3Pictures(config: VqConfig, weights: Weights): Vqgan {
   return {
     ...{ config, weights },
     encode: (images) => encodeCompiled(weights, config, images), // [B, g, g, E]
-    decode: (vectors) => decodeCompiled(weights, config, vectors), // [B, h, w, 3]
+    ...("decoder.conv_in.weight" in weights && { decode: (vectors: Tensor) => decodeCompiled(weights, config, vectors) }), // [B, h, w, 3]
   };
 }
 

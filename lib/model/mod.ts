@@ -21,6 +21,7 @@ export {
   imageTokens,
   type Projection,
   PROJECTIONS,
+  type SeeingConfig,
   type VideoConfig,
   type VqConfig,
 } from "./config.ts";

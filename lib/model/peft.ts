@@ -58,7 +58,7 @@ export function saveAdapter(folder: string, adapter: LoraAdapter, base: string, 
     ...{ peft_type: "LORA", task_type: "CAUSAL_LM", base_model_name_or_path: base, r: rank, lora_alpha: alpha },
     ...{ lora_dropout: dropout, target_modules: targets, bias: "none", fan_in_fan_out: false, inference_mode: true },
     ...{ init_lora_weights: true, modules_to_save: null, use_rslora: false, use_dora: false },
-    ...(adapter.prefix && { exclude_modules: ".*vqmodel.*" }), // whose attention has projections of the same names
+    ...(adapter.prefix && { exclude_modules: ".*(vqmodel|vision_model).*" }), // whose attention has projections of the same names
   };
   writeFile(`${folder}/adapter_config.json`, JSON.stringify(config, null, 2) + "\n", disk);
 }

@@ -21,7 +21,7 @@ export interface Vqgan {
   readonly weights: Weights;
   /** Another tokenizer's encoder, [B, h, w, 3] → [B, g, g, E]; absent: the VQGAN's. */
   readonly encode?: (images: Tensor) => Tensor;
-  /** Another tokenizer's decoder, [B, g, g, E] → [B, h, w, 3]. */
+  /** Another tokenizer's decoder, [B, g, g, E] → [B, h, w, 3]; absent where the checkpoint brought none. */
   readonly decode?: (vectors: Tensor) => Tensor;
 }
 
@@ -103,8 +103,8 @@ export function decodeVectors(vq: Vqgan, vectors: Tensor): Tensor {
 }
 
 /** Whether the checkpoint brought a decoder: Hugging Face's conversion of Chameleon-7B leaves it out, Anole's keeps it. */
-export function hasDecoder({ weights }: Vqgan): boolean {
-  return "decoder.conv_in.weight" in weights;
+export function hasDecoder({ weights, encode, decode }: Vqgan): boolean {
+  return encode ? decode !== undefined : "decoder.conv_in.weight" in weights;
 }
 
 /** Names and shapes of the VQGAN's weights as they lie on disk. */
@@ -206,14 +206,14 @@ export function residualBlock(weights: Weights, name: string, x: Tensor, norm: t
 }
 
 /** Two residual blocks, with attention between them or not. [B, g, g, C] → [B, g, g, C] */
-function middleOf(weights: Weights, name: string, x: Tensor): Tensor {
+export function middleOf(weights: Weights, name: string, x: Tensor): Tensor {
   const y = residualBlock(weights, `${name}.block_1`, x);
   const attended = `${name}.attn_1.q.weight` in weights ? attend(weights, `${name}.attn_1`, y) : y;
   return residualBlock(weights, `${name}.block_2`, attended);
 }
 
 /** One head of attention over all places. [B, g, g, C] → [B, g, g, C] */
-function attend(weights: Weights, name: string, x: Tensor): Tensor {
+export function attend(weights: Weights, name: string, x: Tensor): Tensor {
   const [batch, height, width, channels] = x.shape as [number, number, number, number];
   const normed = normalise(weights, `${name}.norm`, x, false);
   const [q, k, v] = ["q", "k", "v"].map((part) =>

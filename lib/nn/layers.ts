@@ -17,6 +17,21 @@ export function linear(x: Tensor, weight: Tensor): Tensor {
   return tf.reshape(product, [...x.shape.slice(0, -1), weight.shape[0]!]); // [B, T, out]
 }
 
+/** `x Wᵀ + b`. x: [..., in], weight: [out, in], bias: [out] → [..., out] */
+export function affine(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
+  return tf.add(linear(x, weight), bias); // [..., out]
+}
+
+/** GELU (Hendrycks & Gimpel 2016), not its approximation. */
+export function gelu(x: Tensor): Tensor {
+  return tf.mul(tf.mul(x, 0.5), tf.add(1, tf.erf(tf.mul(x, Math.SQRT1_2))));
+}
+
+/** LayerNorm over the last axis (Ba et al. 2016). x: [..., D], gain and bias: [D] → [..., D] */
+export function layerNorm(x: Tensor, gain: Tensor, bias: Tensor, epsilon: number): Tensor {
+  return tf.add(tf.mul(toUnitScale(x, epsilon, true), gain), bias);
+}
+
 /** RMSNorm over the last axis (Zhang & Sennrich 2019). x: [..., D], gain: [D] → [..., D] */
 export const rmsNorm: (x: Tensor, gain: Tensor, epsilon: number, precision: Precision) => Tensor = compile(
   (x: Tensor, gain: Tensor, epsilon: number, precision: Precision) => {

@@ -14,7 +14,11 @@ Deno.test("readConfig() refuses another model in a sentence", () =>
   withFolder((folder) => {
     for (const [json, found] of [['{"model_type":"llama"}', '"llama"'], ["[]", "undefined"], ["null", "undefined"], ["7", "undefined"]]) {
       Deno.writeTextFileSync(`${folder}/config.json`, json!);
-      const { message } = assertThrows(() => readConfig(folder), UserError, `"model_type" must be chameleon or emu3, found ${found}`);
+      const { message } = assertThrows(
+        () => readConfig(folder),
+        UserError,
+        `"model_type" must be chameleon, emu3 or janus, found ${found}`,
+      );
       assertEquals(message.includes("\n"), false);
     }
   }));
