@@ -10,8 +10,8 @@
  */
 import { compile, freeze, type Precision, precisionOf, type Tensor, tf, toPrecision } from "../engine/mod.ts";
 import {
+  type BesideLayer,
   causalAttention,
-  gelu,
   type HeadNorm,
   joinHeads,
   type KeysValues,
@@ -26,6 +26,7 @@ import {
   sharedPromptAttention,
   splitHeads,
   swiglu,
+  withBeside,
 } from "../nn/mod.ts";
 import type { ChameleonConfig, Projection } from "./config.ts";
 import { type Adapter, type BlockAdapter, blockAdapter } from "./lora.ts";
@@ -56,7 +57,7 @@ export interface Chameleon {
   /** Output matrix, [V, D]. */
   readonly head: Tensor;
   /** A layer with GELU after the last norm, whose P outputs and a 1 stand beside the hidden state: the output matrix is then [V, D + P + 1]. */
-  readonly beside?: { readonly weight: Tensor; readonly bias: Tensor };
+  readonly beside?: BesideLayer;
 }
 
 /** What a forward pass may be told beside the tokens. */
@@ -285,15 +286,6 @@ function forward(model: Chameleon, tokens: Tensor, pass: Pass): { hidden: Tensor
   });
   const hidden = rmsNorm(lastPositions(x, given), model.norm, config.rmsEpsilon, shape.precision); // [B, Q, D]
   return { hidden: withBeside(hidden, model.beside), cache };
-}
-
-/** The last hidden state with what stands beside it. [..., D] → [..., D], or [..., D + P + 1] */
-export function withBeside(hidden: Tensor, beside: Chameleon["beside"]): Tensor {
-  if (!beside) return hidden;
-  const precision = precisionOf(hidden);
-  const inner = gelu(tf.add(toPrecision(linear(hidden, beside.weight), "float32"), beside.bias)); // [..., P]
-  const one = tf.fill([...hidden.shape.slice(0, -1), 1], 1); // [..., 1]
-  return toPrecision(tf.concat([toPrecision(hidden, "float32"), inner, one], -1), precision); // [..., D + P + 1]
 }
 
 /** Numbers that all blocks share. */

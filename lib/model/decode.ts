@@ -14,8 +14,18 @@
  */
 import { compile, type Precision, precisionOf, type Tensor, tf, toPrecision } from "../engine/mod.ts";
 import { computedOnce, fromStoredBits, product, productOfFewRows, storedBits, updateSlice } from "../engine/xla.ts";
-import { type HeadNorm, type KeysValues, normaliseAndRotate, rmsNorm, type RopeTables, ropeTables, rotate, swiglu } from "../nn/mod.ts";
-import { type Chameleon, type Layer, withBeside } from "./chameleon.ts";
+import {
+  type HeadNorm,
+  type KeysValues,
+  normaliseAndRotate,
+  rmsNorm,
+  type RopeTables,
+  ropeTables,
+  rotate,
+  swiglu,
+  withBeside,
+} from "../nn/mod.ts";
+import type { Chameleon, Layer } from "./chameleon.ts";
 import { type ChameleonConfig, type Projection, PROJECTIONS } from "./config.ts";
 import { type Adapter, mergeAdapter } from "./lora.ts";
 

@@ -9,8 +9,8 @@
  */
 import { type Tensor, type Tensor2D, tf } from "../engine/mod.ts";
 import { onHeap } from "../engine/wasm.ts";
-import type { KeysValues } from "../nn/mod.ts";
-import { type Layer, withBeside } from "./chameleon.ts";
+import { type KeysValues, withBeside } from "../nn/mod.ts";
+import type { Layer } from "./chameleon.ts";
 import type { Decoder, DecodingContext } from "./decode.ts";
 
 /**
