@@ -22,7 +22,7 @@ export { type Override, resolveConfig } from "./lib/experiment/config.ts";
 export type { Config } from "./lib/experiment/schema.ts";
 export type { Disk } from "./lib/files.ts";
 export type { Answer, Detail, LazyQuestion, MessagePart, Question, Usage } from "./lib/llm/mod.ts";
-export type { HeadNorm, KeysValues } from "./lib/nn/mod.ts";
+export type { BesideLayer, HeadNorm, KeysValues } from "./lib/nn/mod.ts";
 export { loadAdapter, loadModel } from "./lib/model/mod.ts";
 export { show } from "./lib/report/mod.ts";
 export { drawObservations, imageSampler, logLikelihoods, open, predictActions, textSampler } from "./lib/sample/mod.ts";

@@ -16,7 +16,7 @@ import { exists } from "../lib/files.ts";
 import { loadAdapter, planCheckpoint } from "../lib/model/mod.ts";
 import { checkpointDigest } from "../lib/model/checkpoint.ts";
 import { disposeAdapter } from "../lib/model/lora.ts";
-import { writeSafetensors } from "../lib/model/safetensors.ts";
+import { readModelHeaders, writeSafetensors } from "../lib/model/safetensors.ts";
 import { bytesOf } from "../lib/model/shards.ts";
 
 const TASK: TaskInfo = {
@@ -45,7 +45,7 @@ async function main({ config, flags }: Invocation): Promise<void> {
   const digests = { base: checkpointDigest(plan), adapter: digestFor(folder, plan) };
   await ensureEngine(config.model.backend);
   const adapter = loadAdapter(folder, plan.config);
-  const files = mergedFiles(plan.config, plan.stored, adapter);
+  const files = mergedFiles(plan.config, readModelHeaders(path), adapter);
   const others = [...Deno.readDirSync(path)].map(({ name }) => name)
     .filter((name) => Deno.statSync(`${path}/${name}`).isFile && !files.some((file) => file.name === name));
   const weights = files.flatMap(({ tensors }) => tensors);

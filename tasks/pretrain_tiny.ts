@@ -1,5 +1,5 @@
 /**
- * Trains the tiny Chameleon from nothing: VQGAN on pictures of scenes, then transformer on scenes with captions.
+ * Trains the tiny Chameleon, or a tiny Emu3, from nothing: VQGAN on pictures of scenes, then transformer on scenes with captions.
  * The checkpoint goes to the run's folder, or to `pretrain.out`.
  *
  * @module
@@ -51,13 +51,14 @@ async function main(invocation: Invocation): Promise<void> {
   const near = makeGroups(config, nearScenes);
   const alikePool = { world, groups: encodeGroups(vqgan, groups, pictures) };
   const nearPool = { world, groups: encodeGroups(vqgan, near, await drawGroups(near)) };
-  const tokenizer = tinyTokenizer(TINY_VQ.codes);
+  const tokenizer = tinyTokenizer(TINY_VQ.codes, pretrain.backbone);
   for (const [name, text] of Object.entries(tokenizer.files)) writeFile(`${run.folder}/model/${name}`, text);
   const vocabulary = loadVocabulary(`${run.folder}/model`, TINY_VQ.codes);
 
   // 4. The transformer
-  const first = initTransformer(tinyConfig(tokenizer.size), config.seed);
-  const stage = { names: [...first.keys()], vocabulary, shape: tinyConfig(tokenizer.size) };
+  const shape = tinyConfig(tokenizer.size, pretrain.backbone);
+  const first = initTransformer(shape, config.seed);
+  const stage = { names: [...first.keys()], vocabulary, shape };
   const { steps, nearSteps, lr } = pretrain;
   const taught = await trainTransformer(
     run,
@@ -77,7 +78,7 @@ async function main(invocation: Invocation): Promise<void> {
   // 5. The checkpoint
   const named = new Map([...weights, ...Object.entries(vqgan.weights).map(([name, t]) => [`model.vqmodel.${name}`, t] as const)]);
   const out = pretrain.out || `${run.folder}/model`;
-  const model = modelOf(out, tinyConfig(tokenizer.size), (name) => named.get(name));
+  const model = modelOf(out, shape, (name) => named.get(name));
   saveModel(out, model, { vocabularyMap: vocabularyMap(vocabulary), tokenizer: tokenizer.files }, "BF16");
   run.finish({ kind: "pretraining", checkpoint: out, loss, vqSteps: pretrain.vqSteps, steps: pretrain.steps });
   console.log(`The checkpoint is in ${out}; last loss ${loss.toFixed(3)}`);

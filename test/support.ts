@@ -108,10 +108,10 @@ export function randomAdapter(model: ChameleonConfig, config: LoraConfig, seed: 
 
 /** A transformer of any shape with random weights, gains and biases included, 96 ids. Its leaves are the caller's. */
 export function randomChameleon(
-  shape: Pick<ChameleonConfig, "hiddenSize" | "intermediateSize" | "layers" | "heads" | "keyHeads" | "swinNorm">,
+  shape: Pick<ChameleonConfig, "hiddenSize" | "intermediateSize" | "layers" | "heads" | "keyHeads" | "swinNorm" | "qkNorm">,
   precision: Precision,
 ): Chameleon {
-  const { hiddenSize: width, layers, heads, keyHeads } = shape;
+  const { hiddenSize: width, layers, heads, keyHeads, qkNorm = true } = shape;
   const vq = {
     embedDim: 4,
     codes: 64,
@@ -132,7 +132,8 @@ export function randomChameleon(
       Projection,
       Tensor
     >,
-    ...{ inputNorm: random([width], 1, 0.2), postNorm: random([width], 1, 0.2), qNorm: headNorm(heads), kNorm: headNorm(keyHeads) },
+    ...{ inputNorm: random([width], 1, 0.2), postNorm: random([width], 1, 0.2) },
+    ...(qkNorm && { qNorm: headNorm(heads), kNorm: headNorm(keyHeads) }),
   });
   const [embed, head] = [random([96, width], 0, 1), random([96, width], 0, 0.3)];
   return { config, embed, layers: Array.from({ length: layers }, layer), norm: random([width], 1, 0.2), head };

@@ -8,6 +8,7 @@ import { dispose } from "../engine/mod.ts";
 import { UserError } from "../errors.ts";
 import { type ChameleonConfig, PROJECTIONS } from "../model/config.ts";
 import { type LoraAdapter, type LowRank, mergedWeight } from "../model/lora.ts";
+import { weightName } from "../model/backbones.ts";
 import { matrixName } from "../model/checkpoint.ts";
 import { type OutgoingTensor, readInto, type StoredTensor } from "../model/safetensors.ts";
 import { isReadable, readTensor } from "../model/stored_tensors.ts";
@@ -25,27 +26,30 @@ export interface MergedFile {
  * that the base stores; all other tensors keep their bytes.
  *
  * @param config the base's shape
- * @param stored the base's tensors
+ * @param stored the base's tensors, by the names that they have on disk
  * @param adapter one that fits the base
  * @returns its files, each with the tensors that it had
  * @throws UserError when a tensor's element type is not one of weights
  */
 export function mergedFiles(
-  { layers }: Pick<ChameleonConfig, "layers">,
+  config: Pick<ChameleonConfig, "layers" | "backbone" | "prefix">,
   stored: ReadonlyMap<string, StoredTensor>,
   adapter: LoraAdapter,
 ): MergedFile[] {
   const factors = new Map<string, LowRank>();
-  for (let i = 0; i < layers; i++) {
+  for (let i = 0; i < config.layers; i++) {
     for (const projection of PROJECTIONS) {
       const own = adapter.layers[i]?.[projection];
-      if (own) factors.set(matrixName(`model.layers.${i}`, projection), own);
+      if (own) factors.set(matrixName(`${config.prefix ?? "model"}.layers.${i}`, projection), own);
     }
   }
   const files = Map.groupBy(stored, ([, { path }]) => path);
   return [...files].map(([path, tensors]) => ({
     name: path.slice(path.lastIndexOf("/") + 1),
-    tensors: tensors.map(([name, tensor]) => outgoing(name, tensor, factors.get(name), adapter.scale)),
+    tensors: tensors.flatMap(([name, tensor]) => {
+      const known = weightName(config, name);
+      return known === undefined ? [] : [outgoing(name, tensor, factors.get(known), adapter.scale)];
+    }),
   }));
 }
 

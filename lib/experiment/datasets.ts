@@ -4,8 +4,8 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { exists, readJson } from "../files.ts";
-import { parseConfig } from "../model/config.ts";
+import { exists } from "../files.ts";
+import { readConfig } from "../model/backbones.ts";
 import { readSynthetic } from "../synthesis/filter.ts";
 import { downsample, joinLists, readAurora, readEpic, type TrajectoryList } from "../trajectories/mod.ts";
 
@@ -124,5 +124,5 @@ export function fitsWorld(config: Config): boolean {
 /** Pixels of a picture's side that the base sees; 0 when it is not there. */
 function resolutionOf({ model: { path } }: Config): number {
   const file = `${path}/config.json`;
-  return exists(file) ? parseConfig(readJson(file), file).vq.resolution : path === "data/tiny" ? SIDE : 0;
+  return exists(file) ? readConfig(path).vq.resolution : path === "data/tiny" ? SIDE : 0;
 }

@@ -119,8 +119,8 @@ export function stageTimes(config: Config, checkpoint: CheckpointPlan, amounts: 
   const { trajectories, epic, synthetic, pairs, bench } = amounts;
   const image = imageTokens(shape);
   const [codes, vocabulary] = [shape.vq.codes, shape.vocabSize];
-  const encode = 2 * pictureFlops(shape.vq, "encoder") / rates.read; // a pair
-  const decode = pictureFlops(shape.vq, "decoder") / rates.read;
+  const encode = 2 * pictureFlops(shape, "encoder") / rates.read; // a pair
+  const decode = pictureFlops(shape, "decoder") / rates.read;
   const read = (positions: number) => passFlops(shape, positions) / rates.read;
   const question = 2 * image + QUESTION;
   const scoreAction = read(question + LONGEST) + logitFlops(shape, LONGEST, vocabulary) / rates.read;

@@ -178,7 +178,7 @@ const OURS: readonly RegExp[] = [
   /^(predictions|actions|pairs|tree)\.png$/,
   /^(gallery\.html|pictures\.sha256)$/,
   /^((vqgan|vqgan-local|transformer|transformer-near)\/)?(log\.jsonl|checkpoints\/\d+\.safetensors)$/,
-  /^model\/((config|tokenizer|tokenizer_config|model\.safetensors\.index)\.json|model(-\d+-of-\d+)?\.safetensors)$/,
+  /^model\/((config|preprocessor_config|tokenizer|tokenizer_config|model\.safetensors\.index)\.json|model(-\d+-of-\d+)?\.safetensors)$/,
   /^adapter\/adapter_(config\.json|model\.safetensors)$/,
   /^samples\/\d+\.png$/,
   /^tensorboard\/events\.out\.tfevents\.0\.worldstrap$/,

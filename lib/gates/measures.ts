@@ -8,7 +8,7 @@ import { mean } from "../metrics/mod.ts";
 import { generate, predictActions, type Sampler, type SamplingOptions } from "../sample/mod.ts";
 import { randomStream } from "../engine/mod.ts";
 import { decodedImages, encodePictures, type RgbImage, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
-import { idsToCodes, imageIds } from "../tokens/sequences.ts";
+import { imageIds, pictureCodes, pictureLength } from "../tokens/sequences.ts";
 import type { EncodedTrajectory } from "../trajectories/mod.ts";
 import {
   applyAction,
@@ -74,8 +74,8 @@ export function measureEdits(
 ): EditMeasure {
   const codes = inBatches(items.length, (start, end) => {
     const prompts = items.slice(start, end).map(({ source, trajectory }) => worldPrompt(vocabulary, source, trajectory.action));
-    const drawn = generate(sampler, prompts, items[0]!.target.length, { temperature, seed: seed + start });
-    return drawn.map((ids) => idsToCodes(vocabulary, ids));
+    const drawn = generate(sampler, prompts, pictureLength(vocabulary, items[0]!.target.length), { temperature, seed: seed + start });
+    return drawn.map((ids) => pictureCodes(vocabulary, ids));
   });
   const judgements = judgeCodes(vqgan, items, codes);
   const failures = judgements.filter(({ right }) => !right);

@@ -1,6 +1,6 @@
 /**
  * Chameleon's transformer (Chameleon Team 2024) as functions of its weights, from top to bottom: its weights, the four ways to
- * run it, the one pass that they share, and the block.
+ * run it, the one pass that they share, and the block. Without QK-norm it is Llama's, which other backbones run on.
  *
  * Shapes: B batch, T positions, Q the last positions that are carried on, D width, F width of the feed-forward layer, H query
  * heads, Hkv key heads, d width of a head, V vocabulary, S positions of a prompt, C slots after it. The residual stream is
@@ -10,6 +10,7 @@
  */
 import { compile, freeze, type Precision, precisionOf, type Tensor, tf, toPrecision } from "../engine/mod.ts";
 import {
+  type BesideLayer,
   causalAttention,
   type HeadNorm,
   joinHeads,
@@ -21,9 +22,11 @@ import {
   rmsNorm,
   type RopeTables,
   ropeTables,
+  rotate,
   sharedPromptAttention,
   splitHeads,
   swiglu,
+  withBeside,
 } from "../nn/mod.ts";
 import type { ChameleonConfig, Projection } from "./config.ts";
 import { type Adapter, type BlockAdapter, blockAdapter } from "./lora.ts";
@@ -35,10 +38,10 @@ export interface Layer extends Record<Projection, Tensor> {
   readonly inputNorm: Tensor;
   /** RMSNorm's gain at the feed-forward layer, [D]. */
   readonly postNorm: Tensor;
-  /** QK-norm of queries. */
-  readonly qNorm: HeadNorm;
+  /** QK-norm of queries; absent where the model has none. */
+  readonly qNorm?: HeadNorm;
   /** QK-norm of keys. */
-  readonly kNorm: HeadNorm;
+  readonly kNorm?: HeadNorm;
 }
 
 /** The transformer: its shape and weights. */
@@ -53,6 +56,8 @@ export interface Chameleon {
   readonly norm: Tensor;
   /** Output matrix, [V, D]. */
   readonly head: Tensor;
+  /** A layer with GELU after the last norm, whose P outputs and a 1 stand beside the hidden state: the output matrix is then [V, D + P + 1]. */
+  readonly beside?: BesideLayer;
 }
 
 /** What a forward pass may be told beside the tokens. */
@@ -119,7 +124,7 @@ export function logitsOf(hidden: Tensor, head: Tensor): Tensor {
 
 /** Rows of the output matrix for a range of ids, made once: image tokens need no text scores. [count, D] */
 export function headRows(model: Chameleon, first: number, count: number): Tensor {
-  return tf.slice(model.head, [first, 0], [count, model.config.hiddenSize]); // [count, D]
+  return tf.slice(model.head, [first, 0], [count, -1]); // [count, D]
 }
 
 /** The rows for image tokens, frozen. [K, D] */
@@ -279,7 +284,8 @@ function forward(model: Chameleon, tokens: Tensor, pass: Pass): { hidden: Tensor
     if (pass.checkpoint) x = recomputedBlock(x, layer, inputs); // [B, Q, D]
     else ({ x, kv: cache[i] } = block(x, layer, inputs)); // [B, Q, D]
   });
-  return { hidden: rmsNorm(lastPositions(x, given), model.norm, config.rmsEpsilon, shape.precision), cache }; // [B, Q, D]
+  const hidden = rmsNorm(lastPositions(x, given), model.norm, config.rmsEpsilon, shape.precision); // [B, Q, D]
+  return { hidden: withBeside(hidden, model.beside), cache };
 }
 
 /** Numbers that all blocks share. */
@@ -322,8 +328,10 @@ function attention(x: Tensor, layer: Layer, inputs: BlockInputs): { y: Tensor; k
   const { shape: { heads, keyHeads, precision }, lora, cos, sin, padding, queries, past } = inputs;
   const [q, k, v] = project(x, layer, ["q_proj", "k_proj", "v_proj"], lora, 0) as [Tensor, Tensor, Tensor]; // [B, T, ·] each
   const rope = freeze({ cos: lastPositions(cos, queries), sin: lastPositions(sin, queries) }); // [Q, d] each
-  const turnedQ = normaliseAndRotate(lastPositions(q, queries), layer.qNorm, rope, cos.shape[1]! ** -0.5, precision); // [B, H, Q, d]
-  const turnedK = normaliseAndRotate(k, layer.kNorm, { cos, sin }, 1, precision); // [B, Hkv, T, d]
+  const turn = (x: Tensor, count: number, norm: HeadNorm | undefined, at: RopeTables, scale: number) =>
+    norm ? normaliseAndRotate(x, norm, at, scale, precision) : rotate(x, count, at, scale, precision);
+  const turnedQ = turn(lastPositions(q, queries), heads, layer.qNorm, rope, cos.shape[1]! ** -0.5); // [B, H, Q, d]
+  const turnedK = turn(k, keyHeads, layer.kNorm, { cos, sin }, 1); // [B, Hkv, T, d]
   const kv = joined(past, { k: turnedK, v: splitHeads(v, keyHeads) }); // [B, Hkv, S + T, d] each
 
   const forHeads = ({ k, v }: KeysValues) => ({ k: repeatHeads(k, heads / keyHeads), v: repeatHeads(v, heads / keyHeads) });

@@ -5,16 +5,18 @@
  */
 import { UserError } from "../errors.ts";
 import { createHash } from "node:crypto";
-import { type Disk, readJson, writeFile } from "../files.ts";
-import { freeze, type Precision, type Tensor, tf, toPrecision } from "../engine/mod.ts";
+import { type Disk, writeFile } from "../files.ts";
+import { dispose, freeze, type Precision, type Tensor, tf, toPrecision } from "../engine/mod.ts";
 import { mapFile, type MappedFile } from "../engine/mapped.ts";
 import { bytesOfTensor } from "../engine/storage.ts";
 import type { Chameleon, Layer } from "./chameleon.ts";
-import { type ChameleonConfig, formatConfig, parseConfig, PROJECTIONS, projectionShape } from "./config.ts";
+import { configFiles, moduleShapes, pictureShapes, picturesOf, readConfig, weightName } from "./backbones.ts";
+import { type ChameleonConfig, PROJECTIONS, projectionShape } from "./config.ts";
 import { differences, listed, readTensor } from "./stored_tensors.ts";
 import { type OutgoingTensor, readInto, readModelHeaders, type StoredTensor } from "./safetensors.ts";
 import { writeShards } from "./shards.ts";
-import { type Vqgan, vqShapes } from "./vqgan.ts";
+import { withCodes } from "./janus.ts";
+import type { Vqgan, Weights } from "./vqgan.ts";
 
 /** A model: transformer and image tokenizer. */
 export interface Model {
@@ -24,6 +26,8 @@ export interface Model {
   readonly chameleon: Chameleon;
   /** The image tokenizer, always float32. */
   readonly vqgan: Vqgan;
+  /** Weights of the encoder of pictures that are asked about, where there is one; always float32. */
+  readonly seeing?: Weights;
 }
 
 /** What a checkpoint holds, known before any of it is loaded. */
@@ -58,14 +62,22 @@ const MAPPED_FROM = 2 ** 24; // bytes of a tensor: smaller ones are read, so tha
  * ```
  */
 export function planCheckpoint(folder: string, precision: Precision): CheckpointPlan {
-  const config = parseConfig(readJson(`${folder}/config.json`), `${folder}/config.json`);
-  const stored = readModelHeaders(folder);
+  const config = readConfig(folder);
+  const stored = renamed(config, readModelHeaders(folder));
   const wanted = weightShapes(config);
   const noDecoder = !stored.has("model.vqmodel.decoder.conv_in.weight"); // Hugging Face's conversions leave it out
   const problems = differences(stored, wanted, (name) => noDecoder && /decoder\./.test(name));
   if (problems.length > 0) throw new UserError(`Cannot load ${folder}: ${listed(problems)}`);
   const shapes = new Map(stored.entries().map(([name, { shape }]) => [name, shape]));
   return { config, stored, ...weightBytes(shapes, precision) };
+}
+
+/** Stored tensors by the names that we know them by. */
+function renamed(config: ChameleonConfig, stored: ReadonlyMap<string, StoredTensor>): Map<string, StoredTensor> {
+  return new Map([...stored].flatMap(([name, tensor]) => {
+    const known = weightName(config, name);
+    return known === undefined ? [] : [[known, tensor]];
+  }));
 }
 
 /** Memory of loaded weights, and how many there are. */
@@ -127,24 +139,37 @@ export function loadModel(folder: string, precision: Precision): Model {
 /** Builds a model from tensors by their names on disk, filters already in this engine's layout. */
 export function modelOf(folder: string, config: ChameleonConfig, get: (name: string) => Tensor | undefined): Model {
   const need = (name: string) => get(name)!;
+  const prefix = prefixOf(config);
   const chameleon: Chameleon = {
     config,
-    embed: need("model.embed_tokens.weight"),
-    layers: Array.from({ length: config.layers }, (_, i) => layerOf(`model.layers.${i}`, need)),
-    norm: need("model.norm.weight"),
+    embed: need(`${prefix}.embed_tokens.weight`),
+    layers: Array.from({ length: config.layers }, (_, i) => layerOf(config, `${prefix}.layers.${i}`, need)),
+    norm: need(`${prefix}.norm.weight`),
     head: need("lm_head.weight"),
   };
   const weights: Record<string, Tensor> = {};
-  for (const name of vqShapes(config.vq).keys()) {
+  for (const name of pictureShapes(config).keys()) {
     const tensor = get(`model.vqmodel.${name}`);
     if (tensor) weights[name] = tensor;
   }
-  return { folder, chameleon, vqgan: { config: config.vq, weights } };
+  const model = { folder, chameleon, vqgan: picturesOf(config, weights) };
+  return config.backbone === "janus" ? joined(model, need) : model;
+}
+
+/** A model whose modules have become rows of the transformer's tables; what only the rows were made of is freed. */
+function joined(model: Model, need: (name: string) => Tensor): Model {
+  const { chameleon: text } = model;
+  const named = [...moduleShapes(text.config).keys()].map((name) => [name.replace(/^model\./, ""), need(name)] as const);
+  const isSeeing = (name: string) => name.startsWith("vision_model.") || name.startsWith("aligner.");
+  const chameleon = freeze(withCodes(text, Object.fromEntries(named)));
+  dispose([text.embed, text.head, named.filter(([name]) => !isSeeing(name)).map(([, tensor]) => tensor)]);
+  return { ...model, chameleon, seeing: Object.fromEntries(named.filter(([name]) => isSeeing(name))) };
 }
 
 /** Frees a model's weights. */
-export function disposeModel({ chameleon, vqgan }: Model): void {
+export function disposeModel({ chameleon, vqgan, seeing }: Model): void {
   for (const tensor of namedTensors(chameleon, vqgan).values()) tensor.dispose();
+  dispose([chameleon.beside ?? [], seeing ?? []]);
 }
 
 /**
@@ -175,27 +200,30 @@ export function saveModel(
   precision: "F32" | "BF16" = "BF16",
   disk?: Disk,
 ): void {
+  const configs = configFiles(model.chameleon.config, files.vocabularyMap);
   const tensors = [...namedTensors(model.chameleon, model.vqgan)].map(([name, tensor]) => outgoing(name, tensor, precision));
   writeShards(folder, tensors, { disk });
   for (const [name, text] of Object.entries(files.tokenizer)) writeFile(`${folder}/${name}`, text, disk);
-  writeFile(`${folder}/config.json`, formatConfig(model.chameleon.config, files.vocabularyMap), disk);
+  for (const [name, text] of Object.entries(configs)) writeFile(`${folder}/${name}`, text, disk);
 }
 
 /** Names and shapes of all weights on disk. */
 export function weightShapes(config: ChameleonConfig): Map<string, number[]> {
-  const { vocabSize, hiddenSize, heads, keyHeads } = config;
+  const { vocabSize, hiddenSize, heads, keyHeads, qkNorm = true } = config;
   const headDim = hiddenSize / heads;
-  const shapes = new Map([["model.embed_tokens.weight", [vocabSize, hiddenSize]]]);
+  const prefix = prefixOf(config);
+  const shapes = new Map([[`${prefix}.embed_tokens.weight`, [vocabSize, hiddenSize]]]);
   for (let i = 0; i < config.layers; i++) {
-    const layer = `model.layers.${i}`;
+    const layer = `${prefix}.layers.${i}`;
     for (const projection of PROJECTIONS) shapes.set(matrixName(layer, projection), projectionShape(config, projection));
-    for (const part of ["weight", "bias"]) {
+    for (const part of qkNorm ? ["weight", "bias"] : []) {
       shapes.set(`${layer}.self_attn.q_norm.${part}`, [heads, headDim]).set(`${layer}.self_attn.k_norm.${part}`, [keyHeads, headDim]);
     }
     shapes.set(`${layer}.input_layernorm.weight`, [hiddenSize]).set(`${layer}.post_attention_layernorm.weight`, [hiddenSize]);
   }
-  shapes.set("model.norm.weight", [hiddenSize]).set("lm_head.weight", [vocabSize, hiddenSize]);
-  for (const [name, shape] of vqShapes(config.vq)) shapes.set(`model.vqmodel.${name}`, shape);
+  shapes.set(`${prefix}.norm.weight`, [hiddenSize]).set("lm_head.weight", [vocabSize, hiddenSize]);
+  for (const [name, shape] of pictureShapes(config)) shapes.set(`model.vqmodel.${name}`, shape);
+  for (const [name, shape] of moduleShapes(config)) shapes.set(name, shape);
   return shapes;
 }
 
@@ -203,12 +231,12 @@ export function weightShapes(config: ChameleonConfig): Map<string, number[]> {
 function loadTensor(name: string, stored: StoredTensor, precision: Precision, file: MappedFile | undefined): Tensor {
   return tf.tidy(() => {
     const raw = readTensor(stored, file);
-    if (isFilter(name, raw.shape)) return tf.transpose(toPrecision(raw, "float32"), [2, 3, 1, 0]); // [kh, kw, in, out]
+    if (isFilter(raw.shape)) return tf.transpose(toPrecision(raw, "float32"), filterAxes(raw.rank)); // [kh, kw, in, out], [kt, …] over time
     return toPrecision(raw, isMatrix(name) ? precision : "float32");
   });
 }
 
-function layerOf(name: string, need: (name: string) => Tensor): Layer {
+function layerOf({ qkNorm = true }: ChameleonConfig, name: string, need: (name: string) => Tensor): Layer {
   const norm = (part: string) => ({ gain: need(`${name}.self_attn.${part}.weight`), bias: need(`${name}.self_attn.${part}.bias`) });
   return {
     ...Object.fromEntries(PROJECTIONS.map((projection) => [projection, need(matrixName(name, projection))])) as Record<
@@ -217,32 +245,33 @@ function layerOf(name: string, need: (name: string) => Tensor): Layer {
     >,
     inputNorm: need(`${name}.input_layernorm.weight`),
     postNorm: need(`${name}.post_attention_layernorm.weight`),
-    qNorm: norm("q_norm"),
-    kNorm: norm("k_norm"),
+    ...(qkNorm && { qNorm: norm("q_norm"), kNorm: norm("k_norm") }),
   };
 }
 
 function namedTensors(chameleon: Chameleon, vqgan: Vqgan): Map<string, Tensor> {
-  const named = new Map([["model.embed_tokens.weight", chameleon.embed]]);
+  const prefix = prefixOf(chameleon.config);
+  const named = new Map([[`${prefix}.embed_tokens.weight`, chameleon.embed]]);
   chameleon.layers.forEach((layer, i) => {
-    const name = `model.layers.${i}`;
+    const name = `${prefix}.layers.${i}`;
     for (const projection of PROJECTIONS) named.set(matrixName(name, projection), layer[projection]);
     for (const [part, norm] of [["q_norm", layer.qNorm], ["k_norm", layer.kNorm]] as const) {
-      named.set(`${name}.self_attn.${part}.weight`, norm.gain).set(`${name}.self_attn.${part}.bias`, norm.bias);
+      if (norm) named.set(`${name}.self_attn.${part}.weight`, norm.gain).set(`${name}.self_attn.${part}.bias`, norm.bias);
     }
     named.set(`${name}.input_layernorm.weight`, layer.inputNorm).set(`${name}.post_attention_layernorm.weight`, layer.postNorm);
   });
-  named.set("model.norm.weight", chameleon.norm).set("lm_head.weight", chameleon.head);
+  named.set(`${prefix}.norm.weight`, chameleon.norm).set("lm_head.weight", chameleon.head);
   for (const [name, tensor] of Object.entries(vqgan.weights)) named.set(`model.vqmodel.${name}`, tensor);
   return named;
 }
 
 function outgoing(name: string, tensor: Tensor, precision: "F32" | "BF16"): OutgoingTensor {
-  const filter = name.startsWith("model.vqmodel.") && tensor.rank === 4;
-  const shape = filter ? [3, 2, 0, 1].map((axis) => tensor.shape[axis]!) : tensor.shape; // [out, in, kh, kw]
+  const filter = isFilter(tensor.shape);
+  const axes = filter ? storedAxes(tensor.rank) : [];
+  const shape = filter ? axes.map((axis) => tensor.shape[axis]!) : tensor.shape; // [out, in, kh, kw]
   const dtype = tensor.rank >= 2 && !name.includes("_norm.") ? precision : "F32";
   const bytes = () => {
-    const onDisk = filter ? tf.transpose(tensor, [3, 2, 0, 1]) : tensor;
+    const onDisk = filter ? tf.transpose(tensor, axes) : tensor;
     const result = bytesOfTensor(onDisk, dtype);
     if (filter) onDisk.dispose();
     return result;
@@ -257,9 +286,24 @@ export function matrixName(layer: string, projection: string): string {
 
 /** Whether a weight is one of the transformer's matrices, which may be bfloat16. */
 function isMatrix(name: string): boolean {
-  return !name.startsWith("model.vqmodel.") && !name.includes("norm");
+  return !/^model\.(vqmodel|vision_model|aligner|generation_\w+)\./.test(name) && !name.includes("norm");
 }
 
-function isFilter(name: string, shape: readonly number[]): boolean {
-  return name.startsWith("model.vqmodel.") && shape.length === 4;
+function isFilter(shape: readonly number[]): boolean {
+  return shape.length >= 4;
+}
+
+/** From a filter as it is stored, [out, in, …], to ours, […, in, out]. */
+function filterAxes(rank: number): number[] {
+  return [...Array(rank - 2).keys()].map((axis) => axis + 2).concat(1, 0);
+}
+
+/** And back. */
+function storedAxes(rank: number): number[] {
+  return [rank - 1, rank - 2, ...Array(rank - 2).keys()];
+}
+
+/** What the names of the transformer's weights begin with. */
+function prefixOf({ prefix = "model" }: ChameleonConfig): string {
+  return prefix;
 }

@@ -30,10 +30,31 @@ export interface VqConfig {
   readonly resBlocks: number;
   /** Whether the middle has an attention block. */
   readonly midAttention: boolean;
+  /** What Emu3's has beside that; absent: a VQGAN. */
+  readonly video?: VideoConfig;
 }
+
+/** What a VQVAE of videos has beside a VQGAN of pictures. */
+export interface VideoConfig {
+  /** Frames that become one grid of codes: a power of two. */
+  readonly frames: number;
+  /** Levels whose blocks are followed by attention. */
+  readonly attendedLevels: readonly number[];
+  /** Heads of its attention. */
+  readonly heads: number;
+}
+
+/** The models whose checkpoints are read. */
+export type Backbone = "chameleon" | "emu3" | "janus";
 
 /** The transformer's shape. */
 export interface ChameleonConfig {
+  /** The backbone; absent: Chameleon. */
+  readonly backbone?: Exclude<Backbone, "chameleon">;
+  /** What the names of the transformer's weights begin with; absent: `model`. */
+  readonly prefix?: string;
+  /** Absent: queries and keys are normalised. */
+  readonly qkNorm?: boolean;
   /** Ids in the vocabulary. */
   readonly vocabSize: number;
   /** Width of the residual stream, D. */
@@ -56,9 +77,34 @@ export interface ChameleonConfig {
   readonly swinNorm: boolean;
   /** The VQGAN. */
   readonly vq: VqConfig;
+  /** Janus's networks for codes: the width of the scores' hidden layer, and the layers of the embeddings' aligner. */
+  readonly drawing?: { readonly width: number; readonly depth: number };
+  /** The encoder of pictures that are asked about, where there is one beside the VQGAN. */
+  readonly seeing?: SeeingConfig;
 }
 
-const size = z.number().int().positive().max(1 << 20);
+/** The shape of a SigLIP encoder and its aligner. */
+export interface SeeingConfig {
+  /** Width of the encoder. */
+  readonly width: number;
+  /** Width of its feed-forward layers. */
+  readonly inner: number;
+  /** Blocks. */
+  readonly layers: number;
+  /** Heads. */
+  readonly heads: number;
+  /** Side of its pictures, in pixels. */
+  readonly side: number;
+  /** Side of a place. */
+  readonly patch: number;
+  /** LayerNorm's epsilon. */
+  readonly epsilon: number;
+  /** Layers of the aligner. */
+  readonly depth: number;
+}
+
+/** A size in a config. */
+export const size = z.number().int().positive().max(1 << 20);
 
 const HF_VQ = z.looseObject({
   embed_dim: size.default(256),
@@ -87,8 +133,10 @@ const HF = z.looseObject({
   vq_config: HF_VQ.prefault({}),
 });
 
-/** Fields that change the arithmetic in ways this model does not have, with the values that it computes; absent ones are fine. */
-const FIXED: readonly (readonly [field: string, allowed: readonly unknown[], means: string])[] = [
+/** A field that changes the arithmetic, with the values that are computed; absent it is fine. */
+export type FixedField = readonly [field: string, allowed: readonly unknown[], means: string];
+
+const FIXED: readonly FixedField[] = [
   ["hidden_act", ["silu"], "silu"],
   ["attention_bias", [false], "false"],
   ["mlp_bias", [false], "false"],
@@ -106,11 +154,17 @@ const FIXED: readonly (readonly [field: string, allowed: readonly unknown[], mea
   ["vq_config.attn_type", ["vanilla", "none", null], "vanilla or none"],
 ];
 
-/** Refuses a config whose model would compute something else than ours: better no number than a wrong one. */
-function refuseOtherArithmetic(json: unknown, path: string): void {
+/**
+ * Refuses a config whose model would compute something else than ours: better no number than a wrong one.
+ *
+ * @param json the parsed file
+ * @param path its name
+ * @param fixed fields with the values that are computed
+ */
+export function refuseOtherArithmetic(json: unknown, path: string, fixed: readonly FixedField[]): void {
   const valueOf = (field: string) =>
     field.split(".").reduce<unknown>((at, key) => (at as Record<string, unknown> | null | undefined)?.[key], json);
-  for (const [field, allowed, means] of FIXED) {
+  for (const [field, allowed, means] of fixed) {
     const found = valueOf(field);
     if (found === undefined || allowed.includes(found) || Array.isArray(found) && found.length === 0) continue;
     throw new UserError(
@@ -133,7 +187,7 @@ export function parseConfig(json: unknown, path: string): ChameleonConfig {
     const [issue] = parsed.error.issues;
     throw new UserError(`Cannot use ${path} as a Chameleon config: ${quoted(issue?.path.join("."))}: ${printable(issue?.message ?? "")}`);
   }
-  refuseOtherArithmetic(json, path);
+  refuseOtherArithmetic(json, path, FIXED);
   const hf = parsed.data;
   const config: ChameleonConfig = {
     vocabSize: hf.vocab_size,
@@ -157,7 +211,7 @@ export function parseConfig(json: unknown, path: string): ChameleonConfig {
       midAttention: hf.vq_config.attn_type === "vanilla",
     },
   };
-  return checked(config, path);
+  return checkedShape(config, path);
 }
 
 /** Writes a `config.json` that Python's transformers reads; `vocabularyMap` is its table of image tokens. */
@@ -222,7 +276,7 @@ export function projectionShape(config: ChameleonConfig, projection: Projection)
 }
 
 /**
- * Tokens of one image: the side of its grid, squared.
+ * Tokens of one image: the side of its grid, squared; Emu3 ends each row with one more.
  *
  * @param config the model's shape
  * @returns tokens
@@ -236,8 +290,9 @@ export function projectionShape(config: ChameleonConfig, projection: Projection)
  * assertEquals(ws.model.imageTokens(chameleon.config), 64);
  * ```
  */
-export function imageTokens({ vq }: Pick<ChameleonConfig, "vq">): number {
-  return gridSide(vq) ** 2;
+export function imageTokens({ vq, backbone }: Pick<ChameleonConfig, "vq" | "backbone">): number {
+  const side = gridSide(vq);
+  return side * (backbone === "emu3" ? side + 1 : side);
 }
 
 /** Side of an image's grid of tokens. */
@@ -245,7 +300,8 @@ export function gridSide(vq: VqConfig): number {
   return vq.resolution / 2 ** (vq.channelMultiplier.length - 1);
 }
 
-function checked(config: ChameleonConfig, path: string): ChameleonConfig {
+/** The same config, if its numbers go together. */
+export function checkedShape(config: ChameleonConfig, path: string): ChameleonConfig {
   const { heads, keyHeads, hiddenSize, vq } = config;
   if (hiddenSize % heads !== 0 || (hiddenSize / heads) % 2 !== 0) {
     throw new UserError(

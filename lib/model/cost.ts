@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { type ChameleonConfig, PROJECTIONS, projectionShape, type VqConfig } from "./config.ts";
-import { vqShapes } from "./vqgan.ts";
+import { pictureShapes } from "./backbones.ts";
+import { type ChameleonConfig, PROJECTIONS, projectionShape } from "./config.ts";
 
 /** Weights of a block's matrices. */
 export function blockWeights(config: ChameleonConfig): number {
@@ -76,9 +76,10 @@ export function stepBytes(
 }
 
 /** Operations of encoding or decoding one picture: its convolutions. */
-export function pictureFlops(vq: VqConfig, half: "encoder" | "decoder"): number {
+export function pictureFlops(config: ChameleonConfig, half: "encoder" | "decoder"): number {
+  const { vq } = config;
   const lowest = vq.channelMultiplier.length - 1;
-  return vqShapes(vq).entries().reduce((sum, [name, shape]) => {
+  return pictureShapes(config).entries().reduce((sum, [name, shape]) => {
     if (shape.length !== 4 || !name.startsWith(half)) return sum;
     const level = Number(/\.(?:down|up)\.(\d+)\./.exec(name)?.[1] ?? (/conv_in|conv_out/.test(name) ? edgeLevel(name, lowest) : lowest));
     const side = vq.resolution / 2 ** level;

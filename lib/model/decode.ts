@@ -14,7 +14,17 @@
  */
 import { compile, type Precision, precisionOf, type Tensor, tf, toPrecision } from "../engine/mod.ts";
 import { computedOnce, fromStoredBits, product, productOfFewRows, storedBits, updateSlice } from "../engine/xla.ts";
-import { type HeadNorm, type KeysValues, normaliseAndRotate, rmsNorm, type RopeTables, ropeTables, swiglu } from "../nn/mod.ts";
+import {
+  type HeadNorm,
+  type KeysValues,
+  normaliseAndRotate,
+  rmsNorm,
+  type RopeTables,
+  ropeTables,
+  rotate,
+  swiglu,
+  withBeside,
+} from "../nn/mod.ts";
 import type { Chameleon, Layer } from "./chameleon.ts";
 import { type ChameleonConfig, type Projection, PROJECTIONS } from "./config.ts";
 import { type Adapter, mergeAdapter } from "./lora.ts";
@@ -23,8 +33,8 @@ import { type Adapter, mergeAdapter } from "./lora.ts";
 export interface Decoder {
   /** The weights, an adapter merged into them. */
   readonly model: Chameleon;
-  /** QK-norm of queries and keys together, by block, [H + Hkv, d]. */
-  readonly norms: readonly HeadNorm[];
+  /** QK-norm of queries and keys together, by block, [H + Hkv, d]; null where the model has none. */
+  readonly norms: readonly (HeadNorm | null)[];
   /** Output matrix, [K, D]. */
   readonly head: Tensor;
 }
@@ -41,7 +51,9 @@ export const mergedMatrices: (model: Chameleon, adapter: Adapter) => readonly Re
 export function decoderOf(model: Chameleon, matrices: readonly Readonly<Record<Projection, Tensor>>[] | null, head: Tensor): Decoder {
   const layers = model.layers.map((layer, i) => ({ ...layer, ...matrices?.[i] }));
   const both = (a: Tensor, b: Tensor) => tf.concat([a, b].map((x) => toPrecision(x, "float32")), 0); // [H + Hkv, d]
-  const norms = layers.map(({ qNorm, kNorm }) => ({ gain: both(qNorm.gain, kNorm.gain), bias: both(qNorm.bias, kNorm.bias) }));
+  const norms = layers.map(({ qNorm, kNorm }) =>
+    qNorm && kNorm ? { gain: both(qNorm.gain, kNorm.gain), bias: both(qNorm.bias, kNorm.bias) } : null
+  );
   return { model: { ...model, layers }, norms, head };
 }
 
@@ -94,7 +106,8 @@ export function decodeRows(
   own: readonly KeysValues[],
   step: Tensor,
 ): { logits: Tensor; own: KeysValues[] } {
-  const { model: { config: { rmsEpsilon: epsilon, swinNorm }, layers, embed, norm }, norms, head } = decoder;
+  const { model: { config, layers, embed, norm }, norms, head } = decoder;
+  const { rmsEpsilon: epsilon, swinNorm } = config;
   const precision = precisionOf(layers[0]!.q_proj);
   const slots = own[0]!.k.shape[3]!;
   const isFree = tf.greaterEqual(tf.range(0, slots, 1, "int32"), step); // [C]
@@ -104,12 +117,14 @@ export function decodeRows(
 
   let x = toPrecision(tf.gather(embed, tokens), "float32"); // [R, D]
   const grown = layers.map((layer, i) => {
-    const { y, kv } = attention(before(x, layer.inputNorm), layer, norms[i]!, { context, prompt: context.prompt[i]!, own: own[i]!, place });
+    const past = { config, context, prompt: context.prompt[i]!, own: own[i]!, place };
+    const { y, kv } = attention(before(x, layer.inputNorm), layer, norms[i]!, past);
     x = tf.add(x, after(y, layer.inputNorm)); // [R, D]
     x = tf.add(x, after(feedForward(before(x, layer.postNorm), layer, precision), layer.postNorm)); // [R, D]
     return kv;
   });
-  return { logits: productOfFewRows(rmsNorm(x, norm, epsilon, precision), head), own: grown }; // [R, K]
+  const hidden = withBeside(rmsNorm(x, norm, epsilon, precision), decoder.model.beside); // [R, D]
+  return { logits: productOfFewRows(hidden, head), own: grown }; // [R, K]
 }
 
 /** Where a step stands. */
@@ -126,6 +141,7 @@ function turnAt({ cos, sin, padding }: DecodingContext, step: Tensor): RopeTable
 
 /** What a block attends to. */
 interface Past {
+  readonly config: ChameleonConfig;
   readonly context: DecodingContext;
   readonly prompt: KeysValues; // k: [P, Hkv, d, S], v: [P, Hkv, S, d]
   readonly own: KeysValues; // k: [R, Hkv, d, C], v: [R, Hkv, C, d]
@@ -133,13 +149,13 @@ interface Past {
 }
 
 /** x: [R, D] → y: [R, D] float32, and the slots with the new token's keys and values */
-function attention(x: Tensor, layer: Layer, norm: HeadNorm, { context, prompt, own, place }: Past): { y: Tensor; kv: KeysValues } {
-  const { q_proj, k_proj, v_proj, o_proj, qNorm, kNorm } = layer;
-  const [heads, dim] = qNorm.gain.shape as [number, number];
-  const [keyHeads, rows] = [kNorm.gain.shape[0]!, x.shape[0]!];
-  const group = heads / keyHeads;
+function attention(x: Tensor, layer: Layer, norm: HeadNorm | null, past: Past): { y: Tensor; kv: KeysValues } {
+  const { config: { heads, keyHeads, hiddenSize }, context, prompt, own, place } = past;
+  const { q_proj, k_proj, v_proj, o_proj } = layer;
+  const [dim, rows, group] = [hiddenSize / heads, x.shape[0]!, heads / keyHeads];
   const [qk, v] = tf.split(productOfFewRows(x, q_proj, k_proj, v_proj), [(heads + keyHeads) * dim, keyHeads * dim], 1) as [Tensor, Tensor];
-  const turned = normaliseAndRotate(tf.expandDims(qk, 1), norm, place, 1, "float32"); // [R, H + Hkv, 1, d]
+  const both = tf.expandDims(qk, 1); // [R, 1, (H + Hkv)·d]
+  const turned = norm ? normaliseAndRotate(both, norm, place, 1, "float32") : rotate(both, heads + keyHeads, place, 1, "float32"); // [R, H + Hkv, 1, d]
   const [q, key] = tf.split(turned, [heads, keyHeads], 1) as [Tensor, Tensor]; // key: [R, Hkv, 1, d]
   const scaled = computedOnce(tf.mul(q, dim ** -0.5), place.step); // [R, H, 1, d]
   const queries = tf.reshape(scaled, [rows, keyHeads, group, dim]); // [R, Hkv, G, d]

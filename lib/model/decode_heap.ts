@@ -9,7 +9,7 @@
  */
 import { type Tensor, type Tensor2D, tf } from "../engine/mod.ts";
 import { onHeap } from "../engine/wasm.ts";
-import type { KeysValues } from "../nn/mod.ts";
+import { type KeysValues, withBeside } from "../nn/mod.ts";
 import type { Layer } from "./chameleon.ts";
 import type { Decoder, DecodingContext } from "./decode.ts";
 
@@ -30,7 +30,8 @@ export function decodeOnHeap(
   own: readonly KeysValues[],
   step: Tensor,
 ): { logits: Tensor; own: KeysValues[] } {
-  const { model: { config: { rmsEpsilon, swinNorm }, layers, embed, norm }, head } = decoder;
+  const { model: { config, layers, embed, norm }, head } = decoder;
+  const { rmsEpsilon, swinNorm } = config;
   const normed = (y: Tensor, gain: Tensor) => rmsNormRows(y, gain, rmsEpsilon);
   const before = (y: Tensor, gain: Tensor) => swinNorm ? y : normed(y, gain);
   const after = (y: Tensor, gain: Tensor) => swinNorm ? normed(y, gain) : y;
@@ -38,12 +39,13 @@ export function decodeOnHeap(
   let x = tf.gather(embed, tokens) as Tensor; // [R, D]
   layers.forEach((layer, i) => {
     const qkv = products(before(x, layer.inputNorm), layer.q_proj, layer.k_proj, layer.v_proj); // [R, (H + 2·Hkv)·d]
-    const mixed = attend(qkv, layer, { ...context, k: context.prompt[i]!.k, v: context.prompt[i]!.v }, own[i]!, step); // [R, H·d]
+    const past = { ...context, k: context.prompt[i]!.k, v: context.prompt[i]!.v, heads: config.heads };
+    const mixed = attend(qkv, layer, past, own[i]!, step); // [R, H·d]
     x = tf.add(x, after(products(mixed, layer.o_proj), layer.inputNorm)); // [R, D]
     const gateUp = products(before(x, layer.postNorm), layer.gate_proj, layer.up_proj); // [R, 2·F]
     x = tf.add(x, after(products(swigluRows(gateUp), layer.down_proj), layer.postNorm)); // [R, D]
   });
-  return { logits: products(normed(x, norm), head), own: [...own] }; // [R, K]
+  return { logits: products(withBeside(normed(x, norm), decoder.model.beside), head), own: [...own] }; // [R, K]
 }
 
 /** x · wᵀ for each matrix, side by side. x: [R, K], matrices: [N, K] each → [R, ΣN] */
@@ -81,17 +83,18 @@ function swigluRows(both: Tensor): Tensor {
 function attend(
   qkv: Tensor,
   { qNorm, kNorm }: Layer,
-  { cos, sin, k, v, padding }: KeysValues & Pick<DecodingContext, "cos" | "sin" | "padding">,
+  { cos, sin, k, v, padding, heads }: KeysValues & Pick<DecodingContext, "cos" | "sin" | "padding"> & { readonly heads: number },
   own: KeysValues,
   step: Tensor,
 ): Tensor {
-  const [rows, heads, dim, keyHeads] = [qkv.shape[0]!, ...qNorm.gain.shape as [number, number], kNorm.gain.shape[0]!];
+  const [rows, keyHeads, dim] = [qkv.shape[0]!, k.shape[1]!, k.shape[2]!];
   const [prompts, length, slots, group] = [k.shape[0]!, k.shape[3]!, own.k.shape[3]!, heads / keyHeads];
-  const norms = { qGain: qNorm.gain, qBias: qNorm.bias, kGain: kNorm.gain, kBias: kNorm.bias };
+  const norms = { ...(qNorm && { qGain: qNorm.gain, qBias: qNorm.bias }), ...(kNorm && { kGain: kNorm.gain, kBias: kNorm.bias }) } as Norms;
   const [query, key, weights] = [new Float32Array(dim), new Float32Array(dim), new Float32Array(length + slots)];
   return onHeap({ qkv, ...norms, cos, sin, k, v, padding, ownK: own.k, ownV: own.v, step }, [rows, heads * dim], (out, all) => {
     const at = all.step[0]!;
     const part = (from: Float32Array, index: number, size: number) => from.subarray(index * size, (index + 1) * size);
+    const normOf = (gain: Numbers, bias: Numbers, head: number) => ({ gain: part(gain, head, dim), bias: part(bias, head, dim) });
     const turn = { cos: part(all.cos, length + at, dim), sin: part(all.sin, length + at, dim) };
     out.fill(0);
     for (let row = 0; row < rows; row++) {
@@ -100,11 +103,11 @@ function attend(
       for (let keyHead = 0; keyHead < keyHeads; keyHead++) {
         const [ownK, ownV] = [all.ownK, all.ownV].map((from) => part(from, row * keyHeads + keyHead, dim * slots)) as [Numbers, Numbers];
         const [k, v] = [all.k, all.v].map((from) => part(from, prompt * keyHeads + keyHead, dim * length)) as [Numbers, Numbers];
-        normaliseAndTurn(key, part(projected, heads + keyHead, dim), part(all.kGain, keyHead, dim), part(all.kBias, keyHead, dim), turn);
+        normaliseAndTurn(key, part(projected, heads + keyHead, dim), kNorm && normOf(all.kGain, all.kBias, keyHead), turn);
         for (let i = 0; i < dim; i++) ownK[i * slots + at] = key[i]!;
         ownV.set(part(projected, heads + keyHeads + keyHead, dim), at * dim);
         for (let head = keyHead * group; head < (keyHead + 1) * group; head++) {
-          normaliseAndTurn(query, part(projected, head, dim), part(all.qGain, head, dim), part(all.qBias, head, dim), turn);
+          normaliseAndTurn(query, part(projected, head, dim), qNorm && normOf(all.qGain, all.qBias, head), turn);
           weights.set(part(all.padding, prompt, length));
           weights.fill(0, length);
           addScores(weights, query, k, length, length);
@@ -120,15 +123,21 @@ function attend(
 }
 
 type Numbers = Float32Array;
+type Norms = Readonly<Record<"qGain" | "qBias" | "kGain" | "kBias", Tensor>>; // none of them where the model has no QK-norm
 
-/** QK-norm and rotary positions of one head, all [d]. */
-function normaliseAndTurn(to: Numbers, x: Numbers, gain: Numbers, bias: Numbers, { cos, sin }: Record<"cos" | "sin", Numbers>): void {
+/** QK-norm, where there is one, and rotary positions of one head, all [d]. */
+function normaliseAndTurn(
+  to: Numbers,
+  x: Numbers,
+  norm: Record<"gain" | "bias", Numbers> | undefined,
+  { cos, sin }: Record<"cos" | "sin", Numbers>,
+): void {
   const dim = to.length;
   let [sum, squares] = [0, 0];
   for (let i = 0; i < dim; i++) sum += x[i]!;
   for (let i = 0; i < dim; i++) squares += (x[i]! - sum / dim) ** 2;
   const inverse = 1 / Math.sqrt(squares / dim + 1e-5);
-  const normed = (i: number) => (x[i]! - sum / dim) * inverse * gain[i]! + bias[i]!;
+  const normed = (i: number) => norm ? (x[i]! - sum / dim) * inverse * norm.gain[i]! + norm.bias[i]! : x[i]!;
   for (let i = 0; i < dim; i++) {
     const other = i < dim / 2 ? -normed(i + dim / 2) : normed(i - dim / 2);
     to[i] = normed(i) * cos[i]! + other * sin[i]!;

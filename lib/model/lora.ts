@@ -25,6 +25,8 @@ export interface Adapter {
   readonly dropout: number;
   /** Factors by block. */
   readonly layers: readonly Partial<Record<Projection, LowRank>>[];
+  /** What the names of the base's weights begin with; absent: `model`. */
+  readonly prefix?: string;
 }
 
 /** What an adapter is made of. */
@@ -190,13 +192,18 @@ export function createAdapter(model: ChameleonConfig, config: LoraConfig, seed: 
       );
       return [projection, { a, b: tf.zeros([out, config.rank]) }]; // b: [out, r]
     })));
-  return { config, scale: config.alpha / config.rank, dropout: config.dropout, layers };
+  return { config, scale: config.alpha / config.rank, dropout: config.dropout, layers, ...prefixOf(model) };
+}
+
+/** The prefix that an adapter has from its base, where there is one. */
+export function prefixOf({ prefix }: Pick<ChameleonConfig, "prefix">): Pick<Adapter, "prefix"> {
+  return prefix === undefined ? {} : { prefix };
 }
 
 /** PEFT's names of a projection's two factors. */
-export function factorNames(layer: number, projection: Projection): { a: string; b: string } {
+export function factorNames(layer: number, projection: Projection, prefix = "model"): { a: string; b: string } {
   const part = ["gate_proj", "up_proj", "down_proj"].includes(projection) ? "mlp" : "self_attn";
-  const name = `base_model.model.model.layers.${layer}.${part}.${projection}`;
+  const name = `base_model.model.${prefix}.layers.${layer}.${part}.${projection}`;
   return { a: `${name}.lora_A.weight`, b: `${name}.lora_B.weight` };
 }
 
@@ -222,7 +229,7 @@ export function adapterTensors(adapter: Adapter): Map<string, Tensor> {
   adapter.layers.forEach((layer, i) => {
     for (const projection of PROJECTIONS) {
       const pair = layer[projection];
-      const names = factorNames(i, projection);
+      const names = factorNames(i, projection, adapter.prefix);
       if (pair) named.set(names.a, pair.a).set(names.b, pair.b);
     }
   });

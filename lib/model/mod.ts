@@ -1,5 +1,5 @@
 /**
- * Chameleon: transformer, image tokenizer, adapters, and their files.
+ * Chameleon and the other backbones: transformer, image tokenizer, adapters, and their files.
  *
  * @module
  */
@@ -15,7 +15,16 @@ export {
   prefill,
 } from "./chameleon.ts";
 export { type CheckpointPlan, loadModel, type Model, planCheckpoint, saveModel } from "./checkpoint.ts";
-export { type ChameleonConfig, imageTokens, type Projection, PROJECTIONS, type VqConfig } from "./config.ts";
+export {
+  type Backbone,
+  type ChameleonConfig,
+  imageTokens,
+  type Projection,
+  PROJECTIONS,
+  type SeeingConfig,
+  type VideoConfig,
+  type VqConfig,
+} from "./config.ts";
 export {
   type Adapter,
   adapterTensors,
@@ -39,4 +48,4 @@ export {
 export { loadAdapter, saveAdapter } from "./peft.ts";
 export { openEncoder, type PictureEncoder } from "./picture_encoder.ts";
 export { type OutgoingTensor, type StoredTensor } from "./safetensors.ts";
-export { decodeCodes, encodeFeatures, nearestCodes, type Vqgan } from "./vqgan.ts";
+export { decodeCodes, encodeFeatures, nearestCodes, type Vqgan, type Weights } from "./vqgan.ts";

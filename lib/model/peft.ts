@@ -9,7 +9,7 @@ import { quoted, UserError } from "../errors.ts";
 import { checkRegular, type Disk, exists, readJson, writeFile } from "../files.ts";
 import { bytesOfTensor } from "../engine/storage.ts";
 import { type ChameleonConfig, type Projection, PROJECTIONS, projectionShape } from "./config.ts";
-import { adapterTensors, factorNames, type LoraAdapter, type LoraConfig } from "./lora.ts";
+import { adapterTensors, factorNames, type LoraAdapter, type LoraConfig, prefixOf } from "./lora.ts";
 import { readHeader, type StoredTensor, writeSafetensors } from "./safetensors.ts";
 import { differences, listed, readTensor } from "./stored_tensors.ts";
 
@@ -58,6 +58,7 @@ export function saveAdapter(folder: string, adapter: LoraAdapter, base: string, 
     ...{ peft_type: "LORA", task_type: "CAUSAL_LM", base_model_name_or_path: base, r: rank, lora_alpha: alpha },
     ...{ lora_dropout: dropout, target_modules: targets, bias: "none", fan_in_fan_out: false, inference_mode: true },
     ...{ init_lora_weights: true, modules_to_save: null, use_rslora: false, use_dora: false },
+    ...(adapter.prefix && { exclude_modules: ".*(vqmodel|vision_model).*" }), // whose attention has projections of the same names
   };
   writeFile(`${folder}/adapter_config.json`, JSON.stringify(config, null, 2) + "\n", disk);
 }
@@ -90,10 +91,10 @@ export function loadAdapter(folder: string, model: ChameleonConfig): LoraAdapter
   const read = (name: string) => readTensor(stored.get(name)!);
   const layers = Array.from({ length: model.layers }, (_, layer) =>
     Object.fromEntries(config.targets.map((projection) => {
-      const { a, b } = factorNames(layer, projection);
+      const { a, b } = factorNames(layer, projection, model.prefix);
       return [projection, { a: read(a), b: read(b) }]; // [r, in] and [out, r]
     })));
-  return { config, scale: config.alpha / config.rank, dropout: config.dropout, layers };
+  return { config, scale: config.alpha / config.rank, dropout: config.dropout, layers, ...prefixOf(model) };
 }
 
 function readConfig(path: string): LoraConfig {
@@ -123,7 +124,7 @@ function checkFactors(
   for (let layer = 0; layer < model.layers; layer++) {
     for (const projection of targets) {
       const [out, input] = projectionShape(model, projection);
-      const { a, b } = factorNames(layer, projection);
+      const { a, b } = factorNames(layer, projection, model.prefix);
       wanted.set(a, [rank, input]).set(b, [out, rank]);
     }
   }

@@ -57,8 +57,8 @@ export function openEncoder(vq: Vqgan): PictureEncoder {
 }
 
 /** Whether the strides of a VQGAN's encoder are one linear map. */
-export function isLinearBefore({ config: { resBlocks, channelMultiplier, resolution } }: Vqgan): boolean {
-  return resBlocks === 0 && channelMultiplier.length > 1 && resolution > 2 ** (channelMultiplier.length - 1);
+export function isLinearBefore({ config: { resBlocks, channelMultiplier, resolution }, encode }: Vqgan): boolean {
+  return !encode && resBlocks === 0 && channelMultiplier.length > 1 && resolution > 2 ** (channelMultiplier.length - 1);
 }
 
 const encodeMerged: (weights: Vqgan["weights"], config: Vqgan["config"], ends: Ends, images: Tensor) => Tensor = compile(

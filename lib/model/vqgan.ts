@@ -10,12 +10,19 @@ import { compile, type Tensor, tf } from "../engine/mod.ts";
 import { conv2d, groupNorm, upsample2 } from "../nn/mod.ts";
 import type { VqConfig } from "./config.ts";
 
-/** The VQGAN: its shape and weights by name. */
+/** Weights by their names on disk. */
+export type Weights = Readonly<Record<string, Tensor>>;
+
+/** A picture tokenizer: Chameleon's VQGAN, or another backbone's with its own maths. */
 export interface Vqgan {
   /** The shape. */
   readonly config: VqConfig;
-  /** Weights by name. */
-  readonly weights: Readonly<Record<string, Tensor>>;
+  /** Weights by name; the codebook is `quantize.embedding.weight`, [K, E]. */
+  readonly weights: Weights;
+  /** Another tokenizer's encoder, [B, h, w, 3] → [B, g, g, E]; absent: the VQGAN's. */
+  readonly encode?: (images: Tensor) => Tensor;
+  /** Another tokenizer's decoder, [B, g, g, E] → [B, h, w, 3]; absent where the checkpoint brought none. */
+  readonly decode?: (vectors: Tensor) => Tensor;
 }
 
 const GROUPS = 32;
@@ -38,7 +45,7 @@ const GROUPS = 32;
  * ```
  */
 export function encodeFeatures(vq: Vqgan, images: Tensor): Tensor {
-  return encodeCompiled(vq.weights, vq.config, images); // [B, g, g, E]
+  return vq.encode ? vq.encode(images) : encodeCompiled(vq.weights, vq.config, images); // [B, g, g, E]
 }
 
 /**
@@ -92,12 +99,12 @@ export function decodeCodes(vq: Vqgan, codes: Tensor): Tensor {
 
 /** Images of code vectors. [B, g, g, E] → [B, h, w, 3] */
 export function decodeVectors(vq: Vqgan, vectors: Tensor): Tensor {
-  return decodeCompiled(vq.weights, vq.config, vectors); // [B, h, w, 3]
+  return vq.decode ? vq.decode(vectors) : decodeCompiled(vq.weights, vq.config, vectors); // [B, h, w, 3]
 }
 
 /** Whether the checkpoint brought a decoder: Hugging Face's conversion of Chameleon-7B leaves it out, Anole's keeps it. */
-export function hasDecoder({ weights }: Vqgan): boolean {
-  return "decoder.conv_in.weight" in weights;
+export function hasDecoder({ weights, encode, decode }: Vqgan): boolean {
+  return encode ? decode !== undefined : "decoder.conv_in.weight" in weights;
 }
 
 /** Names and shapes of the VQGAN's weights as they lie on disk. */
@@ -152,8 +159,6 @@ export function vqShapes(config: VqConfig): Map<string, number[]> {
   return shapes;
 }
 
-type Weights = Readonly<Record<string, Tensor>>;
-
 const encodeCompiled: (weights: Weights, config: VqConfig, images: Tensor) => Tensor = compile(encode);
 const nearestCompiled: (book: Tensor, features: Tensor) => Tensor = compile(nearest);
 const decodeCompiled: (weights: Weights, config: VqConfig, vectors: Tensor) => Tensor = compile(decode);
@@ -194,21 +199,21 @@ function decode(weights: Weights, { channelMultiplier, resBlocks }: VqConfig, ve
 }
 
 /** Two convolutions beside a shortcut. [B, h, w, in] → [B, h, w, out] */
-function residualBlock(weights: Weights, name: string, x: Tensor): Tensor {
-  const first = convolve(weights, `${name}.conv1`, normalise(weights, `${name}.norm1`, x, true)); // [B, h, w, out]
-  const second = convolve(weights, `${name}.conv2`, normalise(weights, `${name}.norm2`, first, true));
+export function residualBlock(weights: Weights, name: string, x: Tensor, norm: typeof normalise = normalise): Tensor {
+  const first = convolve(weights, `${name}.conv1`, norm(weights, `${name}.norm1`, x, true)); // [B, h, w, out]
+  const second = convolve(weights, `${name}.conv2`, norm(weights, `${name}.norm2`, first, true));
   return tf.add(`${name}.nin_shortcut.weight` in weights ? convolve(weights, `${name}.nin_shortcut`, x) : x, second);
 }
 
 /** Two residual blocks, with attention between them or not. [B, g, g, C] → [B, g, g, C] */
-function middleOf(weights: Weights, name: string, x: Tensor): Tensor {
+export function middleOf(weights: Weights, name: string, x: Tensor): Tensor {
   const y = residualBlock(weights, `${name}.block_1`, x);
   const attended = `${name}.attn_1.q.weight` in weights ? attend(weights, `${name}.attn_1`, y) : y;
   return residualBlock(weights, `${name}.block_2`, attended);
 }
 
 /** One head of attention over all places. [B, g, g, C] → [B, g, g, C] */
-function attend(weights: Weights, name: string, x: Tensor): Tensor {
+export function attend(weights: Weights, name: string, x: Tensor): Tensor {
   const [batch, height, width, channels] = x.shape as [number, number, number, number];
   const normed = normalise(weights, `${name}.norm`, x, false);
   const [q, k, v] = ["q", "k", "v"].map((part) =>
@@ -220,15 +225,17 @@ function attend(weights: Weights, name: string, x: Tensor): Tensor {
 }
 
 /** Halves height and width; like the reference, it pads on the right and below only. [B, h, w, C] → [B, h/2, w/2, C] */
-function halve(weights: Weights, name: string, x: Tensor): Tensor {
+export function halve(weights: Weights, name: string, x: Tensor): Tensor {
   const padded = tf.pad(x, [[0, 0], [0, 1], [0, 1], [0, 0]]); // [B, h + 1, w + 1, C]
   return conv2d(padded, weights[`${name}.weight`]!, weights[`${name}.bias`]!, 2, "valid"); // [B, h/2, w/2, C]
 }
 
-function convolve(weights: Weights, name: string, x: Tensor): Tensor {
+/** The convolution of a name. */
+export function convolve(weights: Weights, name: string, x: Tensor): Tensor {
   return conv2d(x, weights[`${name}.weight`]!, weights[`${name}.bias`]!);
 }
 
-function normalise(weights: Weights, name: string, x: Tensor, swish: boolean): Tensor {
+/** The GroupNorm of a name. */
+export function normalise(weights: Weights, name: string, x: Tensor, swish: boolean): Tensor {
   return groupNorm(x, weights[`${name}.weight`]!, weights[`${name}.bias`]!, GROUPS, swish);
 }

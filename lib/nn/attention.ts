@@ -1,6 +1,6 @@
 /**
- * Attention: QK-norm and rotary positions, causal attention over a sequence, and attention of many sequences over prompts
- * that they share.
+ * Attention: rotary positions, with QK-norm before them or without, causal attention over a sequence, and attention of many
+ * sequences over prompts that they share.
  *
  * Shapes: B batch, T positions, Q queries (the last Q of T positions), H heads, d width of a head.
  *
@@ -46,19 +46,42 @@ export interface HeadNorm {
  * @returns [B, H, T, d]
  */
 export const normaliseAndRotate: (x: Tensor, norm: HeadNorm, rope: RopeTables, scale: number, precision: Precision) => Tensor = compile(
-  (x: Tensor, { gain, bias }: HeadNorm, { cos, sin }: RopeTables, scale: number, precision: Precision) => {
+  (x: Tensor, { gain, bias }: HeadNorm, rope: RopeTables, scale: number, precision: Precision) => {
     const [batch, positions] = x.shape as [number, number];
     const [heads, dim] = gain.shape as [number, number];
     const y = tf.reshape(toPrecision(x, "float32"), [batch, positions, heads, dim]); // [B, T, H, d]
     const unit = toUnitScale(y, 1e-5, true);
     const normed = tf.add(tf.mul(unit, toPrecision(gain, "float32")), toPrecision(bias, "float32"));
     const byHead = tf.transpose(normed, [0, 2, 1, 3]); // [B, H, T, d]
-    const [first, second] = tf.split(byHead, 2, -1) as [Tensor, Tensor]; // [B, H, T, d/2] each
-    const turned = tf.concat([tf.neg(second), first], -1); // [B, H, T, d]
-    return toPrecision(tf.mul(tf.add(tf.mul(byHead, cos), tf.mul(turned, sin)), scale), precision);
+    return toPrecision(tf.mul(turn(byHead, rope), scale), precision);
   },
   { xla: true },
 );
+
+/**
+ * RoPE alone, for models without QK-norm (Llama, Emu3).
+ *
+ * @param x queries or keys, [B, T, H·d]
+ * @param heads how many, H
+ * @param rope tables of the T positions
+ * @param scale factor of the result: d^−½ for queries
+ * @param precision of the result
+ * @returns [B, H, T, d]
+ */
+export const rotate: (x: Tensor, heads: number, rope: RopeTables, scale: number, precision: Precision) => Tensor = compile(
+  (x: Tensor, heads: number, rope: RopeTables, scale: number, precision: Precision) => {
+    const byHead = splitHeads(toPrecision(x, "float32"), heads); // [B, H, T, d]
+    return toPrecision(tf.mul(turn(byHead, rope), scale), precision);
+  },
+  { xla: true },
+);
+
+/** Turns each pair of dimensions by its position's angle. [B, H, T, d] → [B, H, T, d] */
+function turn(x: Tensor, { cos, sin }: RopeTables): Tensor {
+  const [first, second] = tf.split(x, 2, -1) as [Tensor, Tensor]; // [B, H, T, d/2] each
+  const turned = tf.concat([tf.neg(second), first], -1); // [B, H, T, d]
+  return tf.add(tf.mul(x, cos), tf.mul(turned, sin));
+}
 
 /** Splits values into heads. [B, T, H·d] → [B, H, T, d] */
 export function splitHeads(x: Tensor, heads: number): Tensor {

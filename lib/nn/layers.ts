@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { compile, type Precision, type Tensor, type Tensor4D, tf, toPrecision, uniform, withGradient } from "../engine/mod.ts";
+import { compile, type Precision, precisionOf, type Tensor, type Tensor4D, tf, toPrecision, uniform, withGradient } from "../engine/mod.ts";
 import { isOnCpu } from "../engine/kernels.ts";
 
 /** `x Wᵀ` for weights as they lie on disk. x: [B, T, in], weight: [out, in] → [B, T, out] */
@@ -15,6 +15,38 @@ export function linear(x: Tensor, weight: Tensor): Tensor {
   const flat = tf.reshape(x, [-1, x.shape.at(-1)!]); // [B·T, in]
   const product = tf.matMul(flat, weight, false, true); // [B·T, out]
   return tf.reshape(product, [...x.shape.slice(0, -1), weight.shape[0]!]); // [B, T, out]
+}
+
+/** `x Wᵀ + b`. x: [..., in], weight: [out, in], bias: [out] → [..., out] */
+export function affine(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
+  return tf.add(linear(x, weight), bias); // [..., out]
+}
+
+/** GELU (Hendrycks & Gimpel 2016), not its approximation. */
+export function gelu(x: Tensor): Tensor {
+  return tf.mul(tf.mul(x, 0.5), tf.add(1, tf.erf(tf.mul(x, Math.SQRT1_2))));
+}
+
+/** A layer with GELU beside its own input. */
+export interface BesideLayer {
+  /** Its weights, [P, D]. */
+  readonly weight: Tensor;
+  /** Its bias, [P]. */
+  readonly bias: Tensor;
+}
+
+/** x with what a layer makes of it, and a 1 that a bias can be multiplied with; without a layer x. [..., D] → [..., D + P + 1] or [..., D] */
+export function withBeside(x: Tensor, beside: BesideLayer | undefined): Tensor {
+  if (!beside) return x;
+  const precision = precisionOf(x);
+  const inner = gelu(tf.add(toPrecision(linear(x, beside.weight), "float32"), beside.bias)); // [..., P]
+  const one = tf.fill([...x.shape.slice(0, -1), 1], 1); // [..., 1]
+  return toPrecision(tf.concat([toPrecision(x, "float32"), inner, one], -1), precision); // [..., D + P + 1]
+}
+
+/** LayerNorm over the last axis (Ba et al. 2016). x: [..., D], gain and bias: [D] → [..., D] */
+export function layerNorm(x: Tensor, gain: Tensor, bias: Tensor, epsilon: number): Tensor {
+  return tf.add(tf.mul(toUnitScale(x, epsilon, true), gain), bias);
 }
 
 /** RMSNorm over the last axis (Zhang & Sennrich 2019). x: [..., D], gain: [D] → [..., D] */

@@ -1,13 +1,15 @@
 /**
- * Training a tiny Chameleon from nothing: first its VQGAN on pictures, then its transformer on documents.
+ * Training a tiny model from nothing: first its picture tokenizer on pictures, then its transformer on documents.
  *
  * Shapes: B batch, images [B, h, w, 3], features [B, g, g, E]; T positions, D width, V vocabulary.
  *
  * @module
  */
-import { type ChameleonConfig, encodeFeatures, hiddenStates, logitsOf, type VqConfig, type Vqgan } from "../model/mod.ts";
+import { type ChameleonConfig, encodeFeatures, hiddenStates, logitsOf, type VqConfig } from "../model/mod.ts";
+import { pictureShapes, picturesOf } from "../model/backbones.ts";
+import type { Backbone } from "../model/config.ts";
 import { modelOf, weightShapes } from "../model/checkpoint.ts";
-import { decodeVectors, vqShapes } from "../model/vqgan.ts";
+import { decodeVectors } from "../model/vqgan.ts";
 import {
   compile,
   normal,
@@ -31,14 +33,16 @@ import type { TrainingBatch } from "../train/loop.ts";
 /** Levels of the codebook's axes: a fixed grid, as in finite scalar quantization (Mentzer et al. 2023), never collapses. */
 export const CODE_LEVELS = [8, 5, 5, 5] as const;
 
-/** The tiny model's shape. */
-export function tinyConfig(vocabSize: number): ChameleonConfig {
-  return {
+/** The tiny model's shape; Emu3's has one key head for all query heads, and no QK-norm. */
+export function tinyConfig(vocabSize: number, backbone: Backbone = "chameleon"): ChameleonConfig {
+  const shape = {
     vocabSize,
     ...{ hiddenSize: 192, intermediateSize: 512, layers: 4, heads: 3, keyHeads: 3 },
     ...{ maxPositions: 1024, ropeTheta: 10000, rmsEpsilon: 1e-5, swinNorm: false },
     vq: TINY_VQ,
   };
+  if (backbone === "chameleon") return shape;
+  return { ...shape, backbone, prefix: "model.text_model", qkNorm: false, keyHeads: 1, vq: TINY_EMU3_VQ };
 }
 
 /**
@@ -57,6 +61,16 @@ export const TINY_VQ: VqConfig = {
   midAttention: false,
 };
 
+/**
+ * The tiny Emu3's: half the channels, as its decoder's norms take gain and bias from the codes, so that brightness is not lost; four
+ * frames, as in the published one.
+ */
+export const TINY_EMU3_VQ: VqConfig = {
+  ...TINY_VQ,
+  ...{ latentChannels: CODE_LEVELS.length, baseChannels: 32, midAttention: true },
+  video: { frames: 4, attendedLevels: [], heads: 1 },
+};
+
 /** The codebook: all points of the grid in −1 … 1, [K, E]. */
 export function gridCodebook(): Tensor {
   const rows = Array.from({ length: TINY_VQ.codes }, (_, code) => {
@@ -70,12 +84,12 @@ export function gridCodebook(): Tensor {
   return tf.tensor2d(rows); // [K, E]
 }
 
-/** First weights of the VQGAN, without its codebook, which is fixed; by name. */
-export function initVqgan(seed: number): Map<string, Tensor> {
+/** First weights of the picture tokenizer, without its codebook, which is fixed; by name. */
+export function initVqgan(seed: number, backbone: Backbone = "chameleon"): Map<string, Tensor> {
   const weights = new Map<string, Tensor>();
-  for (const [name, shape] of vqShapes(TINY_VQ)) {
+  for (const [name, shape] of pictureShapes(tinyConfig(0, backbone))) {
     if (name === "quantize.embedding.weight") continue;
-    weights.set(name, initial(name, shape.length === 4 ? [shape[2]!, shape[3]!, shape[1]!, shape[0]!] : shape, seed));
+    weights.set(name, initial(name, shape.length >= 4 ? [...shape.slice(2), shape[1]!, shape[0]!] : shape, seed));
   }
   return weights;
 }
@@ -92,10 +106,11 @@ export const vqganGradients: (
   images: Tensor,
   seed: Tensor,
   inPairs: boolean,
+  backbone?: Backbone,
 ) => { value: Tensor; grads: Tensor[] } = compile(
-  (names: readonly string[], params: readonly Tensor[], images: Tensor, seed: Tensor, inPairs: boolean) =>
+  (names: readonly string[], params: readonly Tensor[], images: Tensor, seed: Tensor, inPairs: boolean, backbone?: Backbone) =>
     valueAndGradients((weights) => {
-      const vq: Vqgan = { config: TINY_VQ, weights: Object.fromEntries(names.map((name, i) => [name, weights[i]!])) };
+      const vq = picturesOf(tinyConfig(0, backbone), Object.fromEntries(names.map((name, i) => [name, weights[i]!])));
       const features = encodeFeatures(vq, images); // [B, g, g, E]
       const { codes, isExchanged } = exchangeSome(tf.add(features, quantisationOffset(features)), seed);
       const error = tf.sub(decodeVectors(vq, codes), images); // [B, h, w, 3]
@@ -223,10 +238,10 @@ export const documentGradients: (
 );
 
 function initial(name: string, shape: readonly number[], seed: number): Tensor {
-  if (/norm\w*(\.\d+)?\.weight$/.test(name)) return tf.ones([...shape]);
+  if (/norm\w*(\.\d+)?\.weight$/.test(name) || name.endsWith("conv_y.bias")) return tf.ones([...shape]);
   if (name.endsWith(".bias")) return tf.zeros([...shape]);
-  const isFilter = shape.length === 4;
-  const fanIn = isFilter ? shape[0]! * shape[1]! * shape[2]! : shape[1]!;
+  const isFilter = shape.length >= 4;
+  const fanIn = isFilter ? shape.slice(0, -1).reduce((a, b) => a * b) : shape[1]!;
   const isOutput = name.includes("o_proj") || name.includes("down_proj");
   const deviation = isFilter ? Math.sqrt(1 / fanIn) : isOutput ? 0.007 : 0.02;
   return tidy(() => tf.mul(normal(shape, seedTensor(seed, name)), deviation));

@@ -13,7 +13,8 @@ import { encodePictures, type RgbImage, type Vocabulary } from "../tokens/mod.ts
 import { imagesToTensor } from "../tokens/images.ts";
 import type { Schedule } from "../train/adamw.ts";
 import { train, type Training } from "../train/loop.ts";
-import { documentBatch, documentGradients, gridCodebook, initVqgan, TINY_VQ, vqganGradients } from "./losses.ts";
+import { picturesOf } from "../model/backbones.ts";
+import { documentBatch, documentGradients, gridCodebook, initVqgan, tinyConfig, vqganGradients } from "./losses.ts";
 import { DIFFICULTIES, type EncodedScene, renderScenes, type Scene, type ScenePool } from "../world/mod.ts";
 import type { alikeScenes } from "../world/documents.ts";
 
@@ -48,7 +49,7 @@ function grouped<T>(groups: readonly (readonly Scene[])[], items: readonly T[]):
 /** First on single pictures; then on pairs of a group, so that a token depends on its own place and little else. */
 export async function trainVqgan(run: Run, config: Config, groups: readonly (readonly RgbImage[])[]): Promise<Vqgan> {
   const { pretrain, seed } = config;
-  const first = initVqgan(seed);
+  const first = initVqgan(seed, pretrain.backbone);
   const names = [...first.keys()];
   const pictures = groups.flat();
   const single = (random: Random) => [pick(random, pictures)];
@@ -66,7 +67,7 @@ export async function trainVqgan(run: Run, config: Config, groups: readonly (rea
     () => [...whole],
   );
   const weights = Object.fromEntries(names.map((name, i) => [name, rounded(local[i]!)]));
-  return { config: TINY_VQ, weights: { ...weights, "quantize.embedding.weight": rounded(gridCodebook()) } };
+  return picturesOf(tinyConfig(0, pretrain.backbone), { ...weights, "quantize.embedding.weight": rounded(gridCodebook()) });
 }
 
 interface VqStage {
@@ -92,7 +93,8 @@ async function trainVqStage(
       const tensors = { images: imagesToTensor(chosen), exchanges: seedTensor(name, seed, step) };
       return Promise.resolve({ tensors, size: chosen.length, samples: [] });
     },
-    gradients: (params, { images, exchanges }) => vqganGradients(names, params, images, exchanges, name === "vqgan-local"),
+    gradients: (params, { images, exchanges }) =>
+      vqganGradients(names, params, images, exchanges, name === "vqgan-local", pretrain.backbone),
   });
 }
 

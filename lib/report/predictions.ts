@@ -8,7 +8,7 @@ import type { Vqgan } from "../model/mod.ts";
 import { hasDecoder } from "../model/vqgan.ts";
 import { generate, type Sampler, type SamplingOptions } from "../sample/generate.ts";
 import { decodedImages, squareCrop, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
-import { idsToCodes } from "../tokens/sequences.ts";
+import { pictureCodes, pictureLength } from "../tokens/sequences.ts";
 import { type EncodedTrajectory, recognitionWeights, type WeightOptions } from "../trajectories/mod.ts";
 import { drawSheet, heatMap } from "./sheet.ts";
 
@@ -46,8 +46,8 @@ export async function drawPredictions(
 ): Promise<void> {
   if (!hasDecoder(vqgan)) return console.warn(`No picture ${path}: the checkpoint has no decoder for image tokens`);
   const prompts = items.map(({ source, trajectory }) => worldPrompt(vocabulary, source, trajectory.action));
-  const drawn = generate(sampler, prompts, items[0]!.target.length, options);
-  const predictions = decodedImages(vqgan, drawn.map((ids) => idsToCodes(vocabulary, ids)));
+  const drawn = generate(sampler, prompts, pictureLength(vocabulary, items[0]!.target.length), options);
+  const predictions = decodedImages(vqgan, drawn.map((ids) => pictureCodes(vocabulary, ids)));
   const side = vqgan.config.resolution;
   const rows = await Promise.all(items.map(async ({ trajectory, distances }, i) => ({
     caption: trajectory.action,

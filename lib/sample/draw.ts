@@ -9,7 +9,8 @@
 import { logitsOf } from "../model/mod.ts";
 import { compile, seedTensor, type Tensor, tf } from "../engine/mod.ts";
 import { seedNumbers, uniformRows } from "../engine/random.ts";
-import type { SamplingOptions } from "./sampler.ts";
+import { UserError } from "../errors.ts";
+import type { Sampler, SamplingOptions } from "./sampler.ts";
 
 /** What a compiled draw depends on. */
 export interface Limits {
@@ -99,6 +100,21 @@ function limited(logits: Tensor, topK: number, topP: number): Tensor {
 }
 
 /**
+ * Ids of a drawn picture that are given, by step: the mark that ends each of its rows.
+ *
+ * @param sampler whose rows end in a mark, or not
+ * @param count ids that are drawn or given
+ * @returns an id, or −1 where one is drawn; undefined where nothing is given
+ * @throws UserError when so many ids are no square picture
+ */
+export function givenIds({ endOfRow }: Pick<Sampler, "endOfRow">, count: number): number[] | undefined {
+  if (endOfRow === undefined) return undefined;
+  const side = Math.floor(Math.sqrt(count)); // side · (side + 1) lies between two squares
+  if (side * (side + 1) !== count) throw new UserError(`Cannot draw ${count} ids as a square picture whose rows end in a mark`);
+  return Array.from({ length: count }, (_, step) => step % (side + 1) === side ? endOfRow : -1);
+}
+
+/**
  * Prompts with few repetitions, each for `each` rows, the most that divides how often every prompt comes; `order[i]` is where row i lies among
  * the rows laid by prompt.
  */
@@ -149,15 +165,17 @@ export interface Layout extends LaidPrompts {
   readonly places: Tensor; // of each row among those laid, [R], or [G·R] guided
   readonly back: Tensor; // [R] or [G·R]
   readonly limits: Limits;
+  readonly given: readonly number[] | undefined; // ids that are not drawn, by step
 }
 
-/** Lays the rows of a drawing. A prompt that comes several times is there once. */
-export function layRows(prompts: readonly (readonly number[])[], options: SamplingOptions, pad: number): Layout {
+/** Lays the rows of a drawing of so many ids. A prompt that comes several times is there once. */
+export function layRows(prompts: readonly (readonly number[])[], options: SamplingOptions, sampler: Sampler, count: number): Layout {
+  const given = givenIds(sampler, count);
   const { guidance } = options;
   const { withoutAction, withoutAll } = guidanceFactors(guidance ?? { text: 1, image: 1 });
   const others = [withoutAction === 0 ? [] : guidance!.withoutAction, withoutAll === 0 ? [] : guidance!.withoutAll];
   const { unique, order, each } = sharedPrompts([prompts, ...others].flat());
   const limits = limitsOf({ ...options, text: guidance?.text ?? 1, image: guidance?.image ?? 1 });
   const [places, back] = [tf.tensor1d(order, "int32"), tf.tensor1d(inverse(order), "int32")];
-  return { ...layPrompts(unique, pad), rows: prompts.length, each, places, back, limits };
+  return { ...layPrompts(unique, sampler.pad), rows: prompts.length, each, places, back, limits, given };
 }

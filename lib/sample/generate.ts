@@ -48,7 +48,7 @@ export function generate(
 ): number[][] {
   checkOptions(options, sampler, prompts);
   if (prompts.length === 0) return [];
-  const layout = layRows(prompts, options, sampler.pad);
+  const layout = layRows(prompts, options, sampler, count);
   try {
     const draw = loopFits(sampler) && !options.onStep ? drawInLoop : drawOneByOne;
     const drawn = draw(sampler, layout, count, options, stop);
@@ -63,6 +63,8 @@ function drawOneByOne(sampler: Sampler, layout: Layout, count: number, options: 
   const { tokens, padding, places, back, each, rows: asked } = layout;
   const { model, adapter = null } = sampler;
   const draw = (hidden: Tensor, step: number) => {
+    const id = layout.given?.[step] ?? -1;
+    if (id >= 0) return tf.fill([asked], id - sampler.firstId, "int32") as Tensor; // [R]
     const seeds = tf.stack(Array.from({ length: asked }, (_, row) => seedOf(options, row, step))); // [R, 2]
     return drawRows(tf.gather(hidden, places), sampler.head, sampler.rule ?? null, layout.limits, seeds); // [R]
   };

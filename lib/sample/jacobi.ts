@@ -12,7 +12,7 @@ import { UserError } from "../errors.ts";
 import { type Adapter, type Chameleon, continueFrom, prefill } from "../model/mod.ts";
 import type { KeysValues } from "../nn/mod.ts";
 import { compile, dispose, type Tensor, tf, tidy, valuesOf } from "../engine/mod.ts";
-import { drawRows, layPrompts, limitsOf, seedOf } from "./draw.ts";
+import { drawRows, givenIds, layPrompts, limitsOf, seedOf } from "./draw.ts";
 import type { Sampler, SamplingOptions } from "./sampler.ts";
 
 /**
@@ -53,6 +53,7 @@ export function generateInPasses(
   const { tokens, padding } = layPrompts(unique, sampler.pad);
   const { cache, last } = readCompiled(model, adapter, tokens, padding);
   const seeds = drafts.map((draft, row) => draft.map((_, step) => seedOf(options, row, step)));
+  const given = givenIds(sampler, drafts[0]!.length);
   const choose = (hidden: Tensor, rows: readonly number[], places: readonly number[]) => { // hidden: [R·Q, 1, D]
     const own = tf.stack(rows.flatMap((row) => places.map((place) => seeds[row]![place]!))); // [R·Q, 2]
     const chosen = drawRows(hidden, sampler.head, sampler.rule ?? null, limitsOf({ ...options, text: 1, image: 1 }), own);
@@ -72,7 +73,8 @@ export function generateInPasses(
       return choose(tf.reshape(hidden, [rows.length * later.length, 1, hidden.shape[2]!]), rows, later); // from [R·Q, 1, D]
     });
     open = open.filter((row, i) => {
-      const found = [first[row]!, ...next.slice(i * later.length, (i + 1) * later.length)];
+      const chosen = [first[row]!, ...next.slice(i * later.length, (i + 1) * later.length)];
+      const found = given ? chosen.map((id, place) => given[place]! < 0 ? id : given[place]!) : chosen;
       const moved = found.some((id, place) => id !== drawn[row]![place]);
       drawn[row] = found;
       return moved;

@@ -140,7 +140,8 @@ function scoreChunk(sampler: Sampler, families: readonly (readonly Sequence[])[]
   dispose([losses, tensors]);
   const likelihoods = rests.map(({ ids, completion }, row) => {
     const start = row * (queries - first) + ids.length - completion.length - first;
-    return likelihoodOf(values.subarray(start, start + completion.length));
+    const costs = values.subarray(start, start + completion.length);
+    return likelihoodOf(costs.filter((_, i) => completion[i] !== sampler.endOfRow));
   });
   return families.map((_, family) => likelihoods.filter((_, row) => rests[row]!.family === family));
 }

@@ -18,6 +18,8 @@ import type { Sampler, SamplingOptions } from "./sampler.ts";
 
 const LONG = 128; // tokens: from here on the rows get half of their slots first, as a step reads all slots that there are
 
+const NOT_GIVEN = -(2 ** 30); // as a row of the head; a mark's may be negative, as it lies before the first
+
 /** What the loop carries from step to step. */
 interface Drawing {
   readonly step: Tensor; // tokens that went in, a scalar int32
@@ -34,6 +36,7 @@ interface Given {
   readonly seeds: Tensor; // [count, R, 2]
   readonly places: Tensor; // [L]
   readonly back: Tensor; // [L]
+  readonly marks: Tensor | null; // rows of the head that are given, NOT_GIVEN where one is drawn, [count] int32
   readonly end: Tensor; // how many tokens may go in, a scalar int32
 }
 
@@ -68,7 +71,8 @@ export function drawInLoop(sampler: Sampler, layout: Layout, count: number, opti
     const own = options.progress && sections[0] ? ownSlots(decoder, null, places.shape[0]!, sections[0].slots) : []; // given, so that all sections are compiled once
     return { step: tf.scalar(0, "int32"), newest: first, drawn: firstDrawn(first, firstId, count), own };
   });
-  const given = { decoder, context, rule, seeds, places, back };
+  const marks = layout.given?.map((id) => id < 0 ? NOT_GIVEN : id - firstId);
+  const given = { decoder, context, rule, seeds, places, back, marks: marks ? tf.tensor1d(marks, "int32") : null };
   const drawn = () => {
     const ids = [...valuesOf(drawing.drawn)];
     return Array.from({ length: rows }, (_, row) => ids.slice(row * count, (row + 1) * count).filter((id) => id >= 0));
@@ -83,7 +87,7 @@ export function drawInLoop(sampler: Sampler, layout: Layout, count: number, opti
     }
     return drawn();
   } finally {
-    dispose([drawing, matrices ?? [], decoder.norms, seeds, context, hidden]);
+    dispose([drawing, matrices ?? [], decoder.norms, seeds, context, hidden, given.marks ?? []]);
   }
 }
 
@@ -129,7 +133,7 @@ const drawSection: (drawing: Drawing, given: Given, fixed: Fixed, slots: number)
 
 /** The newest tokens go in, the next ones come out. */
 function drawStep({ step, newest, drawn, own }: Drawing, given: Given, { limits, firstId }: Fixed): Drawing {
-  const { decoder, context, rule, seeds, places, back } = given;
+  const { decoder, context, rule, seeds, places, back, marks } = given;
   const rows = newest.shape[0]!;
   const ids = (chosen: Tensor) => tf.add(chosen, tf.scalar(firstId, "int32")); // [R]
   const fed = tf.gather(tf.tile(ids(newest), [back.shape[0]! / rows]), back); // [L]
@@ -137,7 +141,14 @@ function drawStep({ step, newest, drawn, own }: Drawing, given: Given, { limits,
   const grown = decode(decoder, context, fed, own, step);
   const next = tf.add(step, tf.scalar(1, "int32"));
   const ownSeeds = tf.squeeze(tf.gather(seeds, tf.reshape(next, [1])), [0]); // [R, 2]
-  const chosen = tf.cast(chooseRows(tf.gather(grown.logits, places), rule, limits, ownSeeds), "int32"); // [R]
+  const drawnRows = tf.cast(chooseRows(tf.gather(grown.logits, places), rule, limits, ownSeeds), "int32"); // [R]
+  const chosen = marks ? unlessGiven(drawnRows, tf.gather(marks, tf.reshape(next, [1]))) : drawnRows; // [R]
   const at = tf.stack([tf.scalar(0, "int32"), next]);
   return { step: next, newest: chosen, drawn: updateSlice(drawn, tf.expandDims(ids(chosen), 1), at), own: grown.own };
+}
+
+/** What was drawn, or what is given. drawn: [R] int32, given: [1] int32 → [R] int32 */
+function unlessGiven(drawn: Tensor, given: Tensor): Tensor {
+  const isGiven = tf.cast(tf.greater(given, tf.scalar(NOT_GIVEN, "int32")), "int32"); // [1]
+  return tf.add(tf.mul(drawn, tf.sub(tf.scalar(1, "int32"), isGiven)), tf.mul(given, isGiven));
 }

@@ -5,7 +5,7 @@
  */
 import { UserError } from "../errors.ts";
 import { type Vocabulary, worldPrompt } from "../tokens/mod.ts";
-import { codesToIds, idsToCodes, imageIds } from "../tokens/sequences.ts";
+import { imageIds, openingIds, pictureCodes, pictureIds, pictureLength } from "../tokens/sequences.ts";
 import { drawingRows } from "./fit.ts";
 import { generate } from "./generate.ts";
 import { generateInPasses } from "./jacobi.ts";
@@ -79,7 +79,7 @@ export function drawObservations(
   if (!(count >= 1)) throw new UserError(`Cannot draw ${count} candidates: at least one is needed`);
   if (queries.length === 0) return [];
   const limit = sampler.model.config.maxPositions;
-  const tokens = queries[0]!.source.length;
+  const tokens = pictureLength(vocabulary, queries[0]!.source.length);
   const prompts = queries.map(({ id, source, action }) => {
     const prompt = worldPrompt(vocabulary, source, action);
     const room = limit - tokens;
@@ -97,11 +97,11 @@ export function drawObservations(
   const together = most >= count ? most - most % count : most; // all candidates of a query share its prompt
   const drawn: number[][] = [];
   const codesOf = (ids: readonly (readonly number[])[]) => {
-    const codes = ids.map((row) => idsToCodes(vocabulary, row));
+    const codes = ids.map((row) => pictureCodes(vocabulary, row));
     return queries.map((_, i) => codes.slice(i * count, (i + 1) * count));
   };
   const progress = onRow &&
-    { every: Math.round(Math.sqrt(tokens)), tell: (ids: readonly (readonly number[])[]) => onRow(codesOf([...drawn, ...ids])) };
+    { every: Math.ceil(Math.sqrt(tokens)), tell: (ids: readonly (readonly number[])[]) => onRow(codesOf([...drawn, ...ids])) };
   for (let i = 0; i < rows.length; i += together) {
     const own = rows.slice(i, i + together);
     const ofRows = own.map(({ prompt }) => prompt);
@@ -109,7 +109,7 @@ export function drawObservations(
     const options = { ...choice, progress, seeds: own.map(({ seed }) => seed), streams: own.map(({ stream }) => stream), ...guidance };
     drawn.push(
       ...draft === "source"
-        ? generateInPasses(sampler, ofRows, own.map(({ source }) => codesToIds(vocabulary, source)), options).drawn
+        ? generateInPasses(sampler, ofRows, own.map(({ source }) => pictureIds(vocabulary, source)), options).drawn
         : generate(sampler, ofRows, tokens, options),
     );
   }
@@ -118,9 +118,10 @@ export function drawObservations(
 
 /** The prompts of guidance: without the action, and without anything. */
 function unconditional(vocabulary: Vocabulary, rows: readonly { readonly source: ArrayLike<number> }[]) {
-  const { bos, endOfTurn, beginImage } = vocabulary;
+  const { bos, turn } = vocabulary;
+  const opening = (source: ArrayLike<number>) => openingIds(vocabulary, source.length);
   return {
-    withoutAction: rows.map(({ source }) => [bos, ...imageIds(vocabulary, source), endOfTurn, beginImage]),
-    withoutAll: rows.map(() => [bos, beginImage]),
+    withoutAction: rows.map(({ source }) => [bos, ...turn.before, ...imageIds(vocabulary, source), ...turn.after, ...opening(source)]),
+    withoutAll: rows.map(({ source }) => [bos, ...opening(source)]),
   };
 }

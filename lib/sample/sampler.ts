@@ -25,6 +25,8 @@ export interface Sampler {
   readonly rule?: Tensor | undefined;
   /** The padding id. */
   readonly pad: number;
+  /** An id that ends each row of a picture: it is given and not drawn, and has no likelihood. */
+  readonly endOfRow?: number | undefined;
   /** Bytes for what is drawn or scored together; without it as many rows as are asked for. */
   readonly budget?: number | undefined;
 }
@@ -125,10 +127,9 @@ export function textSampler(model: Chameleon, vocabulary: Vocabulary, adapter?: 
  */
 export function imageSampler(model: Chameleon, vocabulary: Vocabulary, adapter?: Adapter, rows: HeadRows = "image"): Sampler {
   const size = rowsFor(model, vocabulary);
-  if (rows === "all") {
-    return { model, adapter, head: model.head, firstId: 0, rule: imageRule(vocabulary, size), pad: vocabulary.pad };
-  }
-  return { model, adapter, head: freezeHead(model, vocabulary), firstId: vocabulary.firstImage, pad: vocabulary.pad };
+  const shared = { model, adapter, pad: vocabulary.pad, endOfRow: vocabulary.rows?.endOfRow };
+  if (rows === "all") return { ...shared, head: model.head, firstId: 0, rule: imageRule(vocabulary, size) };
+  return { ...shared, head: freezeHead(model, vocabulary), firstId: vocabulary.firstImage };
 }
 
 /**
@@ -162,8 +163,8 @@ export function disposeSampler({ model, head, rule }: Sampler): void {
  * @returns 0, or −1e9 for ids that must not be drawn, [V]; the caller disposes of it
  */
 export function textRule(vocabulary: Vocabulary, size: number = vocabulary.size): Tensor {
-  const { firstImage, codes, beginImage, endImage, endOfTurn, bos, pad } = vocabulary;
-  const banned = new Set([beginImage, endImage, endOfTurn, bos, pad]);
+  const { firstImage, codes, marks } = vocabulary;
+  const banned = new Set(marks);
   const isBanned = (id: number) => banned.has(id) || id >= firstImage && id < firstImage + codes || id >= vocabulary.size;
   return tf.tensor1d(Array.from({ length: size }, (_, id) => isBanned(id) ? -1e9 : 0)); // [V]
 }

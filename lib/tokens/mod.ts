@@ -16,4 +16,4 @@ export {
   worldPrompt,
   worldSequence,
 } from "./sequences.ts";
-export { loadVocabulary, SPECIAL_TOKENS, type Vocabulary } from "./vocabulary.ts";
+export { loadVocabulary, type RowMarks, SPECIAL_TOKENS, type Vocabulary } from "./vocabulary.ts";

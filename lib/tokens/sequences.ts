@@ -4,6 +4,8 @@
  * World model:    `<s>` source image, action, end of turn, target image
  * Dynamics model: `<s>` source image, target image, question, end of turn, action `</s>`
  *
+ * An image is begin, codes, end; Emu3's begins with its size in words and ends each row with a mark.
+ *
  * @module
  */
 import { UserError } from "../errors.ts";
@@ -20,9 +22,37 @@ export interface Sequence {
   readonly completion: readonly number[];
 }
 
-/** An image as ids: begin, codes, end. */
+/** An image as ids: what opens it, its codes, what closes it. */
 export function imageIds(vocabulary: Vocabulary, codes: ArrayLike<number>): number[] {
-  return [vocabulary.beginImage, ...codesToIds(vocabulary, codes), vocabulary.endImage];
+  const { rows, endImage } = vocabulary;
+  const closing = rows ? [rows.endOfPicture, endImage] : [endImage];
+  return [...openingIds(vocabulary, codes.length), ...pictureIds(vocabulary, codes), ...closing];
+}
+
+/** Ids before the first of so many codes of a square image. */
+export function openingIds({ beginImage, rows, encode }: Vocabulary, codes: number): number[] {
+  const side = Math.sqrt(codes);
+  return rows ? [beginImage, ...encode(`${side}*${side}`), rows.afterSize] : [beginImage];
+}
+
+/** Ids of a square image's codes, with a mark after each row where the backbone has one. */
+export function pictureIds(vocabulary: Vocabulary, codes: ArrayLike<number>): number[] {
+  const ids = codesToIds(vocabulary, codes);
+  const { rows } = vocabulary;
+  if (!rows) return ids;
+  const side = Math.sqrt(ids.length);
+  return ids.flatMap((id, i) => i % side === side - 1 ? [id, rows.endOfRow] : [id]);
+}
+
+/** How many ids {@linkcode pictureIds} gives for so many codes. */
+export function pictureLength({ rows }: Vocabulary, codes: number): number {
+  return rows ? codes + Math.sqrt(codes) : codes;
+}
+
+/** The codes among the ids of an image. */
+export function pictureCodes(vocabulary: Vocabulary, ids: readonly number[]): number[] {
+  const { rows } = vocabulary;
+  return idsToCodes(vocabulary, rows ? ids.filter((id) => id !== rows.endOfRow) : ids);
 }
 
 /** Ids of image codes. */
@@ -64,7 +94,7 @@ export function idsToCodes({ firstImage, codes: limit }: Vocabulary, ids: ArrayL
  * ```
  */
 export function worldSequence(vocabulary: Vocabulary, source: ArrayLike<number>, action: string, target: ArrayLike<number>): Sequence {
-  return { prompt: worldPrompt(vocabulary, source, action), completion: codesToIds(vocabulary, target) };
+  return { prompt: worldPrompt(vocabulary, source, action), completion: pictureIds(vocabulary, target) };
 }
 
 /**
@@ -86,8 +116,9 @@ export function worldSequence(vocabulary: Vocabulary, source: ArrayLike<number>,
  * ```
  */
 export function worldPrompt(vocabulary: Vocabulary, source: ArrayLike<number>, action: string): number[] {
-  const { bos, endOfTurn, beginImage } = vocabulary;
-  return [bos, ...imageIds(vocabulary, source), ...vocabulary.encode(action), endOfTurn, beginImage];
+  const { bos, turn } = vocabulary;
+  const said = [...turn.before, ...imageIds(vocabulary, source), ...vocabulary.encode(action), ...turn.after];
+  return [bos, ...said, ...openingIds(vocabulary, source.length)];
 }
 
 /**
@@ -134,9 +165,9 @@ export function dynamicsSequence(vocabulary: Vocabulary, source: ArrayLike<numbe
  * ```
  */
 export function dynamicsPrompt(vocabulary: Vocabulary, source: ArrayLike<number>, target: ArrayLike<number>): number[] {
-  const { bos, endOfTurn } = vocabulary;
+  const { bos, turn } = vocabulary;
   const question = vocabulary.encode(DYNAMICS_QUESTION);
-  return [bos, ...imageIds(vocabulary, source), ...imageIds(vocabulary, target), ...question, endOfTurn];
+  return [bos, ...turn.before, ...imageIds(vocabulary, source), ...imageIds(vocabulary, target), ...question, ...turn.after];
 }
 
 /** A batch on rectangular arrays, padded on the left so that completions end together. */

@@ -1,6 +1,6 @@
 /**
- * The vocabulary: text, image codes and special tokens in one range of ids. Ids are looked up by token name; those in
- * Hugging Face's configs are known to be wrong (`bos_token_id` 1 is `<pad>`).
+ * The vocabulary: text, image codes and special tokens in one range of ids, and how a backbone lays pictures and turns among them.
+ * Ids are looked up by token name; those in Hugging Face's configs are known to be wrong (`bos_token_id` 1 is `<pad>`).
  *
  * @module
  */
@@ -22,8 +22,12 @@ export interface Vocabulary {
   readonly beginImage: number;
   /** End of image, `<eoss>`. */
   readonly endImage: number;
-  /** End of the user's turn, `<reserved08706>`. */
-  readonly endOfTurn: number;
+  /** Ids around what the user says: nothing before it and `<reserved08706>` after, or the words of a template. */
+  readonly turn: { readonly before: readonly number[]; readonly after: readonly number[] };
+  /** What marks a picture's size and rows; absent: its codes stand alone between begin and end. */
+  readonly rows?: RowMarks;
+  /** Special ids that are never said; the end of a sequence is none of them. */
+  readonly marks: readonly number[];
   /** Id of image code 0; code k has id `firstImage + k`. */
   readonly firstImage: number;
   /** How many image codes there are. */
@@ -36,7 +40,17 @@ export interface Vocabulary {
   decode(ids: readonly number[]): string;
 }
 
-/** Names of the special tokens. */
+/** Marks of a picture's size and rows: begin, the size in words, `afterSize`, rows that end in `endOfRow`, `endOfPicture`, end. */
+export interface RowMarks {
+  /** After the size, which is said in words: `8*8`. */
+  readonly afterSize: number;
+  /** After the last code of each row. */
+  readonly endOfRow: number;
+  /** After the last row. */
+  readonly endOfPicture: number;
+}
+
+/** Names of Chameleon's special tokens. */
 export const SPECIAL_TOKENS = {
   bos: "<s>",
   pad: "<pad>",
@@ -46,7 +60,27 @@ export const SPECIAL_TOKENS = {
   endOfTurn: "<reserved08706>",
 } as const;
 
-/** The name of an image code's token: IMGIMG, its decimal digits as letters A … J, Z. */
+/** Names of Emu3's special tokens. */
+export const EMU3_TOKENS = {
+  bos: "<|extra_203|>",
+  pad: "<|endoftext|>",
+  eos: "<|extra_204|>",
+  beginImage: "<|image start|>",
+  endImage: "<|image end|>",
+  afterSize: "<|image token|>",
+  endOfRow: "<|extra_200|>",
+  endOfPicture: "<|extra_201|>",
+} as const;
+
+/** Emu3's words around a user's turn (its `chat_template`). */
+export const EMU3_TURN = { before: "You are a helpful assistant. USER: ", after: ". ASSISTANT:" } as const;
+
+/** The name of an image code's token in Emu3: its number in six digits. */
+export function emu3ImageName(code: number): string {
+  return `<|visual token ${String(code).padStart(6, "0")}|>`;
+}
+
+/** The name of an image code's token in Chameleon: IMGIMG, its decimal digits as letters A … J, Z. */
 export function imageTokenName(code: number): string {
   return `IMGIMG${String(code).replace(/\d/g, (digit) => String.fromCharCode(65 + Number(digit)))}Z`;
 }
@@ -73,40 +107,69 @@ export function loadVocabulary(folder: string, codes: number): Vocabulary {
   return vocabularyOf(readJson(path), path, codes);
 }
 
-/** The vocabulary of a parsed `tokenizer.json`; `path` names it in messages. */
+/** The vocabulary of a parsed `tokenizer.json`, Emu3's where image codes are called so; `path` names it in messages. */
 export function vocabularyOf(json: unknown, path: string, codes: number): Vocabulary {
   const ids = tokenIds(json, path);
+  const isEmu3 = ids.has(emu3ImageName(0));
   const idOf = (name: string) => {
     const id = ids.get(name);
-    if (id === undefined) throw new UserError(`Cannot use ${path}: it has no token "${name}", which Chameleon needs`);
-    return id;
+    if (id !== undefined) return id;
+    throw new UserError(`Cannot use ${path}: it has no token "${name}", which ${isEmu3 ? "Emu3" : "Chameleon"} needs`);
   };
-  const special = Object.fromEntries(Object.entries(SPECIAL_TOKENS).map(([key, name]) => [key, idOf(name)]));
-  const firstImage = idOf(imageTokenName(0));
-  for (let code = 0; code < codes; code++) {
-    const id = idOf(imageTokenName(code));
-    if (id !== firstImage + code) {
-      throw new UserError(
-        `Cannot use ${path}: image code ${code} must have id ${firstImage + code}, right after the code before it, found ${id}`,
-      );
-    }
-  }
+  const special = <Key extends string>(names: Readonly<Record<Key, string>>) =>
+    Object.fromEntries(Object.entries<string>(names).map(([key, name]) => [key, idOf(name)])) as Record<Key, number>;
+  const laid = isEmu3 ? special(EMU3_TOKENS) : special(SPECIAL_TOKENS);
+  const firstImage = firstCode(isEmu3 ? emu3ImageName : imageTokenName, codes, idOf, path);
   const tokenizer = buildTokenizer(json, path);
+  const encode = (text: string) => tokenizer.encode(text, { add_special_tokens: false }).ids;
   return {
-    ...special as Record<keyof typeof SPECIAL_TOKENS, number>,
+    ...layoutOf(laid, encode),
     firstImage,
     codes,
     size: ids.values().reduce((most, id) => Math.max(most, id), 0) + 1,
-    encode: (text) => tokenizer.encode(text, { add_special_tokens: false }).ids,
+    encode,
     decode: (tokens) => tokens.length === 0 ? "" : tokenizer.decode([...tokens], { skip_special_tokens: false }),
   };
 }
 
+type SpecialIds = Record<keyof typeof SPECIAL_TOKENS, number> | Record<keyof typeof EMU3_TOKENS, number>;
+
+/** How special ids stand in sequences. */
+function layoutOf(ids: SpecialIds, encode: (text: string) => number[]) {
+  const { bos, pad, eos, beginImage, endImage } = ids;
+  const shared = { bos, pad, eos, beginImage, endImage };
+  const marks = Object.values(ids).filter((id) => id !== eos);
+  if ("endOfTurn" in ids) return { ...shared, marks, turn: { before: [], after: [ids.endOfTurn] } };
+  const { afterSize, endOfRow, endOfPicture } = ids;
+  const turn = { before: encode(EMU3_TURN.before), after: encode(EMU3_TURN.after) };
+  return { ...shared, marks, turn, rows: { afterSize, endOfRow, endOfPicture } };
+}
+
+/** The id of image code 0, when those of all others follow it in order. */
+function firstCode(nameOf: (code: number) => string, codes: number, idOf: (name: string) => number, path: string): number {
+  const first = idOf(nameOf(0));
+  for (let code = 0; code < codes; code++) {
+    const id = idOf(nameOf(code));
+    if (id === first + code) continue;
+    throw new UserError(
+      `Cannot use ${path}: image code ${code} must have id ${first + code}, right after the code before it, found ${id}`,
+    );
+  }
+  return first;
+}
+
 /** The table of image tokens that Hugging Face's config carries. */
-export function vocabularyMap({ firstImage, codes, endImage, beginImage, endOfTurn }: Vocabulary): Record<string, number> {
-  const images = Array.from({ length: codes }, (_, code) => [imageTokenName(code), firstImage + code]);
-  const named = { [SPECIAL_TOKENS.endImage]: endImage, [SPECIAL_TOKENS.beginImage]: beginImage, "<image>": endOfTurn + 1 };
-  return { ...Object.fromEntries(images), ...named };
+export function vocabularyMap(vocabulary: Vocabulary): Record<string, number> {
+  const { firstImage, codes, endImage, beginImage, rows, turn, bos, pad, eos } = vocabulary;
+  const nameOf = rows ? emu3ImageName : imageTokenName;
+  const images = Object.fromEntries(Array.from({ length: codes }, (_, code) => [nameOf(code), firstImage + code]));
+  if (!rows) {
+    const named = { [SPECIAL_TOKENS.endImage]: endImage, [SPECIAL_TOKENS.beginImage]: beginImage, "<image>": turn.after[0]! + 1 };
+    return { ...images, ...named };
+  }
+  const special = { bos, pad, eos, beginImage, endImage, ...rows };
+  const named = Object.entries(EMU3_TOKENS).map(([key, name]) => [name, special[key as keyof typeof EMU3_TOKENS]]);
+  return { ...images, ...Object.fromEntries(named), "<image>": firstImage + codes };
 }
 
 /** A part of a tokenizer as its file describes it: a normalizer, pre-tokenizer, post-processor or decoder. */
@@ -115,7 +178,7 @@ const PART: z.ZodType = z.lazy(() => {
   return z.looseObject({ type: z.string(), normalizers: parts, pretokenizers: parts, processors: parts, decoders: parts }).nullish();
 });
 
-/** What of `tokenizer.json` the library relies on without looking: Chameleon's is byte pairs. */
+/** What of `tokenizer.json` the library relies on without looking: Chameleon's and Emu3's are byte pairs. */
 const FILE = z.looseObject({
   ...{ normalizer: PART, pre_tokenizer: PART, post_processor: PART, decoder: PART },
   added_tokens: z.array(z.looseObject({ id: z.number(), content: z.string() })).nullish(),
@@ -131,7 +194,7 @@ function buildTokenizer(json: unknown, path: string): Tokenizer {
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new UserError(
-      `Cannot use ${path} as Chameleon's tokenizer: ${quoted(issue?.path.join("."))}: ${printable(issue?.message ?? "")}`,
+      `Cannot use ${path} as a tokenizer: ${quoted(issue?.path.join("."))}: ${printable(issue?.message ?? "")}`,
     );
   }
   try {

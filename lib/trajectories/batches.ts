@@ -123,7 +123,7 @@ export function worldBatch(
   shape: BatchShape,
 ): SizedBatch {
   const sequences = items.map((item) => worldSequenceOf(item, vocabulary));
-  const weights = items.map(({ distances }) => recognitionWeights(distances, options));
+  const weights = items.map(({ distances }, i) => weightsOf(sequences[i]!.completion, recognitionWeights(distances, options), vocabulary));
   return completionBatch(sequences, vocabulary, shape, shape.firstId ?? vocabulary.firstImage, weights);
 }
 
@@ -217,6 +217,14 @@ export function dynamicsSequenceOf({ source, target, trajectory }: EncodedTrajec
  */
 export function longestSequence(sequences: readonly Sequence[]): number {
   return Math.max(...sequences.map(({ prompt, completion }) => prompt.length + completion.length - 1));
+}
+
+/** Weights of an image's ids: those of its codes, and none for marks, scaled so that the mean over all is that over codes. */
+function weightsOf(completion: readonly number[], ofCodes: Float32Array, { rows }: Vocabulary): Float32Array {
+  if (!rows) return ofCodes;
+  let next = 0;
+  const scale = completion.length / ofCodes.length;
+  return Float32Array.from(completion, (id) => id === rows.endOfRow ? 0 : scale * ofCodes[next++]!);
 }
 
 function completionBatch(

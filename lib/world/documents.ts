@@ -206,13 +206,13 @@ function codesOf(codes: ArrayLike<number>): number[] {
 }
 
 function join(vocabulary: Vocabulary, parts: Parts): Document {
-  const { bos, endOfTurn, eos } = vocabulary;
-  const ids: number[] = [bos];
-  const weights: number[] = [0];
+  const { bos, turn, eos } = vocabulary;
+  const ids: number[] = [bos, ...turn.before];
+  const weights: number[] = ids.map(() => 0);
   parts.forEach(([content, weight], i) => {
     const part = typeof content === "string" ? vocabulary.encode(content) : imageIds(vocabulary, content);
     const endsTurn = i < parts.length - 1 && typeof content === "string" && part.length > 0; // as the models' prompts have it
-    const all = endsTurn ? [...part, endOfTurn] : part;
+    const all = endsTurn ? [...part, ...turn.after] : part;
     ids.push(...all);
     weights.push(...all.map(() => weight));
   });

@@ -1,24 +1,24 @@
 /**
- * A tokenizer for the tiny model: byte-level BPE that keeps the tiny world's words whole and can spell any other text,
- * with Chameleon's special and image tokens by their names.
+ * A tokenizer for the tiny models: byte-level BPE that keeps the tiny world's words whole and can spell any other text,
+ * with the backbone's special and image tokens by their names.
  *
  * @module
  */
+import type { Backbone } from "../model/config.ts";
 import { SPECIAL_TOKENS } from "../tokens/mod.ts";
-import { imageTokenName } from "../tokens/vocabulary.ts";
+import { EMU3_TOKENS, EMU3_TURN, emu3ImageName, imageTokenName } from "../tokens/vocabulary.ts";
 import { WORDS } from "./captions.ts";
 
 /**
  * Makes `tokenizer.json` and `tokenizer_config.json`.
  *
  * @param codes how many image codes there are
+ * @param backbone whose special tokens it has
  * @returns the files by name, and how many ids they use
  */
-export function tinyTokenizer(codes: number): { files: Record<string, string>; size: number } {
-  const { merges, pieces } = mergesOf(WORDS);
-  const images = Array.from({ length: codes }, (_, code) => imageTokenName(code));
-  const { bos, pad, eos, endImage, beginImage, endOfTurn } = SPECIAL_TOKENS;
-  const special = [bos, pad, eos, "<unk>", ...images, endImage, beginImage, endOfTurn, "<image>"];
+export function tinyTokenizer(codes: number, backbone: Backbone = "chameleon"): { files: Record<string, string>; size: number } {
+  const { special, words, names } = backbone === "emu3" ? emu3Names(codes) : chameleonNames(codes);
+  const { merges, pieces } = mergesOf(words);
   const tokens = [...special, ...byteAlphabet(), ...pieces];
   const vocab = Object.fromEntries(tokens.map((token, id) => [token, id]));
   const addedTokens = special.map((content, id) => ({
@@ -35,9 +35,32 @@ export function tinyTokenizer(codes: number): { files: Record<string, string>; s
     decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
     model: { type: "BPE", dropout: null, unk_token: null, fuse_unk: false, byte_fallback: false, vocab, merges },
   };
-  const config = { tokenizer_class: "PreTrainedTokenizerFast", bos_token: bos, eos_token: eos, pad_token: pad, model_max_length: 1024 };
+  const config = { tokenizer_class: "PreTrainedTokenizerFast", ...names, model_max_length: 1024 };
   const files = { "tokenizer.json": JSON.stringify(tokenizer) + "\n", "tokenizer_config.json": JSON.stringify(config, null, 2) + "\n" };
   return { files, size: tokens.length };
+}
+
+function chameleonNames(codes: number) {
+  const { bos, pad, eos, endImage, beginImage, endOfTurn } = SPECIAL_TOKENS;
+  const images = Array.from({ length: codes }, (_, code) => imageTokenName(code));
+  const special = [bos, pad, eos, "<unk>", ...images, endImage, beginImage, endOfTurn, "<image>"];
+  return { special, words: WORDS, names: { bos_token: bos, eos_token: eos, pad_token: pad } };
+}
+
+/** Emu3's names, and those by which transformers' processor asks for them. */
+function emu3Names(codes: number) {
+  const { bos, pad, eos, beginImage, endImage, afterSize, endOfPicture } = EMU3_TOKENS;
+  const images = Array.from({ length: codes }, (_, code) => emu3ImageName(code));
+  const said = Object.values(EMU3_TURN).join(" ").match(/[A-Za-z]+/g)!;
+  const asked = {
+    image_token: "<image>",
+    boi_token: beginImage,
+    eoi_token: endImage,
+    image_wrapper_token: afterSize,
+    eof_token: endOfPicture,
+  };
+  const names = { bos_token: bos, eos_token: eos, pad_token: pad, extra_special_tokens: asked };
+  return { special: [...Object.values(EMU3_TOKENS), ...images, "<image>"], words: [...WORDS, ...said], names };
 }
 
 /** Merges that build each word from the left, and the pieces on the way. */

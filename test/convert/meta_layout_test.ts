@@ -68,7 +68,7 @@ Deno.test("planConversion() keeps element types, names the placeholder <image>, 
     Deno.mkdirSync(`${folder}/out`);
     for (const [name, text] of Object.entries(files)) Deno.writeTextFileSync(`${folder}/out/${name}`, text);
     const vocabulary = loadVocabulary(`${folder}/out`, 64);
-    assertEquals([vocabulary.firstImage, vocabulary.beginImage, vocabulary.endOfTurn], [4, 69, 70]);
+    assertEquals([vocabulary.firstImage, vocabulary.beginImage, vocabulary.turn.after[0]], [4, 69, 70]);
     assert(!files["tokenizer.json"]!.includes("<reserved08707>"));
     assertEquals(JSON.parse(files["config.json"]!).vocabulary_map["<image>"], 71);
   }));

@@ -12,6 +12,7 @@ const shapes = [
   { heads: 4, keyHeads: 4, swinNorm: false, count: 140 }, // in two sections
   { heads: 4, keyHeads: 2, swinNorm: false, count: 20 },
   { heads: 4, keyHeads: 1, swinNorm: true, count: 20 },
+  { heads: 4, keyHeads: 2, swinNorm: false, qkNorm: false, count: 20 },
   { heads: 32, keyHeads: 32, swinNorm: false, count: 20 }, // heads of two: the loops take four at once, so these are drawn one by one
 ];
 

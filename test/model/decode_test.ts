@@ -20,6 +20,7 @@ const graphs = { ignore: activeBinding() === undefined }; // the step is XLA's
 const SHAPES = [
   { name: "as many key heads as heads", heads: 4, keyHeads: 4, swinNorm: false },
   { name: "grouped heads", heads: 4, keyHeads: 2, swinNorm: false },
+  { name: "grouped heads, no QK-norm", heads: 4, keyHeads: 2, swinNorm: false, qkNorm: false },
   { name: "one key head, norms after the layers", heads: 4, keyHeads: 1, swinNorm: true },
   { name: "wide", heads: 4, keyHeads: 4, swinNorm: false, hiddenSize: 512, layers: 1 }, // no constant of that size gets into a loop
 ];

@@ -1,7 +1,17 @@
 import { hiddenStates, loadModel, logitsOf, prefill } from "../../lib/model/mod.ts";
 import { freezeHead } from "../../lib/model/chameleon.ts";
 import { disposeModel } from "../../lib/model/checkpoint.ts";
-import { generate, type Sampler } from "../../lib/sample/mod.ts";
+import {
+  disposeSampler,
+  generate,
+  generateInPasses,
+  imageSampler,
+  type Likelihood,
+  logLikelihoods,
+  type Sampler,
+} from "../../lib/sample/mod.ts";
+import { loadVocabulary, worldPrompt, worldSequence } from "../../lib/tokens/mod.ts";
+import { pictureCodes, pictureIds } from "../../lib/tokens/sequences.ts";
 import { dispose, tf, tidy, valuesOf } from "../../lib/engine/mod.ts";
 import { assert, assertEquals, assertThrows, engine, openReference, take, UserError, withoutLeaks } from "../support.ts";
 
@@ -135,4 +145,42 @@ Deno.test("generate() guided by scales of 1 is not guided; each step is told; wh
     ) {
       assertThrows(() => generate(sampler, prompts, 2, { temperature: 1, seed: 1, ...wrong }), UserError, "Cannot");
     }
+  }));
+
+const EMU3 = new URL("../parity/reference/emu3", import.meta.url).pathname;
+
+Deno.test("generate() gives a mark after each row of an Emu3 picture, in the loop, one by one, and in passes", () =>
+  withoutLeaks(() => {
+    const model = loadModel(EMU3, "float32");
+    const vocabulary = loadVocabulary(EMU3, 64);
+    const prompts = [worldPrompt(vocabulary, Array<number>(9).fill(7), "go"), worldPrompt(vocabulary, Array<number>(9).fill(3), "open")];
+    for (const rows of ["image", "all"] as const) {
+      const sampler = imageSampler(model.chameleon, vocabulary, undefined, rows);
+      const options = { temperature: 1, seed: 3 };
+      const drawn = generate(sampler, prompts, 12, options);
+      for (const ids of drawn) {
+        const { endOfRow } = vocabulary.rows!;
+        assertEquals(ids.map((id) => id === endOfRow), Array.from({ length: 12 }, (_, i) => i % 4 === 3));
+        assertEquals(pictureCodes(vocabulary, ids).length, 9);
+      }
+      assertEquals(generate(sampler, prompts, 12, { ...options, onStep: () => {} }), drawn);
+      const drafts = prompts.map(() => pictureIds(vocabulary, Array<number>(9).fill(7)));
+      assertEquals(generateInPasses(sampler, prompts, drafts, options).drawn, drawn);
+      assertThrows(() => generate(sampler, prompts, 10, options), UserError, "Cannot draw 10 ids as a square picture");
+      disposeSampler(sampler);
+    }
+    disposeModel(model);
+  }));
+
+Deno.test("logLikelihoods() of an Emu3 picture leave its marks out", () =>
+  withoutLeaks(() => {
+    const model = loadModel(EMU3, "float32");
+    const vocabulary = loadVocabulary(EMU3, 64);
+    const sampler = imageSampler(model.chameleon, vocabulary);
+    const sequence = worldSequence(vocabulary, [1, 2, 3, 4], "go", [5, 6, 7, 8]);
+    const [[likelihood]] = logLikelihoods(sampler, [[sequence]]) as [[Likelihood]];
+    assertEquals([sequence.completion.length, likelihood.tokens.length], [6, 4]);
+    assert(Math.abs(likelihood.mean - likelihood.sum / 4) < 1e-9 && likelihood.tokens.every((value) => value < 0));
+    disposeSampler(sampler);
+    disposeModel(model);
   }));

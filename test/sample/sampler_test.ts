@@ -14,13 +14,13 @@ Deno.test("imageSampler() draws image tokens alone, textSampler() none of them a
   withoutLeaks(() => {
     const { chameleon, ...rest } = loadModel(TINY, "float32");
     const vocabulary = loadVocabulary(TINY, 1000);
-    const { firstImage, codes, bos, pad, beginImage, endImage, endOfTurn } = vocabulary;
+    const { firstImage, codes, bos, pad, beginImage, endImage, turn } = vocabulary;
     const isImage = (id: number) => id >= firstImage && id < firstImage + codes;
     const [text, image] = [textSampler(chameleon, vocabulary), imageSampler(chameleon, vocabulary)];
     const pictures = generate(image, PROMPTS, 40, HOT).flat();
     assert(pictures.every(isImage) && new Set(pictures).size > 60);
     const words = generate(text, PROMPTS, 40, HOT).flat();
-    assert(words.every((id) => !isImage(id) && ![bos, pad, beginImage, endImage, endOfTurn].includes(id)));
+    assert(words.every((id) => !isImage(id) && ![bos, pad, beginImage, endImage, ...turn.after].includes(id)));
     assert(generate({ ...text, rule: undefined }, PROMPTS, 40, HOT).flat().some(isImage), "the rule makes no difference");
     disposeSampler(text);
     disposeSampler(image);

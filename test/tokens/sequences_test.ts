@@ -1,5 +1,5 @@
 import { dumpSequence, dynamicsSequence, loadVocabulary, worldSequence } from "../../lib/tokens/mod.ts";
-import { codesToIds, idsToCodes, padBatch } from "../../lib/tokens/sequences.ts";
+import { codesToIds, idsToCodes, padBatch, pictureCodes, pictureLength } from "../../lib/tokens/sequences.ts";
 import { tinyTokenizer } from "../../lib/world/tokenizer.ts";
 import { assert, assertEquals, assertThrows, engine, UserError, withFolder } from "../support.ts";
 
@@ -21,9 +21,9 @@ Deno.test("worldSequence() learns the target's image tokens and nothing else", (
     const vocabulary = loadVocabulary(folder, CODES);
     const { prompt, completion } = worldSequence(vocabulary, [1, 2], "remove the red circle", [3, 4]);
     assertEquals(completion, [7, 8]);
-    const { bos, beginImage, endImage, endOfTurn } = vocabulary;
-    assertEquals(prompt, [bos, beginImage, 5, 6, endImage, ...vocabulary.encode("remove the red circle"), endOfTurn, beginImage]);
-    assert(!completion.includes(endOfTurn + 1), "no <image> placeholder is ever a label");
+    const { bos, beginImage, endImage, turn: { after: [endOfTurn] } } = vocabulary;
+    assertEquals(prompt, [bos, beginImage, 5, 6, endImage, ...vocabulary.encode("remove the red circle"), endOfTurn!, beginImage]);
+    assert(!completion.includes(endOfTurn! + 1), "no <image> placeholder is ever a label");
     assert(dumpSequence(vocabulary, { prompt, completion }).includes("\x1b[32m#3"), "the learnt part is green");
     assertEquals(dynamicsSequence(vocabulary, [1], [2], "move").completion, [...vocabulary.encode("move"), vocabulary.eos]);
   }));
@@ -46,4 +46,16 @@ Deno.test("padBatch() pads on the left and never cuts", () => {
     UserError,
     "Cannot fit a sequence of 3 tokens into a context of 2",
   );
+});
+
+Deno.test("an Emu3 picture says its size and ends its rows; its codes come back", () => {
+  const vocabulary = loadVocabulary(new URL("../parity/reference/emu3", import.meta.url).pathname, 64);
+  const { bos, turn, rows, beginImage, endImage } = vocabulary;
+  const [source, target] = [[1, 2, 3, 4], [5, 6, 7, 8]];
+  const { prompt, completion } = worldSequence(vocabulary, source, "go", target);
+  const opening = [beginImage, ...vocabulary.encode("2*2"), rows!.afterSize];
+  const laid = [...opening, 265, 266, rows!.endOfRow, 267, 268, rows!.endOfRow, rows!.endOfPicture, endImage];
+  assertEquals(prompt, [bos, ...turn.before, ...laid, ...vocabulary.encode("go"), ...turn.after, ...opening]);
+  assertEquals(completion, [269, 270, rows!.endOfRow, 271, 272, rows!.endOfRow]);
+  assertEquals([pictureLength(vocabulary, 4), pictureCodes(vocabulary, completion)], [6, target]);
 });

@@ -1,4 +1,4 @@
-import { loadVocabulary } from "../../lib/tokens/vocabulary.ts";
+import { loadVocabulary, vocabularyMap } from "../../lib/tokens/vocabulary.ts";
 import { tinyTokenizer } from "../../lib/world/tokenizer.ts";
 import { randomInt, randomStream } from "../../lib/engine/random.ts";
 import { assert, assertEquals, assertThrows, engine, UserError, withFolder } from "../support.ts";
@@ -112,4 +112,23 @@ Deno.test("loadVocabulary() reads or refuses 2,000 mutated tokenizers with a sen
         assert((error as Error).message.startsWith("Cannot "), String(error));
       }
     }
+  }));
+
+const EMU3 = new URL("../parity/reference/emu3", import.meta.url).pathname;
+
+Deno.test("loadVocabulary() reads Emu3's names, and vocabularyMap() gives the table that its config has", () => {
+  const vocabulary = loadVocabulary(EMU3, 64);
+  const { bos, pad, eos, beginImage, endImage, rows, firstImage, marks } = vocabulary;
+  assertEquals([pad, bos, eos, beginImage, endImage, firstImage], [256, 259, 260, 262, 263, 264]);
+  assertEquals(rows, { afterSize: 261, endOfRow: 257, endOfPicture: 258 });
+  assert(!marks.includes(eos) && marks.includes(257));
+  const { vocabulary_map: expected } = JSON.parse(Deno.readTextFileSync(`${EMU3}/config.json`));
+  assertEquals(vocabularyMap(vocabulary), expected);
+});
+
+Deno.test("loadVocabulary() says which of Emu3's tokens is missing", () =>
+  withFolder((folder) => {
+    const text = Deno.readTextFileSync(`${EMU3}/tokenizer.json`).replaceAll("<|extra_200|>", "<|another|>");
+    Deno.writeTextFileSync(`${folder}/tokenizer.json`, text);
+    assertThrows(() => loadVocabulary(folder, 64), UserError, 'it has no token "<|extra_200|>", which Emu3 needs');
   }));

@@ -53,8 +53,8 @@ Deno.test("withoutSomeActions() takes the action from a share of the samples, th
 
 Deno.test("withoutSomeActions() leaves the prompt that guidance compares with", () => {
   const { prompt } = worldSequenceOf(withoutSomeActions(ITEMS, 1, 1, 0)[0]!, VOCABULARY);
-  const { bos, endOfTurn, beginImage } = VOCABULARY;
-  assertEquals(prompt, [bos, ...imageIds(VOCABULARY, ITEMS[0]!.source), endOfTurn, beginImage]);
+  const { bos, turn, beginImage } = VOCABULARY;
+  assertEquals(prompt, [bos, ...imageIds(VOCABULARY, ITEMS[0]!.source), ...turn.after, beginImage]);
 });
 
 Deno.test("worldBatch() learns the target's codes at the last positions, weighted by what changes", () =>
@@ -68,10 +68,10 @@ Deno.test("worldBatch() learns the target's codes at the last positions, weighte
     const hidden = [...tensors.padding.dataSync()].map((value) => value < -1e8);
     ITEMS.forEach(({ trajectory: { action }, target }, row) => {
       const own = ids.slice(row * length, (row + 1) * length).filter((_, i) => !hidden[row * length + i]);
-      const { bos, beginImage, endImage, endOfTurn, firstImage } = VOCABULARY;
+      const { bos, beginImage, endImage, turn, firstImage } = VOCABULARY;
       const source = [1, 2, 3, 4].map((code) => firstImage + code);
       const given = [...target.slice(0, 3)].map((code) => firstImage + code); // the last is a label alone
-      assertEquals(own, [bos, beginImage, ...source, endImage, ...VOCABULARY.encode(action), endOfTurn, beginImage, ...given]);
+      assertEquals(own, [bos, beginImage, ...source, endImage, ...VOCABULARY.encode(action), ...turn.after, beginImage, ...given]);
     });
     assertEquals(size, hidden.filter((is) => !is).length);
     dispose(tensors);
@@ -95,3 +95,13 @@ Deno.test("a sequence that does not fit is refused, never cut", () => {
   assertEquals(longestSequence([{ prompt: [1, 2], completion: [3] }, { prompt: [1], completion: [2, 3, 4] }]), 3);
   assertThrows(() => dynamicsBatch(ITEMS, VOCABULARY, { limit: 10, multiple: 8 }), UserError, "Cannot fit a sequence of");
 });
+
+Deno.test("worldBatch() of a backbone whose rows end in marks asks nothing of the marks, and keeps the mean over codes", () =>
+  withoutLeaks(() => {
+    const vocabulary = loadVocabulary(new URL("../parity/reference/emu3", import.meta.url).pathname, 64);
+    const { tensors } = worldBatch(ITEMS, vocabulary, { weights: "l2", normalise: "mean", floor: 0.2 }, SHAPE);
+    assertEquals(tensors.labels.shape, [2, 6]);
+    const weights = tensors.weights.dataSync() as Float32Array;
+    assertClose(weights, [0.3, 0.3, 0, 0.9, 4.5, 0, 1.5, 1.5, 0, 1.5, 1.5, 0], 1e-6); // 6 / 4 of those without marks
+    dispose(tensors);
+  }));
