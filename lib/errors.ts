@@ -79,3 +79,15 @@ function cut(text: string, most: number): string {
   const line = printable(text.slice(0, most)).replaceAll("\n", "\\n");
   return text.length > most ? `${line}…` : line;
 }
+
+/**
+ * What is printed of an error: one sentence if the user can mend it; for anything else, which is a bug, the stack too.
+ *
+ * @param error what was thrown
+ * @returns text for the terminal, control characters escaped
+ */
+export function errorText(error: unknown): string {
+  if (error instanceof UserError) return error.message;
+  const stack = error instanceof Error ? error.stack ?? error.message : String(error);
+  return printable(`this is a bug in Worldstrap; please report it with these lines\n${stack}`);
+}

@@ -16,6 +16,7 @@ import { type Invocation, PROVENANCE_FLAG, STAGE_SWITCHES, type TaskInfo } from 
 import { LARGEST, readBytes, writeFile } from "../lib/files.ts";
 import { mean } from "../lib/metrics/mod.ts";
 import { drawSheet, plotLines } from "../lib/report/mod.ts";
+import { drawStrip } from "../lib/report/sheet.ts";
 import { drawObservations, rollOut } from "../lib/sample/mod.ts";
 import { decodedImages, decodeImage, encodePictures, type RgbImage, squareCrop } from "../lib/tokens/mod.ts";
 import { writeMp4 } from "../lib/video/mod.ts";
@@ -80,8 +81,9 @@ async function main(invocation: Invocation): Promise<void> {
   const drift: { readonly id: string; readonly step: number; readonly right: number; readonly tokens: number }[] = [];
   for (const [i, start] of starts.entries()) {
     const truth = start.truth && await renderScenes(start.truth);
+    const below = truth ? [{ caption: `what is true (${start.id})`, images: truth }] : [];
     const xmp = origin(start.actions.join(", then "), seed);
-    writeFile(`${folder}/strips/${i}.png`, await drawStrip(start, [pictures[i]!, ...frames[i]!], truth, xmp));
+    writeFile(`${folder}/strips/${i}.png`, await drawStrip([pictures[i]!, ...frames[i]!], start.actions, { below, xmp }));
     const shown = [pictures[i]!, ...frames[i]!].flatMap((frame) => Array<RgbImage>(6).fill(frame));
     await writeMp4(`${folder}/videos/${i}.mp4`, shown, 6, { comment: xmp });
     if (!truth) continue;
@@ -151,17 +153,6 @@ function alternatives({ rollout, data, seed }: Config, scene: Scene): string[] {
     0,
     rollout.alternatives,
   );
-}
-
-async function drawStrip(
-  { actions, id }: Start,
-  frames: readonly RgbImage[],
-  truth: readonly RgbImage[] | undefined,
-  xmp: string | undefined,
-): Promise<Uint8Array> {
-  const headings = ["source", ...actions.map((_, i) => `${i + 1}`)];
-  const rows = [{ caption: actions.map((action, i) => `${i + 1} ${action}`).join(" · "), images: frames }];
-  return await drawSheet(headings, truth ? [...rows, { caption: `what is true (${id})`, images: [...truth] }] : rows, xmp);
 }
 
 if (import.meta.main) await runTask(TASK, main);

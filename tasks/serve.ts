@@ -12,6 +12,7 @@ import { makerOf } from "../lib/experiment/origin.ts";
 import type { Config } from "../lib/experiment/schema.ts";
 import { openStage, type Stage } from "../lib/experiment/stage.ts";
 import { type Invocation, PROVENANCE_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { gridSide } from "../lib/model/config.ts";
 import { loadAdapter, openEncoder } from "../lib/model/mod.ts";
 import { answerAll, type Answering, type ExampleSource, type LivePage, type Makers, openPage } from "../lib/serve/mod.ts";
 import { encodePng } from "../lib/tokens/mod.ts";
@@ -40,8 +41,8 @@ async function main(invocation: Invocation): Promise<void> {
   warmUp(models);
 
   // 2. The page, in a thread of its own
-  const page = await servePage(invocation, stage, models);
-  const [token] = keptSecrets(tokenPath(stage), 1);
+  const [token] = keptSecrets(`${stage.folder}/token.txt`, 1);
+  const page = await servePage(invocation, stage, models, token!);
   console.log(`http://${config.serve.hostname}:${page.port}/#${token}`);
   console.log(`Whoever has this link may use the page; ${stage.folder} keeps what is drawn. Stop with Ctrl-C.`);
 
@@ -78,22 +79,16 @@ function warmUp(models: Answering): void {
   answerAll(models, [{ kind: "describe", source, target: source }], watching);
 }
 
-async function servePage(invocation: Invocation, stage: Stage, { vqgan: { config: vq } }: Answering): Promise<LivePage> {
+async function servePage(invocation: Invocation, stage: Stage, { vqgan: { config: vq } }: Answering, token: string): Promise<LivePage> {
   const { config } = invocation;
   const { candidates, together, hostname, port, other } = config.serve;
   const maker = makerOf(invocation, stage, "cwm");
   const makers: Makers = { cwm: maker, other: maker && { ...maker, adapter: stage.inputs["other"] } };
   const examples = fitsWorld(config) ? await worldExamples(config) : [];
-  const rows = vq.resolution / 2 ** (vq.channelMultiplier.length - 1);
-  const [token] = keptSecrets(tokenPath(stage), 1);
   return await openPage({
-    ...{ folder: stage.folder, token: token!, hostname, port, candidates, together, makers, examples, rows },
-    ...{ side: vq.resolution, compares: other !== "" },
+    ...{ folder: stage.folder, token, hostname, port, candidates, together, makers, examples },
+    ...{ side: vq.resolution, rows: gridSide(vq), compares: other !== "" },
   });
-}
-
-function tokenPath({ folder }: Stage): string {
-  return `${folder}/token.txt`;
 }
 
 const EXAMPLES = 6;

@@ -169,3 +169,8 @@ export function openReference(path: string): Reference {
   const tensor = (name: string) => tf.tensor(values(name) as Float32Array, shape(name), get(name).dtype === "I32" ? "int32" : "float32");
   return { names: [...stored.keys()], shape, values, tensor };
 }
+
+/** Where Deno keeps packages: for tasks that run with a cache folder of their own. */
+export function denoFolder(): string {
+  return Deno.env.get("DENO_DIR") ?? `${Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME")}/.cache`}/deno`;
+}

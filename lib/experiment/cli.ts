@@ -5,7 +5,7 @@
  */
 // @ts-types="./cli.d.ts"
 import { parseArgs } from "@std/cli";
-import { printable, UserError } from "../errors.ts";
+import { errorText, UserError } from "../errors.ts";
 import { describeConfig, type Override, resolveConfig } from "./config.ts";
 import { runMissing } from "./pipeline.ts";
 import { shardOfEnvironment } from "./shard.ts";
@@ -99,18 +99,6 @@ export async function runTask(task: TaskInfo, main: (invocation: Invocation) => 
     console.error(`\n${task.name}: ${errorText(error)}`);
     Deno.exit(1);
   }
-}
-
-/**
- * What is printed of an error: one sentence if the user can mend it; for anything else, which is a bug, the stack too.
- *
- * @param error what was thrown
- * @returns text for the terminal, control characters escaped
- */
-export function errorText(error: unknown): string {
-  if (error instanceof UserError) return error.message;
-  const stack = error instanceof Error ? error.stack ?? error.message : String(error);
-  return printable(`this is a bug in Worldstrap; please report it with these lines\n${stack}`);
 }
 
 /** The names in a flag that takes several, separated by commas. */

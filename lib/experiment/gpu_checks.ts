@@ -20,6 +20,7 @@ import {
 import { keepLoaded, LIBRARY_FILES } from "../engine/capi.ts";
 import { CUDA_PROGRAMS, cudaDriver, loadInPasses, nvidiaLibraries } from "../engine/nvidia.ts";
 import { exists } from "../files.ts";
+import { gridSide } from "../model/config.ts";
 import { loadModel } from "../model/mod.ts";
 import { drawObservations, imageSampler } from "../sample/mod.ts";
 import { loadVocabulary } from "../tokens/mod.ts";
@@ -220,7 +221,7 @@ export function checkDraw(path: string): Outcome {
   const options = { temperature: 1, topK: 0, topP: 1, guidanceText: 1, guidanceImage: 1, seed: 1 };
   const queries = [{
     id: "a",
-    source: new Uint16Array((vqgan.config.resolution / 2 ** (vqgan.config.channelMultiplier.length - 1)) ** 2),
+    source: new Uint16Array(gridSide(vqgan.config) ** 2),
     action: "add a red circle",
   }];
   const start = performance.now();

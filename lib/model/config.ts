@@ -117,6 +117,12 @@ const HF_VQ = z.looseObject({
   attn_type: z.string().nullable().default("vanilla"),
 });
 
+/** Where transformers keeps the base of rotary positions: today's place, and the one before. */
+export const ROPE = {
+  rope_theta: z.number().positive().optional(),
+  rope_parameters: z.looseObject({ rope_theta: z.number().positive().optional() }).nullish(),
+};
+
 const HF = z.looseObject({
   model_type: z.literal("chameleon"),
   vocab_size: size,
@@ -126,8 +132,7 @@ const HF = z.looseObject({
   num_attention_heads: size,
   num_key_value_heads: size.optional(),
   max_position_embeddings: size.default(4096),
-  rope_theta: z.number().positive().optional(),
-  rope_parameters: z.looseObject({ rope_theta: z.number().positive().optional() }).nullish(),
+  ...ROPE,
   rms_norm_eps: z.number().positive().default(1e-5),
   swin_norm: z.boolean().default(false),
   vq_config: HF_VQ.prefault({}),
@@ -182,23 +187,10 @@ export function refuseOtherArithmetic(json: unknown, path: string, fixed: readon
  * @throws UserError when a field is missing, not what it should be, or asks for arithmetic that is not implemented
  */
 export function parseConfig(json: unknown, path: string): ChameleonConfig {
-  const parsed = HF.safeParse(json);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new UserError(`Cannot use ${path} as a Chameleon config: ${quoted(issue?.path.join("."))}: ${printable(issue?.message ?? "")}`);
-  }
+  const hf = parsedAs(HF, json, path, "a Chameleon");
   refuseOtherArithmetic(json, path, FIXED);
-  const hf = parsed.data;
   const config: ChameleonConfig = {
-    vocabSize: hf.vocab_size,
-    hiddenSize: hf.hidden_size,
-    intermediateSize: hf.intermediate_size,
-    layers: hf.num_hidden_layers,
-    heads: hf.num_attention_heads,
-    keyHeads: hf.num_key_value_heads ?? hf.num_attention_heads,
-    maxPositions: hf.max_position_embeddings,
-    ropeTheta: hf.rope_parameters?.rope_theta ?? hf.rope_theta ?? 10000,
-    rmsEpsilon: hf.rms_norm_eps,
+    ...transformerShape(hf, 10000),
     swinNorm: hf.swin_norm,
     vq: {
       embedDim: hf.vq_config.embed_dim,
@@ -212,6 +204,43 @@ export function parseConfig(json: unknown, path: string): ChameleonConfig {
     },
   };
   return checkedShape(config, path);
+}
+
+/** A config as its schema has it; what does not fit is refused in a sentence. */
+export function parsedAs<T>(schema: z.ZodType<T>, json: unknown, path: string, whose: string): T {
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new UserError(`Cannot use ${path} as ${whose} config: ${quoted(issue?.path.join("."))}: ${printable(issue?.message ?? "")}`);
+}
+
+/** A transformer's fields, as transformers names them. */
+interface TransformerFields {
+  readonly vocab_size: number;
+  readonly hidden_size: number;
+  readonly intermediate_size: number;
+  readonly num_hidden_layers: number;
+  readonly num_attention_heads: number;
+  readonly num_key_value_heads?: number | null | undefined;
+  readonly max_position_embeddings: number;
+  readonly rope_theta?: number | undefined;
+  readonly rope_parameters?: { readonly rope_theta?: number | undefined } | null | undefined;
+  readonly rms_norm_eps: number;
+}
+
+/** A transformer's numbers by their names here; `theta` is the base of rotary positions where the file names none. */
+export function transformerShape(hf: TransformerFields, theta: number) {
+  return {
+    vocabSize: hf.vocab_size,
+    hiddenSize: hf.hidden_size,
+    intermediateSize: hf.intermediate_size,
+    layers: hf.num_hidden_layers,
+    heads: hf.num_attention_heads,
+    keyHeads: hf.num_key_value_heads ?? hf.num_attention_heads,
+    maxPositions: hf.max_position_embeddings,
+    ropeTheta: hf.rope_parameters?.rope_theta ?? hf.rope_theta ?? theta,
+    rmsEpsilon: hf.rms_norm_eps,
+  };
 }
 
 /** Writes a `config.json` that Python's transformers reads; `vocabularyMap` is its table of image tokens. */

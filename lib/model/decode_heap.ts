@@ -134,8 +134,10 @@ function normaliseAndTurn(
 ): void {
   const dim = to.length;
   let [sum, squares] = [0, 0];
-  for (let i = 0; i < dim; i++) sum += x[i]!;
-  for (let i = 0; i < dim; i++) squares += (x[i]! - sum / dim) ** 2;
+  if (norm) {
+    for (let i = 0; i < dim; i++) sum += x[i]!;
+    for (let i = 0; i < dim; i++) squares += (x[i]! - sum / dim) ** 2;
+  }
   const inverse = 1 / Math.sqrt(squares / dim + 1e-5);
   const normed = (i: number) => norm ? (x[i]! - sum / dim) * inverse * norm.gain[i]! + norm.bias[i]! : x[i]!;
   for (let i = 0; i < dim; i++) {

@@ -5,9 +5,18 @@
  *
  * @module
  */
-import { printable, quoted, UserError } from "../errors.ts";
+import { UserError } from "../errors.ts";
 import { z } from "zod";
-import { type ChameleonConfig, checkedShape, type FixedField, refuseOtherArithmetic, size } from "./config.ts";
+import {
+  type ChameleonConfig,
+  checkedShape,
+  type FixedField,
+  parsedAs,
+  refuseOtherArithmetic,
+  ROPE,
+  size,
+  transformerShape,
+} from "./config.ts";
 
 /** Side of the pictures where the folder does not say it: the smallest of the published models' processor. */
 const RESOLUTION = 512;
@@ -33,8 +42,7 @@ const TEXT = z.looseObject({
   num_attention_heads: size.default(32),
   num_key_value_heads: size.nullable().default(8),
   max_position_embeddings: size.default(9216),
-  rope_theta: z.number().positive().optional(),
-  rope_parameters: z.looseObject({ rope_theta: z.number().positive().optional() }).nullish(),
+  ...ROPE,
   rms_norm_eps: z.number().positive().default(1e-5),
 });
 
@@ -75,24 +83,12 @@ const PIXELS: readonly FixedField[] = [0, 1, 2].flatMap((channel): FixedField[] 
  * @throws UserError when a field is missing, not what it should be, or asks for arithmetic that is not implemented
  */
 export function parseEmu3(json: unknown, path: string, processor: unknown): ChameleonConfig {
-  const parsed = HF.safeParse(json);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new UserError(`Cannot use ${path} as an Emu3 config: ${quoted(issue?.path.join("."))}: ${printable(issue?.message ?? "")}`);
-  }
+  const hf = parsedAs(HF, json, path, "an Emu3");
   refuseOtherArithmetic(json, path, FIXED);
-  const { text_config: text, vq_config: vq } = parsed.data;
+  const { text_config: text, vq_config: vq } = hf;
   const config: ChameleonConfig = {
     ...{ backbone: "emu3", prefix: "model.text_model", qkNorm: false, swinNorm: false },
-    vocabSize: text.vocab_size,
-    hiddenSize: text.hidden_size,
-    intermediateSize: text.intermediate_size,
-    layers: text.num_hidden_layers,
-    heads: text.num_attention_heads,
-    keyHeads: text.num_key_value_heads ?? text.num_attention_heads,
-    maxPositions: text.max_position_embeddings,
-    ropeTheta: text.rope_parameters?.rope_theta ?? text.rope_theta ?? 1e6,
-    rmsEpsilon: text.rms_norm_eps,
+    ...transformerShape(text, 1e6),
     vq: {
       embedDim: vq.embed_dim,
       codes: vq.codebook_size,

@@ -9,7 +9,7 @@
  * @module
  */
 import { compile, type Tensor, type Tensor4D, tf } from "../engine/mod.ts";
-import { groupNorm, joinHeads, linear, splitHeads, upsample2 } from "../nn/mod.ts";
+import { affine, groupNorm, joinHeads, splitHeads, upsample2 } from "../nn/mod.ts";
 import type { VqConfig } from "./config.ts";
 import { convolve, halve, normalise, residualBlock, type Vqgan, type Weights } from "./vqgan.ts";
 
@@ -96,11 +96,11 @@ function middleOf(weights: Weights, name: string, x: Tensor, norm: typeof normal
 /** Attention over all places, beside a shortcut. x, normed: [B, g, g, C] → [B, g, g, C] */
 function attend(weights: Weights, name: string, x: Tensor, normed: Tensor, heads: number): Tensor {
   const [batch, height, width, channels] = x.shape as [number, number, number, number];
-  const affine = (part: string, y: Tensor) => tf.add(linear(y, weights[`${name}.${part}.weight`]!), weights[`${name}.${part}.bias`]!);
+  const layer = (part: string, y: Tensor) => affine(y, weights[`${name}.${part}.weight`]!, weights[`${name}.${part}.bias`]!);
   const flat = tf.reshape(normed, [batch, height * width, channels]); // [B, n, C]
-  const [q, k, v] = ["q_proj", "k_proj", "v_proj"].map((part) => splitHeads(affine(part, flat), heads)) as [Tensor, Tensor, Tensor]; // [B, H, n, d] each
+  const [q, k, v] = ["q_proj", "k_proj", "v_proj"].map((part) => splitHeads(layer(part, flat), heads)) as [Tensor, Tensor, Tensor]; // [B, H, n, d] each
   const places = tf.softmax(tf.mul(tf.matMul(q, k, false, true), (channels / heads) ** -0.5)); // [B, H, n, n]
-  const mixed = affine("out_proj", joinHeads(tf.matMul(places, v))); // [B, n, C]
+  const mixed = layer("out_proj", joinHeads(tf.matMul(places, v))); // [B, n, C]
   return tf.add(x, tf.reshape(mixed, x.shape)); // [B, g, g, C]
 }
 
@@ -141,9 +141,9 @@ export function emu3PictureShapes(config: VqConfig): Map<string, number[]> {
   return new Map([
     ...encoderShapes(config),
     ...overTimeShapes("encoder", 4, config),
-    ...affine("quant_conv.conv", embedDim, latentChannels, 3, 1, 1),
+    ...weightAndBias("quant_conv.conv", embedDim, latentChannels, 3, 1, 1),
     ["quantize.embedding.weight", [codes, embedDim]],
-    ...affine("post_quant_conv.conv", latentChannels, embedDim, 3, 1, 1),
+    ...weightAndBias("post_quant_conv.conv", latentChannels, embedDim, 3, 1, 1),
     ...overTimeShapes("decoder", 3, config),
     ...decoderShapes(config),
   ]);
@@ -153,7 +153,7 @@ type Shapes = [name: string, shape: number[]][];
 type NormShapes = (name: string, channels: number) => Shapes;
 
 /** A matrix or a filter with its bias, or a norm's gain and bias. */
-function affine(name: string, ...shape: [to: number, ...rest: number[]]): Shapes {
+function weightAndBias(name: string, ...shape: [to: number, ...rest: number[]]): Shapes {
   return [[`${name}.weight`, shape], [`${name}.bias`, [shape[0]]]];
 }
 
@@ -169,36 +169,36 @@ function encoderShapes({ baseChannels, channelMultiplier, resBlocks, latentChann
       isAttended: video!.attendedLevels.includes(level),
     };
     const last = level === widths.length - 1;
-    return [...blockShapes(blocks, affine), ...(last ? [] : affine(`${name}.downsample.conv`, to, to, 3, 3))];
+    return [...blockShapes(blocks, weightAndBias), ...(last ? [] : weightAndBias(`${name}.downsample.conv`, to, to, 3, 3))];
   });
   const top = widths.at(-1)!;
   return [
-    ...affine("encoder.conv_in", baseChannels, 3, 3, 3),
+    ...weightAndBias("encoder.conv_in", baseChannels, 3, 3, 3),
     ...levels,
-    ...middleShapes("encoder.middle_block", top, affine),
-    ...affine("encoder.norm_out", top),
-    ...affine("encoder.conv_out", latentChannels, top, 3, 3),
+    ...middleShapes("encoder.middle_block", top, weightAndBias),
+    ...weightAndBias("encoder.norm_out", top),
+    ...weightAndBias("encoder.conv_out", latentChannels, top, 3, 3),
   ];
 }
 
 function decoderShapes({ baseChannels, channelMultiplier, resBlocks, latentChannels, embedDim, video }: VqConfig): Shapes {
   const norm: NormShapes = (name, channels) => [
-    ...affine(`${name}.norm_layer`, channels),
-    ...affine(`${name}.conv_y`, channels, embedDim, 1, 1),
-    ...affine(`${name}.conv_b`, channels, embedDim, 1, 1),
+    ...weightAndBias(`${name}.norm_layer`, channels),
+    ...weightAndBias(`${name}.conv_y`, channels, embedDim, 1, 1),
+    ...weightAndBias(`${name}.conv_b`, channels, embedDim, 1, 1),
   ];
   const widths = channelMultiplier.map((m) => m * baseChannels);
   const levels = widths.flatMap((to, level): Shapes => {
     const name = `decoder.up_block.up.${level}`;
     const blocks = { name, from: widths[level + 1] ?? to, to, count: resBlocks + 1, isAttended: video!.attendedLevels.includes(level) };
-    return [...blockShapes(blocks, norm), ...(level === 0 ? [] : affine(`${name}.upsample.conv`, to, to, 3, 3))];
+    return [...blockShapes(blocks, norm), ...(level === 0 ? [] : weightAndBias(`${name}.upsample.conv`, to, to, 3, 3))];
   });
   return [
-    ...affine("decoder.conv_in", widths.at(-1)!, latentChannels, 3, 3),
+    ...weightAndBias("decoder.conv_in", widths.at(-1)!, latentChannels, 3, 3),
     ...middleShapes("decoder.middle_block", widths.at(-1)!, norm),
     ...levels,
     ...norm("decoder.norm_out", widths[0]!),
-    ...affine("decoder.conv_out", 3, widths[0]!, 3, 3),
+    ...weightAndBias("decoder.conv_out", 3, widths[0]!, 3, 3),
   ];
 }
 
@@ -225,27 +225,27 @@ function middleShapes(name: string, channels: number, norm: NormShapes): Shapes 
 function residualShapes(name: string, from: number, to: number, norm: NormShapes): Shapes {
   return [
     ...norm(`${name}.norm1`, from),
-    ...affine(`${name}.conv1`, to, from, 3, 3),
+    ...weightAndBias(`${name}.conv1`, to, from, 3, 3),
     ...norm(`${name}.norm2`, to),
-    ...affine(`${name}.conv2`, to, to, 3, 3),
-    ...(from === to ? [] : affine(`${name}.nin_shortcut`, to, from, 1, 1)),
+    ...weightAndBias(`${name}.conv2`, to, to, 3, 3),
+    ...(from === to ? [] : weightAndBias(`${name}.nin_shortcut`, to, from, 1, 1)),
   ];
 }
 
 function attentionShapes(name: string, channels: number): Shapes {
-  return ["q_proj", "k_proj", "v_proj", "out_proj"].flatMap((part) => affine(`${name}.${part}`, channels, channels));
+  return ["q_proj", "k_proj", "v_proj", "out_proj"].flatMap((part) => weightAndBias(`${name}.${part}`, channels, channels));
 }
 
 function overTimeShapes(half: string, taps: number, { video, resBlocks, latentChannels: channels }: VqConfig): Shapes {
   const convs = [...Array(Math.log2(video!.frames)).keys()].flatMap((i) =>
-    affine(`${half}.time_conv.${i}.conv.conv`, channels, channels, taps, 3, 3)
+    weightAndBias(`${half}.time_conv.${i}.conv.conv`, channels, channels, taps, 3, 3)
   );
   const blocks = [...Array(resBlocks).keys()].flatMap((i) =>
     [1, 2].flatMap((part): Shapes => [
-      ...affine(`${half}.time_res_stack.${i}.norm${part}`, channels),
+      ...weightAndBias(`${half}.time_res_stack.${i}.norm${part}`, channels),
       [`${half}.time_res_stack.${i}.norm${part}.running_mean`, [channels]],
       [`${half}.time_res_stack.${i}.norm${part}.running_var`, [channels]],
-      ...affine(`${half}.time_res_stack.${i}.conv${part}.conv`, channels, channels, 3, 3, 3),
+      ...weightAndBias(`${half}.time_res_stack.${i}.conv${part}.conv`, channels, channels, 3, 3, 3),
     ])
   );
   return [...convs, ...blocks];

@@ -10,11 +10,21 @@
  *
  * @module
  */
-import { printable, quoted, UserError } from "../errors.ts";
+import { UserError } from "../errors.ts";
 import { z } from "zod";
 import { precisionOf, type Tensor, tf, tidy, toPrecision } from "../engine/mod.ts";
 import type { Chameleon } from "./chameleon.ts";
-import { type ChameleonConfig, checkedShape, type FixedField, refuseOtherArithmetic, size } from "./config.ts";
+import {
+  type ChameleonConfig,
+  checkedShape,
+  type FixedField,
+  gridSide,
+  parsedAs,
+  refuseOtherArithmetic,
+  ROPE,
+  size,
+  transformerShape,
+} from "./config.ts";
 import { mlp } from "./siglip.ts";
 import type { Weights } from "./vqgan.ts";
 
@@ -28,8 +38,7 @@ const TEXT = z.looseObject({
   num_attention_heads: size,
   num_key_value_heads: size.nullish(),
   max_position_embeddings: size.default(2048),
-  rope_theta: z.number().positive().optional(),
-  rope_parameters: z.looseObject({ rope_theta: z.number().positive().optional() }).nullish(),
+  ...ROPE,
   rms_norm_eps: z.number().positive().default(1e-6),
 });
 
@@ -93,24 +102,12 @@ const FIXED: readonly FixedField[] = [
  * @throws UserError when a field is missing, not what it should be, or asks for arithmetic that is not implemented
  */
 export function parseJanus(json: unknown, path: string): ChameleonConfig {
-  const parsed = HF.safeParse(json);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new UserError(`Cannot use ${path} as a Janus config: ${quoted(issue?.path.join("."))}: ${printable(issue?.message ?? "")}`);
-  }
+  const hf = parsedAs(HF, json, path, "a Janus");
   refuseOtherArithmetic(json, path, FIXED);
-  const { text_config: text, vision_config: vision, vq_config: vq } = parsed.data;
+  const { text_config: text, vision_config: vision, vq_config: vq } = hf;
   const config: ChameleonConfig = {
     ...{ backbone: "janus", prefix: "model.language_model", qkNorm: false, swinNorm: false },
-    vocabSize: text.vocab_size,
-    hiddenSize: text.hidden_size,
-    intermediateSize: text.intermediate_size,
-    layers: text.num_hidden_layers,
-    heads: text.num_attention_heads,
-    keyHeads: text.num_key_value_heads ?? text.num_attention_heads,
-    maxPositions: text.max_position_embeddings,
-    ropeTheta: text.rope_parameters?.rope_theta ?? text.rope_theta ?? 10000,
-    rmsEpsilon: text.rms_norm_eps,
+    ...transformerShape(text, 10000),
     vq: {
       embedDim: vq.embed_dim,
       codes: vq.num_embeddings,
@@ -141,7 +138,7 @@ export function parseJanus(json: unknown, path: string): ChameleonConfig {
 function refuseUneven({ hiddenSize, seeing, vq }: ChameleonConfig, widths: readonly number[], path: string): void {
   const { width, heads, side, patch } = seeing!;
   const places = side / patch;
-  if (width % heads !== 0 || places !== vq.resolution / 2 ** (vq.channelMultiplier.length - 1)) {
+  if (width % heads !== 0 || places !== gridSide(vq)) {
     throw new UserError(
       `Cannot use ${path}: vision_config must have a hidden_size of its heads and as many patches as the picture has codes`,
     );

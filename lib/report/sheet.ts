@@ -60,6 +60,28 @@ export async function drawSheet(headings: readonly string[], rows: readonly Shee
   return new Uint8Array(await (xmp === undefined ? sheet : sheet.withXmp(xmp)).toBuffer());
 }
 
+/** What a strip has beside its pictures. */
+export interface StripOptions {
+  /** What the first picture is called. */
+  readonly title?: string;
+  /** Rows below, such as what is true. */
+  readonly below?: readonly SheetRow[];
+  /** What the file says of itself; absent: nothing. */
+  readonly xmp?: string | undefined;
+}
+
+/** A first picture and what followed each action, side by side. A PNG. */
+export async function drawStrip(
+  pictures: readonly RgbImage[],
+  actions: readonly string[],
+  { title, below = [], xmp }: StripOptions = {},
+): Promise<Uint8Array> {
+  const headings = ["source", ...actions.map((_, i) => `${i + 1}`)];
+  const said = actions.map((action, i) => `${i + 1} ${action}`);
+  const caption = (title === undefined ? said : [title, ...said]).join(" · ");
+  return await drawSheet(headings, [{ caption, images: pictures }, ...below], xmp);
+}
+
 /**
  * Numbers on a grid as a heat map from dark to bright, the largest brightest.
  *

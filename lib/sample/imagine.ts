@@ -4,10 +4,11 @@
  * @module
  */
 import type { PictureEncoder, Vqgan } from "../model/mod.ts";
-import { decodedImages, dynamicsSequence, encodePictures, type RgbImage, squareCrop, type Vocabulary } from "../tokens/mod.ts";
+import { decodedImages, encodePictures, type RgbImage, squareCrop, type Vocabulary } from "../tokens/mod.ts";
+import { imageIds, openingIds } from "../tokens/sequences.ts";
 import { drawObservations, type ObservationOptions, type OnRow } from "./predict_images.ts";
-import { logLikelihoods } from "./likelihood.ts";
 import type { Sampler } from "./sampler.ts";
+import { rewardCandidates } from "./verify.ts";
 
 /** Both models on one base. */
 export interface Imagination {
@@ -77,14 +78,19 @@ export function imagineAll(
 ): Candidate[][] {
   const named = queries.map((query) => ({ ...query, id: "imagine" })); // the seed tells them apart
   const drawn = drawObservations(image, vocabulary, named, count, { ...options, seed: 0 }, onRow);
-  const families = queries.map(({ source, action }, i) => drawn[i]!.map((codes) => dynamicsSequence(vocabulary, source, codes, action)));
-  const beforeCandidates = (queries[0]?.source.length ?? 0) + 4; // the beginning, the source with its two marks, the candidate's first mark
-  const scored = logLikelihoods(text, families, beforeCandidates);
+  const before = queries[0] ? beforeCandidates(vocabulary, queries[0].source) : 0;
+  const rewards = rewardCandidates(text, vocabulary, queries, drawn, "mean", before);
   return drawn.map((candidates, i) => {
     const pictures = decodedImages(vqgan, candidates); // a query at a time: few shapes are compiled
-    return candidates.map((codes, j) => ({ picture: pictures[j]!, codes, candidate: j, logLikelihood: scored[i]![j]!.mean }))
+    return candidates.map((codes, j) => ({ picture: pictures[j]!, codes, candidate: j, logLikelihood: rewards[i]![j]! }))
       .sort((a, b) => b.logLikelihood - a.logLikelihood || a.candidate - b.candidate);
   });
+}
+
+/** Ids of the dynamics model's prompts that all candidates of a query share: to where the candidate's codes begin. */
+function beforeCandidates(vocabulary: Vocabulary, source: readonly number[]): number {
+  const { turn: { before } } = vocabulary;
+  return 1 + before.length + imageIds(vocabulary, source).length + openingIds(vocabulary, source.length).length;
 }
 
 /**

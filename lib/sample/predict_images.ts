@@ -5,7 +5,7 @@
  */
 import { UserError } from "../errors.ts";
 import { type Vocabulary, worldPrompt } from "../tokens/mod.ts";
-import { imageIds, openingIds, pictureCodes, pictureIds, pictureLength } from "../tokens/sequences.ts";
+import { openingIds, pictureCodes, pictureIds, pictureLength } from "../tokens/sequences.ts";
 import { drawingRows } from "./fit.ts";
 import { generate } from "./generate.ts";
 import { generateInPasses } from "./jacobi.ts";
@@ -118,10 +118,8 @@ export function drawObservations(
 
 /** The prompts of guidance: without the action, and without anything. */
 function unconditional(vocabulary: Vocabulary, rows: readonly { readonly source: ArrayLike<number> }[]) {
-  const { bos, turn } = vocabulary;
-  const opening = (source: ArrayLike<number>) => openingIds(vocabulary, source.length);
   return {
-    withoutAction: rows.map(({ source }) => [bos, ...turn.before, ...imageIds(vocabulary, source), ...turn.after, ...opening(source)]),
-    withoutAll: rows.map(({ source }) => [bos, ...opening(source)]),
+    withoutAction: rows.map(({ source }) => worldPrompt(vocabulary, source, "")),
+    withoutAll: rows.map(({ source }) => [vocabulary.bos, ...openingIds(vocabulary, source.length)]),
   };
 }

@@ -19,6 +19,7 @@ import { type LikelihoodKind, logLikelihoods, scoreOf } from "./likelihood.ts";
  * @param queries sources and actions
  * @param candidates codes of the candidates of each query
  * @param kind mean a token, or sum
+ * @param shared ids of a query's prompts that are computed once, at most, as in `logLikelihoods`
  * @returns rewards of the candidates of each query
  *
  * @example A reward for each candidate
@@ -37,14 +38,15 @@ import { type LikelihoodKind, logLikelihoods, scoreOf } from "./likelihood.ts";
 export function rewardCandidates(
   sampler: Sampler,
   vocabulary: Vocabulary,
-  queries: readonly ObservationQuery[],
+  queries: readonly Pick<ObservationQuery, "source" | "action">[],
   candidates: readonly (readonly (readonly number[])[])[],
   kind: LikelihoodKind = "mean",
+  shared?: number,
 ): number[][] {
   const families = queries.map(({ source, action }, i) =>
     candidates[i]!.map((codes) => dynamicsSequence(vocabulary, source, codes, action))
   );
-  return logLikelihoods(sampler, families).map((family) => family.map((likelihood) => scoreOf(likelihood, kind)));
+  return logLikelihoods(sampler, families, shared).map((family) => family.map((likelihood) => scoreOf(likelihood, kind)));
 }
 
 /**

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import { openBackend } from "../engine/mod.ts";
-import { readBytes } from "../files.ts";
+import { encodeBase64, readBytes } from "../files.ts";
 import { loadAdapter, loadModel } from "../model/mod.ts";
 import { disposeModel } from "../model/checkpoint.ts";
 import { disposeAdapter } from "../model/lora.ts";
@@ -126,7 +125,7 @@ async function pixelsOf(picture: RgbImage | string): Promise<RgbImage> {
 function shown(imagined: Imagined): Imagined {
   const text = `candidate ${imagined.candidate}, log p(action) ${imagined.logLikelihood.toFixed(3)}`;
   const display = async () => ({
-    "image/png": Buffer.from(await encodePng(imagined.picture)).toString("base64"),
+    "image/png": encodeBase64(await encodePng(imagined.picture)),
     "text/plain": text,
   });
   return Object.defineProperty(imagined, Symbol.for("Jupyter.display"), { value: display });

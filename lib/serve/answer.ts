@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { printable, UserError } from "../errors.ts";
+import { errorText, UserError } from "../errors.ts";
 import type { PictureEncoder } from "../model/mod.ts";
 import {
   codesOf,
@@ -61,7 +61,7 @@ export function answerAll(models: Answering, questions: readonly Question[], wat
     if (error === UNWANTED) return questions.map(() => ({ error: "Cancelled." }));
     if (questions.length > 1) return questions.flatMap((question) => answerAll(models, [question], watching));
     if (error instanceof UserError) return [{ error: error.message }];
-    console.error(printable(`this is a bug in Worldstrap; please report it with these lines\n${(error as Error).stack ?? error}`));
+    console.error(errorText(error));
     return [{ error: "This cannot be drawn; the terminal of the server says why." }];
   }
 }

@@ -7,7 +7,7 @@ import sharp from "sharp";
 import { UserError } from "../errors.ts";
 import { appendLine, exists, fileNameOf, readBytes, resumeLog, writeFile } from "../files.ts";
 import { gifWithXmp, type Provenance, provenanceOf, provenanceXmp } from "../provenance/mod.ts";
-import { drawSheet } from "../report/sheet.ts";
+import { drawStrip } from "../report/sheet.ts";
 import type { AnnotatedTrajectory } from "../synthesis/mod.ts";
 import { decodeImage, encodePng, type RgbImage, squareCrop } from "../tokens/mod.ts";
 import { writeMp4 } from "../video/mod.ts";
@@ -68,8 +68,9 @@ export async function exportPath(trees: Trees, tree: string, id: number, kind: k
     return await decodeImage(readBytes(picture), picture);
   }));
   const xmp = pathXmp(path, makers);
+  const [given, ...actions] = path.map(({ title }) => title);
   if (kind === "mp4") await writeMp4(file, frames.flatMap((frame) => Array<RgbImage>(RATE).fill(frame)), RATE, { comment: xmp });
-  else writeFile(file, kind === "gif" ? await encodeGif(frames, xmp) : await drawStrip(path, frames, xmp));
+  else writeFile(file, kind === "gif" ? await encodeGif(frames, xmp) : await drawStrip(frames, actions, { title: given!, xmp }));
   return readBytes(file);
 }
 
@@ -80,12 +81,6 @@ function pathXmp(path: readonly TreeNode[], makers: Makers): string | undefined 
   const actions = path.flatMap(({ title, drawn }) => drawn ? [`${title} (seed ${drawn.seed}, candidate ${drawn.candidate})`] : []);
   const last = path.at(-1)!.drawn;
   return last && xmpOf(makers, last.side, actions.join(", then "), last.seed);
-}
-
-async function drawStrip(path: readonly TreeNode[], images: readonly RgbImage[], xmp: string | undefined): Promise<Uint8Array> {
-  const headings = path.map(({ parent }, i) => parent === null ? "source" : `${i}`);
-  const caption = path.map(({ title }, i) => i === 0 ? title : `${i} ${title}`).join(" · ");
-  return await drawSheet(headings, [{ caption, images }], xmp);
 }
 
 async function encodeGif(frames: readonly RgbImage[], xmp: string | undefined): Promise<Uint8Array> {

@@ -5,7 +5,7 @@
  * @module
  */
 import { createHash, timingSafeEqual } from "node:crypto";
-import { printable, UserError } from "../errors.ts";
+import { errorText, UserError } from "../errors.ts";
 import { readBytes } from "../files.ts";
 import { heatMap } from "../report/sheet.ts";
 import { decodeImage, encodePng } from "../tokens/mod.ts";
@@ -89,7 +89,7 @@ export function treeHandler(served: Served): (request: Request) => Promise<Respo
       return request.method === "GET" ? await sendFile(served, pathname) : refuse(405, "Only GET works here.");
     } catch (error) {
       if (error instanceof UserError) return refuse(400, error.message);
-      console.error(printable(`this is a bug in Worldstrap; please report it with these lines\n${(error as Error).stack ?? error}`));
+      console.error(errorText(error));
       return refuse(500, "The server made a mistake; its terminal says more.");
     }
   };

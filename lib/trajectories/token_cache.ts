@@ -6,6 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { nearestCodes, openEncoder, type PictureEncoder, type Vqgan } from "../model/mod.ts";
+import { gridSide } from "../model/config.ts";
 import { isLinearBefore } from "../model/picture_encoder.ts";
 import { tidy, valuesOf } from "../engine/mod.ts";
 import { bytesOfTensor } from "../engine/storage.ts";
@@ -103,8 +104,8 @@ export function packPath(cache: string, vqgan: Vqgan): string {
 }
 
 /** Tokens of an image. */
-function tokensOf({ config: { resolution, channelMultiplier } }: Vqgan): number {
-  return (resolution / 2 ** (channelMultiplier.length - 1)) ** 2;
+function tokensOf({ config }: Vqgan): number {
+  return gridSide(config) ** 2;
 }
 
 interface PreparedPair {

@@ -1,7 +1,7 @@
 import { keepCompiled, prune } from "../../lib/engine/compiled_cache.ts";
 import { libtensorflowFolder } from "../../lib/engine/install.ts";
 import { openBackend } from "../../lib/engine/mod.ts";
-import { assert, assertEquals, withFolder } from "../support.ts";
+import { assert, assertEquals, denoFolder, withFolder } from "../support.ts";
 
 const { name } = await openBackend();
 const kept = { ignore: name !== "tensorflow" || Deno.build.os !== "linux" }; // elsewhere nothing is kept
@@ -130,8 +130,7 @@ Deno.test("prune() keeps the newest files of all folders, and removes what was n
 
 /** What a process of its own prints, with another user's cache folder. */
 async function child(cache: string, before = "", env: Record<string, string> = {}): Promise<string> {
-  const deno = Deno.env.get("DENO_DIR") ?? `${Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME")}/.cache`}/deno`;
-  const own = { XDG_CACHE_HOME: cache, DENO_DIR: deno, LIBTENSORFLOW_DIR: libtensorflowFolder(), TF_XLA_FLAGS: "", ...env };
+  const own = { XDG_CACHE_HOME: cache, DENO_DIR: denoFolder(), LIBTENSORFLOW_DIR: libtensorflowFolder(), TF_XLA_FLAGS: "", ...env };
   const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["run", "-A", "--no-check", CHILD, before], env: own }).output();
   return new TextDecoder().decode(stdout).trim();
 }

@@ -1,5 +1,6 @@
 import { UserError } from "../../lib/errors.ts";
-import { errorText, listOf, parseArguments } from "../../lib/experiment/cli.ts";
+import { errorText } from "../../lib/errors.ts";
+import { listOf, parseArguments } from "../../lib/experiment/cli.ts";
 import { BENCH_FLAG } from "../../lib/experiment/task.ts";
 import { assert, assertEquals, assertThrows } from "../support.ts";
 

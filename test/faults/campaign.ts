@@ -13,6 +13,7 @@ import { encodePng, type RgbImage } from "../../lib/tokens/mod.ts";
 import { unpackMeta } from "../convert/support.ts";
 import { renderVideo, worldTrajectories, worldVideos } from "../../lib/world/mod.ts";
 import { writeMp4 } from "../../lib/video/mod.ts";
+import { bitmap } from "../tokens/bitmap.ts";
 import { KINDS } from "./read_mutated.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
@@ -118,28 +119,8 @@ async function writePictures(folder: string, pictures: readonly RgbImage[]): Pro
     Deno.writeFileSync(`${folder}/picture.${format}`, new Uint8Array(await raw().toFormat(format).toBuffer()));
   }
   Deno.writeFileSync(`${folder}/picture.png`, await encodePng(pictures[0]!, '<x:xmpmeta xmlns:x="adobe:ns:meta/"/>'));
-  Deno.writeFileSync(`${folder}/picture.bmp`, bitmap(pictures[0]!));
+  Deno.writeFileSync(`${folder}/picture.bmp`, bitmap());
   for (const [i, picture] of pictures.entries()) Deno.writeFileSync(`${folder}/frames/${i}.png`, await encodePng(picture));
-}
-
-/** A picture as BMP, 24 bits a pixel, rows from the bottom. */
-function bitmap({ data, width, height }: RgbImage): Uint8Array {
-  const stride = Math.ceil(3 * width / 4) * 4;
-  const file = new Uint8Array(54 + stride * height);
-  const view = new DataView(file.buffer);
-  file.set([0x42, 0x4d]);
-  for (const [at, value] of [[2, file.length], [10, 54], [14, 40], [18, width], [22, height], [34, stride * height]] as const) {
-    view.setUint32(at, value, true);
-  }
-  view.setUint16(26, 1, true);
-  view.setUint16(28, 24, true);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const from = 3 * ((height - 1 - y) * width + x);
-      file.set([data[from + 2]!, data[from + 1]!, data[from]!], 54 + y * stride + 3 * x);
-    }
-  }
-  return file;
 }
 
 /** Lists of trajectories in every layout. */

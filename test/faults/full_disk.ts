@@ -8,6 +8,7 @@
  */
 import { libtensorflowFolder } from "../../lib/engine/install.ts";
 import { exists } from "../../lib/files.ts";
+import { denoFolder } from "../support.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const SHARES = [0.02, 0.25, 0.5, 0.75, 0.95];
@@ -47,10 +48,6 @@ async function run(task: string, folder: string, args: readonly string[]): Promi
     env: { NO_COLOR: "1", XDG_CACHE_HOME: `${folder}/cache`, DENO_DIR: denoFolder(), LIBTENSORFLOW_DIR: libtensorflowFolder() },
   }).output();
   return { code, words: new TextDecoder().decode(stderr).trim() };
-}
-
-function denoFolder(): string {
-  return Deno.env.get("DENO_DIR") ?? `${Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME")}/.cache`}/deno`;
 }
 
 /** Files below a folder by their paths, with their bytes. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { type Random, randomInt, randomStream } from "../../lib/engine/mod.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -76,11 +77,5 @@ function replaceNumber(bytes: Bytes, random: Random): Bytes {
 }
 
 function joined(...parts: readonly Uint8Array[]): Bytes {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return new Uint8Array(Buffer.concat(parts));
 }

@@ -28,6 +28,14 @@ async function tabTo(page: Page, name: RegExp): Promise<void> {
   throw new Error(`${name} cannot be reached by Tab`);
 }
 
+/** From now on keeps the addresses of unfinished pictures: they may come and go between two looks of the test. */
+const watchUnfinished = (page: Page) =>
+  page.evaluate(`(() => {
+    window.unfinished = [];
+    const note = () => window.unfinished.push(...[...document.querySelectorAll("#running img")].map(({ src }) => src));
+    new MutationObserver(note).observe(document.getElementById("running"), { childList: true, subtree: true, attributes: true });
+  })()`);
+
 const status = (page: Page, text: RegExp) => page.locator("#message").filter({ hasText: text }).waitFor();
 
 browserTest(
@@ -42,9 +50,11 @@ browserTest(
       await page.getByText("0: example 2 (given)").first().waitFor();
       await tabTo(page, /^What is done/);
       await page.keyboard.type("remove the red circle");
+      await watchUnfinished(page);
       await page.keyboard.press("Enter");
-      await page.locator("#running img").first().waitFor(); // rows while they are drawn
       await status(page, /^3 candidates; the likeliest is candidate \d with log p −\d/);
+      const unfinished = await page.evaluate("window.unfinished") as string[]; // rows while they were drawn
+      assert(unfinished.length >= 3 && unfinished.every((src) => src.startsWith("data:image/png")), `${unfinished.length} pictures`);
       const shown = await page.locator("#sides p").filter({ hasText: "log p" }).allTextContents();
       const likelihoods = shown.map((text) => Number(text.split("log p ")[1]!.replace("−", "-")));
       assertEquals(likelihoods, likelihoods.toSorted((a, b) => b - a));

@@ -1,8 +1,8 @@
 import { exists } from "../../lib/files.ts";
-import { assert, assertEquals, withFolder } from "../support.ts";
+import { assert, assertEquals, denoFolder, withFolder } from "../support.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
-const DENO_DIR = Deno.env.get("DENO_DIR") ?? `${Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME")}/.cache`}/deno`;
+const DENO_DIR = denoFolder();
 const KEY = "sk-canary-task-0123456789";
 
 /** Runs a task with a key and an endpoint in its environment. */

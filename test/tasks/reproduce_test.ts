@@ -4,7 +4,7 @@ import { randomToken } from "../../lib/web/mod.ts";
 import { exists, parent } from "../../lib/files.ts";
 import { libtensorflowFolder } from "../../lib/engine/install.ts";
 import { encodePng } from "../../lib/tokens/mod.ts";
-import { assert, assertEquals, sharedData, withFolder } from "../support.ts";
+import { assert, assertEquals, denoFolder, sharedData, withFolder } from "../support.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 
@@ -19,7 +19,7 @@ interface Triplet {
 
 /** Runs a task with a key and an endpoint in its environment. */
 async function run(path: string, port: number, home: string, ...args: string[]): Promise<{ code: number; text: string }> {
-  const DENO_DIR = Deno.env.get("DENO_DIR") ?? `${Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME")}/.cache`}/deno`;
+  const DENO_DIR = denoFolder();
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", `${ROOT}${path}`, `--config=${ROOT}data/configs/micro.yaml`, ...args],
     cwd: ROOT,
