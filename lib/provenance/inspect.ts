@@ -71,7 +71,8 @@ function within(xmp: string | undefined): string | undefined {
   return xmp !== undefined && xmp.length <= MOST_XMP ? xmp : undefined;
 }
 
-async function xmpIn(bytes: Uint8Array, path: string): Promise<string | undefined> {
+/** The same of bytes that were read; the path stands in messages. */
+export async function xmpIn(bytes: Uint8Array, path: string): Promise<string | undefined> {
   const format = imageFormat(bytes, path);
   if (format === "BMP") return; // it has no place for XMP
   if (format === "GIF") return within(xmpOfGif(bytes));

@@ -7,6 +7,7 @@ import sharp from "sharp";
 import { UserError } from "../errors.ts";
 import { appendLine, exists, fileNameOf, readBytes, resumeLog, writeFile } from "../files.ts";
 import { gifWithXmp, type Provenance, provenanceOf, provenanceXmp } from "../provenance/mod.ts";
+import { xmpIn } from "../provenance/inspect.ts";
 import { drawStrip } from "../report/sheet.ts";
 import type { AnnotatedTrajectory } from "../synthesis/mod.ts";
 import { decodeImage, encodePng, type RgbImage, squareCrop } from "../tokens/mod.ts";
@@ -33,8 +34,8 @@ export const MOST_UPLOADED_PIXELS = 16e6;
  */
 export async function takePicture(bytes: Uint8Array, side: number): Promise<Uint8Array> {
   const picture = await decodeImage(bytes, "what was sent", { most: MOST_UPLOADED_PIXELS, upright: true });
-  const { xmp } = await sharp(bytes).metadata().catch(() => ({ xmp: undefined })); // a BMP, which sharp does not read, has none
-  const origin = xmp && xmp.length < 2 ** 16 ? provenanceOf(new TextDecoder().decode(xmp)) : undefined;
+  const xmp = await xmpIn(bytes, "what was sent");
+  const origin = xmp === undefined ? undefined : provenanceOf(xmp);
   return await encodePng(squareCrop(picture, side), origin && provenanceXmp(origin));
 }
 

@@ -1,5 +1,5 @@
 import sharp from "sharp";
-import { inspectFile, provenanceOf, provenanceXmp } from "../../lib/provenance/mod.ts";
+import { gifWithXmp, inspectFile, provenanceOf, provenanceXmp } from "../../lib/provenance/mod.ts";
 import { exportPath, EXPORTS, saveExample, takePicture, xmpOf } from "../../lib/serve/pictures.ts";
 import { openTrees, type Trees } from "../../lib/serve/trees.ts";
 import { readSynthetic } from "../../lib/synthesis/mod.ts";
@@ -78,6 +78,9 @@ Deno.test("takePicture() keeps the origin of a picture that this workbench made,
   const origin = { action: "open it", seed: 3, base: "ab12", version: "0.1.0" };
   const { xmp } = await sharp(await takePicture(await encodePng(plain(9), provenanceXmp(origin)), 16)).metadata();
   assertEquals(provenanceOf(new TextDecoder().decode(xmp)), origin);
+  const still = await sharp(plain(9).data, { raw: { width: 16, height: 16, channels: 3 } }).gif().toBuffer();
+  const gif = await takePicture(gifWithXmp(new Uint8Array(still), provenanceXmp(origin)), 16);
+  assertEquals(provenanceOf(new TextDecoder().decode((await sharp(gif).metadata()).xmp)), origin);
   const secret = await sharp(plain(9).data, { raw: { width: 16, height: 16, channels: 3 } }).jpeg()
     .withExif({ IFD0: { Artist: "Somebody", ImageDescription: "at home" } }).toBuffer();
   const meta = await sharp(await takePicture(new Uint8Array(secret), 16)).metadata();
