@@ -11,17 +11,24 @@ if (!plan.installed) {
   await installLibtensorflow(false).catch((error) => console.log(`${error.message}: testing on wasm`));
 }
 
-const [files, examples] = [["test"], ["--doc", "--preload=test/open_engine.ts", "mod.ts", "lib", "README.md", "docs"]];
-const chosen = Deno.args.length > 0 ? [Deno.args] : [files, examples];
+// Two at a time: tests of tasks wait for processes that they started, so two cores are seldom busy with one test.
+const OF_TASKS = ["test/tasks", "test/docs_test.ts"];
+const EXAMPLES = ["--doc", "--preload=test/open_engine.ts", "mod.ts", "lib", "README.md", "docs"];
+const others = [...Deno.readDirSync("test")].map(({ name }) => `test/${name}`).filter((path) =>
+  !OF_TASKS.includes(path) && (!path.includes(".") || path.endsWith("_test.ts"))
+);
+const lanes = Deno.args.length > 0 ? [[Deno.args]] : [[OF_TASKS], [others, EXAMPLES]];
 const times: (readonly [seconds: number, name: string])[] = [];
 let [passed, failed, broken] = [0, 0, false];
-for (const args of chosen) {
+
+/** Runs one of them; shows what it says as it comes, or when it is over. */
+async function run(args: readonly string[], isShown: boolean): Promise<string> {
   const child = new Deno.Command(Deno.execPath(), { args: ["test", "--allow-all", ...args], stdout: "piped", env: { NO_COLOR: "1" } })
     .spawn();
   let text = "";
   for await (const piece of child.stdout.pipeThrough(new TextDecoderStream())) {
     text += piece;
-    await Deno.stdout.write(new TextEncoder().encode(piece));
+    if (isShown) await Deno.stdout.write(new TextEncoder().encode(piece));
   }
   for (const match of text.matchAll(/^(?:ok|FAILED) \| (\d+) passed.*?\| (\d+) failed/gm)) {
     passed += Number(match[1]);
@@ -31,7 +38,15 @@ for (const args of chosen) {
     times.push([60 * Number(match[2] ?? 0) + Number(match[3]), match[1]!]);
   }
   broken ||= !(await child.status).success;
+  return text;
 }
+
+const said = await Promise.all(lanes.map(async (lane, i) => {
+  const texts: string[] = [];
+  for (const args of lane) texts.push(await run(args, i === 0));
+  return texts.join("");
+}));
+console.log(said.slice(1).join(""));
 if (broken && failed === 0) failed = 1; // a file that cannot be loaded fails no test of its own
 console.log(
   `\nThe slowest:\n${times.sort(([a], [b]) => b - a).slice(0, 10).map(([seconds, name]) => `  ${seconds} s  ${name}`).join("\n")}\n`,

@@ -11,6 +11,7 @@ import { costText, openTraining } from "../lib/experiment/training.ts";
 import { adapterTensors, createAdapter, saveAdapter, withAdapterTensors } from "../lib/model/mod.ts";
 import { drawActions } from "../lib/report/mod.ts";
 import { reportTraining } from "../lib/report/training.ts";
+import { LONGEST_REHEARSED, rehearsal } from "../lib/pretrain/rehearsal.ts";
 import { predictActions, textSampler } from "../lib/sample/mod.ts";
 import { completionGradients } from "../lib/train/completion_loss.ts";
 import { train } from "../lib/train/loop.ts";
@@ -38,8 +39,10 @@ async function main(invocation: Invocation): Promise<void> {
   const sampler = textSampler(chameleon, vocabulary, adapter);
   const objective = { model: chameleon, head: sampler.head, adapter, checkpointing: options.checkpointing };
   const gradients = completionGradients(objective);
-  const longest = longestSequence([...items, ...held].map((item) => dynamicsSequenceOf(item, vocabulary)));
-  const shape = { limit: chameleon.config.maxPositions, multiple: longest };
+  const rehearsed = await rehearsal(config, vqgan, vocabulary);
+  const longest = longestSequence([...[...items, ...held].map((item) => dynamicsSequenceOf(item, vocabulary)), ...rehearsed]);
+  const labels = options.rehearse > 0 ? { labels: LONGEST_REHEARSED } : {};
+  const shape = { limit: chameleon.config.maxPositions, multiple: longest, ...labels };
   const lay = (chosen: readonly EncodedTrajectory[]) => dynamicsBatch(chosen, vocabulary, shape);
   const validate = validateEvery(objective, { folder, held, batch: options.batch, every: options.validateEvery, steps, batchOf: lay });
 
@@ -60,8 +63,9 @@ async function main(invocation: Invocation): Promise<void> {
     initial: () => [...adapterTensors(adapter).values()],
     schedule: { lr: options.lr, warmup: options.warmup, steps },
     batch: (micro) => {
-      const chosen = batchItems(items, seed, options.batch, micro);
-      return { ...lay(chosen), samples: chosen.map(({ trajectory }) => trajectory.id) };
+      const chosen = batchItems(items, seed, options.batch - options.rehearse, micro);
+      const beside = batchItems(rehearsed, seed, options.rehearse, micro);
+      return { ...dynamicsBatch(chosen, vocabulary, shape, beside), samples: chosen.map(({ trajectory }) => trajectory.id) };
     },
     gradients: (params, batch, micro) => gradients(params, batch, options.lora.dropout > 0 ? seedTensor(seed, "dropout", micro) : null),
   });

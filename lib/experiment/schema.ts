@@ -101,7 +101,15 @@ const FINE_TUNING = {
   ...ADAMW,
 };
 
-const CDM = z.strictObject(FINE_TUNING);
+const CDM = z.strictObject({
+  asVideo: z.boolean().default(false).describe(
+    "learn each trajectory a second time as a video would show it, through H.264 (beyond the paper)",
+  ),
+  rehearse: whole.default(0).describe(
+    "rows of each batch that name what is in pictures, as the tiny base learnt to, so that words which supervision lacks are kept (beyond the paper)",
+  ),
+  ...FINE_TUNING,
+});
 
 const CWM = z.strictObject({
   synthetic: LIST.default("").describe("filtered trajectories to train on beside the others: files of task filter, or the stage filter"),

@@ -9,6 +9,7 @@ import { checkpointDigest } from "../model/checkpoint.ts";
 import { mebibytes } from "../model/memory.ts";
 import { loadVocabulary, type Vocabulary } from "../tokens/mod.ts";
 import { type EncodedTrajectory, encodeTrajectories, holdOut, type TrajectoryList, usableTrajectories } from "../trajectories/mod.ts";
+import { asVideo } from "../synthesis/as_video.ts";
 import type { Workers } from "../train/workers.ts";
 import type { Invocation, TaskInfo } from "./task.ts";
 import { resolveConfig } from "./config.ts";
@@ -74,10 +75,9 @@ export async function openTraining(invocation: Invocation, task: TaskInfo, plan:
   const config = backend ? configFor(invocation, backend) : invocation.config;
   const { model: { path, precision }, [plan.section]: options } = config;
   const checkpoint = planCheckpoint(path, precision);
-  const list = usableTrajectories(
-    withSynthetic(trainingTrajectories(config), plan.synthetic ?? [], config.cwm.syntheticLimit),
-    "allow-missing" in flags,
-  );
+  const supervised = withSynthetic(trainingTrajectories(config), plan.synthetic ?? [], config.cwm.syntheticLimit);
+  const clean = usableTrajectories(supervised, "allow-missing" in flags);
+  const list = plan.section === "cdm" && config.cdm.asVideo ? withVideoCopies(clean, checkpoint.config.vq.resolution) : clean;
   const onMachine = cluster?.onMachine ?? workersAsked(flags); // a dry run starts none
   if (isFirst) announce(task.name, config, plan, list, checkpoint, onMachine);
   const pictures = await picturesOf(list);
@@ -105,6 +105,11 @@ export async function openTraining(invocation: Invocation, task: TaskInfo, plan:
   const { trained: items, held } = holdOut(await encode(list, model, "allow-missing" in flags, workers), options.validation, config.seed);
   const steps = options.steps || Math.ceil(options.epochs * items.length / (options.batch * options.accumulate));
   return { stage, config, model, vocabulary, items, held, steps, budget, workers };
+}
+
+/** Trajectories, and after them the same as videos would show them. */
+function withVideoCopies({ trajectories, problems }: TrajectoryList, side: number): TrajectoryList {
+  return { trajectories: [...trajectories, ...trajectories.map((trajectory) => asVideo(trajectory, side))], problems };
 }
 
 /** Says what is trained on what, and refuses what does not fit into memory. */

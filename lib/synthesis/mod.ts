@@ -13,6 +13,7 @@ export {
   type PicturedPair,
   type VideoPairs,
 } from "./annotate.ts";
+export { asVideo } from "./as_video.ts";
 export { type DataSet, listDataSets } from "./data_sets.ts";
 export { readAnnotated, readSynthetic, stratifiedTopK, topKOfDataSets, type VideoStatistics, videoStatistics } from "./filter.ts";
 export { openVideos } from "./parquet_videos.ts";

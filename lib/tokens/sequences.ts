@@ -191,10 +191,11 @@ export interface PaddedBatch {
  * @param pad the padding id
  * @param limit positions that the model has
  * @param multiple lengths are rounded up to a multiple, so that few shapes are compiled
+ * @param least positions of labels at least, for the same reason
  * @throws UserError when a sequence is longer than the model's context: nothing is ever cut
  */
-export function padBatch(sequences: readonly Sequence[], pad: number, limit: number, multiple = 16): PaddedBatch {
-  const completions = Math.max(...sequences.map(({ completion }) => completion.length));
+export function padBatch(sequences: readonly Sequence[], pad: number, limit: number, multiple = 16, least = 0): PaddedBatch {
+  const completions = Math.max(least, ...sequences.map(({ completion }) => completion.length));
   const longest = Math.max(...sequences.map(({ prompt, completion }) => prompt.length + completion.length - 1));
   if (longest > limit) throw new UserError(`Cannot fit a sequence of ${longest} tokens into a context of ${limit}`);
   const positions = Math.min(limit, Math.ceil(longest / multiple) * multiple);

@@ -91,6 +91,8 @@ export interface BatchShape {
   readonly multiple: number;
   /** Id of the first row of the output matrix in use, by which the world model's labels count: the first image token's when absent. */
   readonly firstId?: number;
+  /** Positions of labels at least, so that fewer shapes are compiled. */
+  readonly labels?: number;
 }
 
 /**
@@ -133,6 +135,7 @@ export function worldBatch(
  * @param items trajectories in tokens
  * @param vocabulary of the model
  * @param shape of the batch
+ * @param rehearsed other sequences that are learnt beside them
  * @returns tokens [B, T], labels and weights [B, N], and how many tokens there are
  *
  * @example A row for each trajectory
@@ -148,10 +151,15 @@ export function worldBatch(
  * assertEquals(tensors.labels.shape[0], 2);
  * ```
  */
-export function dynamicsBatch(items: readonly EncodedTrajectory[], vocabulary: Vocabulary, shape: BatchShape): SizedBatch {
-  const sequences = items.map((item) => dynamicsSequenceOf(item, vocabulary));
+export function dynamicsBatch(
+  items: readonly EncodedTrajectory[],
+  vocabulary: Vocabulary,
+  shape: BatchShape,
+  rehearsed: readonly Sequence[] = [],
+): SizedBatch {
+  const sequences = [...items.map((item) => dynamicsSequenceOf(item, vocabulary)), ...rehearsed];
   const lengths = sequences.map(({ completion }) => completion.length);
-  const weight = Math.max(...lengths) * lengths.length / lengths.reduce((a, b) => a + b, 0); // the mean runs over padding too
+  const weight = Math.max(shape.labels ?? 0, ...lengths) * lengths.length / lengths.reduce((a, b) => a + b, 0); // the mean runs over padding too
   return completionBatch(sequences, vocabulary, shape, 0, lengths.map((length) => new Float32Array(length).fill(weight)));
 }
 
@@ -230,11 +238,11 @@ function weightsOf(completion: readonly number[], ofCodes: Float32Array, { rows 
 function completionBatch(
   sequences: readonly Sequence[],
   vocabulary: Vocabulary,
-  { limit, multiple }: BatchShape,
+  { limit, multiple, labels: least }: BatchShape,
   firstLabel: number,
   weights: readonly Float32Array[],
 ): SizedBatch {
-  const { tokens, isToken, labels, positions, completions } = padBatch(sequences, vocabulary.pad, limit, multiple);
+  const { tokens, isToken, labels, positions, completions } = padBatch(sequences, vocabulary.pad, limit, multiple, least);
   const count = sequences.length;
   const laid = new Float32Array(count * completions);
   weights.forEach((row, i) => laid.set(row, (i + 1) * completions - row.length));

@@ -1,0 +1,61 @@
+/**
+ * Rehearsal (beyond the paper; Robins 1995, "Catastrophic forgetting, rehearsal and pseudorehearsal"): while a dynamics model learns from
+ * few trajectories it goes on naming what is in pictures, or it forgets the words that supervision lacks.
+ *
+ * @module
+ */
+import { randomStream } from "../engine/mod.ts";
+import type { Config } from "../experiment/schema.ts";
+import { UserError } from "../errors.ts";
+import type { Vqgan } from "../model/mod.ts";
+import type { Sequence, Vocabulary } from "../tokens/mod.ts";
+import { DIFFICULTIES } from "../world/difficulty.ts";
+import { SIDE } from "../world/mod.ts";
+import { alikeScenes, type Document, nearScenes, randomDocuments } from "../world/documents.ts";
+import { drawGroups, encodeGroups, makeGroups } from "./stages.ts";
+
+/** Ids of the longest answer that is rehearsed. */
+export const LONGEST_REHEARSED = 40;
+const GROUPS = 600; // of three scenes, of each kind
+const OF_EACH = 3000; // documents
+
+/**
+ * What the tiny base learnt to say of pictures: of one, what is in it; of two, what is in one alone and where they differ.
+ *
+ * @param config its sections `pretrain` and `seed`
+ * @param vqgan encodes the pictures
+ * @param vocabulary of the tiny base
+ * @returns 6,000 sequences: pictures, then words that are learnt; none where `cdm.rehearse` is 0
+ * @throws UserError when the base did not learn from the tiny world, or nothing else would be in a batch
+ */
+export async function rehearsal(config: Config, vqgan: Vqgan, vocabulary: Vocabulary): Promise<Sequence[]> {
+  const { cdm: { rehearse, batch }, model } = config;
+  if (rehearse === 0) return [];
+  if (vqgan.config.resolution !== SIDE) {
+    throw new UserError(`Cannot rehearse with ${model.path}: what it learnt from is known of the tiny base alone; give --cdm.rehearse=0`);
+  }
+  if (rehearse >= batch) {
+    throw new UserError(`Cannot rehearse in ${rehearse} of ${batch} rows: no row of the batch is left for a trajectory`);
+  }
+  const own = { ...config, pretrain: { ...config.pretrain, groups: GROUPS } };
+  const sequences: Sequence[] = [];
+  for (const [make, progress] of [[alikeScenes, 0.9], [nearScenes, 1]] as const) {
+    const groups = makeGroups(own, make);
+    const pool = { world: DIFFICULTIES[config.pretrain.difficulty], groups: encodeGroups(vqgan, groups, await drawGroups(groups)) };
+    const found: Sequence[] = [];
+    for (let i = 0; found.length < OF_EACH; i++) {
+      const documents = randomDocuments(randomStream("rehearsal", config.seed, make.name, i), pool, 16, progress, vocabulary);
+      found.push(...documents.flatMap((document) => wordsOf(document, vocabulary)));
+    }
+    sequences.push(...found.slice(0, OF_EACH));
+  }
+  return sequences;
+}
+
+/** A document as a question and its answer; none where its answer is a picture, or long, or nothing is asked. */
+function wordsOf({ ids, weights }: Document, { firstImage, codes }: Vocabulary): Sequence[] {
+  const begins = weights.indexOf(1);
+  const [prompt, completion] = [ids.slice(0, begins), ids.slice(begins)];
+  const isPicture = (id: number) => id >= firstImage && id < firstImage + codes;
+  return prompt.some(isPicture) && !completion.some(isPicture) && completion.length <= LONGEST_REHEARSED ? [{ prompt, completion }] : [];
+}
