@@ -17,7 +17,7 @@ import { drawGroups, encodeGroups, makeGroups } from "./stages.ts";
 /** Ids of the longest answer that is rehearsed. */
 export const LONGEST_REHEARSED = 40;
 const GROUPS = 600; // of three scenes, of each kind
-const OF_EACH = 3000; // documents
+const OF_A_GROUP = 5; // documents
 
 /**
  * What the tiny base learnt to say of pictures: of one, what is in it; of two, what is in one alone and where they differ.
@@ -25,10 +25,11 @@ const OF_EACH = 3000; // documents
  * @param config its sections `pretrain` and `seed`
  * @param vqgan encodes the pictures
  * @param vocabulary of the tiny base
- * @returns 6,000 sequences: pictures, then words that are learnt; none where `cdm.rehearse` is 0
+ * @param groups of three scenes of each kind that they are about
+ * @returns ten sequences a group: pictures, then words that are learnt; none where `cdm.rehearse` is 0
  * @throws UserError when the base did not learn from the tiny world, or nothing else would be in a batch
  */
-export async function rehearsal(config: Config, vqgan: Vqgan, vocabulary: Vocabulary): Promise<Sequence[]> {
+export async function rehearsal(config: Config, vqgan: Vqgan, vocabulary: Vocabulary, groups = GROUPS): Promise<Sequence[]> {
   const { cdm: { rehearse, batch }, model } = config;
   if (rehearse === 0) return [];
   if (vqgan.config.resolution !== SIDE) {
@@ -37,17 +38,17 @@ export async function rehearsal(config: Config, vqgan: Vqgan, vocabulary: Vocabu
   if (rehearse >= batch) {
     throw new UserError(`Cannot rehearse in ${rehearse} of ${batch} rows: no row of the batch is left for a trajectory`);
   }
-  const own = { ...config, pretrain: { ...config.pretrain, groups: GROUPS } };
+  const own = { ...config, pretrain: { ...config.pretrain, groups } };
   const sequences: Sequence[] = [];
   for (const [make, progress] of [[alikeScenes, 0.9], [nearScenes, 1]] as const) {
-    const groups = makeGroups(own, make);
-    const pool = { world: DIFFICULTIES[config.pretrain.difficulty], groups: encodeGroups(vqgan, groups, await drawGroups(groups)) };
+    const scenes = makeGroups(own, make);
+    const pool = { world: DIFFICULTIES[config.pretrain.difficulty], groups: encodeGroups(vqgan, scenes, await drawGroups(scenes)) };
     const found: Sequence[] = [];
-    for (let i = 0; found.length < OF_EACH; i++) {
+    for (let i = 0; found.length < OF_A_GROUP * groups; i++) {
       const documents = randomDocuments(randomStream("rehearsal", config.seed, make.name, i), pool, 16, progress, vocabulary);
       found.push(...documents.flatMap((document) => wordsOf(document, vocabulary)));
     }
-    sequences.push(...found.slice(0, OF_EACH));
+    sequences.push(...found.slice(0, OF_A_GROUP * groups));
   }
   return sequences;
 }
