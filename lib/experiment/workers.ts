@@ -155,6 +155,7 @@ export async function requireSame(workers: Workers, own: Digests): Promise<void>
   for (let worker = 1; worker < count; worker++) {
     const place = digestsOf(worker).findIndex((number, i) => number !== digestsOf(0)[i]);
     if (place < 0) continue;
+    await workers.leave(); // all have seen the table before the first one ends
     throw new UserError(
       `Cannot train together as the ${Object.keys(own)[place >> 2]} of worker ${worker} differs from that of worker 0: ` +
         "start all workers with the same version, data and command line",
