@@ -37,12 +37,27 @@ export const STAGES: readonly (readonly [name: string, task: string, args: (at: 
   ["report", "report", (at) => [at("judge")]],
 ];
 
-/** Starts a task with its run and its cache in a folder. */
-export function start(task: string, folder: string, args: readonly string[]): Deno.ChildProcess {
+/** How a task is started: its cache elsewhere than beside its run, variables, a module that is loaded before it. */
+export interface Start {
+  /** The cache's folder. */
+  readonly cache?: string;
+  /** More variables. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The module's path. */
+  readonly preload?: string;
+}
+
+/** Starts a task with its run in a folder. */
+export function start(task: string, folder: string, args: readonly string[], { cache, env, preload }: Start = {}): Deno.ChildProcess {
+  const before = preload === undefined ? [] : [`--preload=${preload}`];
+  const own = [`--config=${ROOT}data/configs/micro.yaml`, ...args, `--run=${folder}/run`];
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", `${ROOT}tasks/${task}.ts`, `--config=${ROOT}data/configs/micro.yaml`, ...args, `--run=${folder}/run`],
+    args: ["run", "-A", "--no-check", ...before, `${ROOT}tasks/${task}.ts`, ...own],
     ...{ cwd: ROOT, stdout: "null", stderr: "piped" },
-    env: { NO_COLOR: "1", XDG_CACHE_HOME: `${folder}/cache`, DENO_DIR: denoFolder(), LIBTENSORFLOW_DIR: libtensorflowFolder() },
+    env: {
+      ...{ NO_COLOR: "1", XDG_CACHE_HOME: cache ?? `${folder}/cache`, DENO_DIR: denoFolder(), LIBTENSORFLOW_DIR: libtensorflowFolder() },
+      ...env,
+    },
   }).spawn();
 }
 
