@@ -223,7 +223,7 @@ export function diskError(doing: string, error: unknown): Error {
     return new UserError(`Cannot ${doing} as this user may not: choose another folder or change its permissions`, { cause: error });
   }
   const message = error instanceof Error ? error.message : String(error);
-  if (message.includes("os error 28")) {
+  if (/os error 28|No space left/.test(message)) {
     return new UserError(`Cannot ${doing} as the disk is full: free some space and start again`, { cause: error });
   }
   return new UserError(`Cannot ${doing}: ${message}`, { cause: error });

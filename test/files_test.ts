@@ -118,6 +118,7 @@ Deno.test("diskError() says what may help, and keeps its cause", () => {
     [new Deno.errors.NotFound("x"), "Cannot do it as it is not there"],
     [new Deno.errors.PermissionDenied("x"), "as this user may not: choose another folder or change its permissions"],
     [new Error("No space left on device (os error 28)"), "as the disk is full: free some space and start again"],
+    [new Error("No space left on device"), "as the disk is full: free some space and start again"], // as FFmpeg says it
     [new Error("odd"), "Cannot do it: odd"],
   ];
   for (const [cause, said] of cases) {

@@ -6,7 +6,7 @@
 import { UserError } from "../errors.ts";
 import type { Buffer } from "node:buffer";
 import type { RgbImage } from "../tokens/mod.ts";
-import { parent } from "../files.ts";
+import { diskError, parent } from "../files.ts";
 import { loadAddon } from "./addon.ts";
 
 /** How a video is written. */
@@ -24,7 +24,7 @@ export interface WriteOptions {
  * @param frames pictures of one size, with even sides
  * @param rate frames a second
  * @param options how
- * @throws UserError when there is no frame
+ * @throws UserError when there is no frame, or the disk refuses the file
  *
  * @example A file that is not empty
  * ```ts
@@ -43,9 +43,9 @@ export async function writeMp4(path: string, frames: readonly RgbImage[], rate: 
   const { api: { Encoder, FilterAPI, Muxer }, lib: { Dictionary, Log, Rational }, constants } = await loadAddon();
   const { AV_LOG_ERROR, FF_ENCODER_LIBX264, FF_ENCODER_LIBX264RGB } = constants;
   Log.setLevel(AV_LOG_ERROR);
-  Deno.mkdirSync(parent(path), { recursive: true });
   const temporary = `${path}.${Deno.pid}.tmp.mp4`;
   try {
+    Deno.mkdirSync(parent(path), { recursive: true });
     const [codec, format, crf] = lossless ? [FF_ENCODER_LIBX264RGB, "rgb24", 0] as const : [FF_ENCODER_LIBX264, "yuv420p", 10] as const;
     const encoder = await Encoder.create(codec, { options: { crf, preset: "fast", "x264-params": REPEATABLE } });
     const filter = FilterAPI.create(`format=${format}`, {} as never);
@@ -57,11 +57,18 @@ export async function writeMp4(path: string, frames: readonly RgbImage[], rate: 
     }
     await muxer.close();
     Deno.renameSync(temporary, path);
+  } catch (error) {
+    throw isOfDisk(error) ? diskError(`write ${path}`, error) : error;
   } finally {
     try {
       Deno.removeSync(temporary);
     } catch { /* it was renamed, or never made */ }
   }
+}
+
+/** Whether a disk failed, as FFmpeg or the system says it. */
+function isOfDisk(error: unknown): boolean {
+  return error instanceof Error && /No space left|Input\/output error|quota exceeded|Read-only file system/.test(error.message);
 }
 
 /**
