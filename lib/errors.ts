@@ -81,6 +81,17 @@ function cut(text: string, most: number): string {
 }
 
 /**
+ * Whether the disk failed under whatever was done: full, broken, read-only, over a quota, or not this user's; in the words of the system or of
+ * FFmpeg.
+ *
+ * @param error what was thrown
+ */
+export function isOfDisk(error: unknown): error is Error {
+  return error instanceof Error &&
+    /os error (5|13|28|30|122)\b|No space left|Input\/output error|quota exceeded|Read-only file system/.test(error.message);
+}
+
+/**
  * What is printed of an error: one sentence if the user can mend it; for anything else, which is a bug, the stack too.
  *
  * @param error what was thrown
@@ -88,6 +99,7 @@ function cut(text: string, most: number): string {
  */
 export function errorText(error: unknown): string {
   if (error instanceof UserError) return error.message;
+  if (isOfDisk(error)) return printable(`Cannot go on as the disk failed (${error.message}): mend it or free some space, and start again`);
   const stack = error instanceof Error ? error.stack ?? error.message : String(error);
   return printable(`this is a bug in Worldstrap; please report it with these lines\n${stack}`);
 }

@@ -1,4 +1,4 @@
-import { printable, quoted, UserError } from "../lib/errors.ts";
+import { errorText, printable, quoted, UserError } from "../lib/errors.ts";
 import { assert, assertEquals } from "./support.ts";
 
 Deno.test("printable() escapes what steers a terminal or turns text around, and leaves line breaks and letters", () => {
@@ -24,4 +24,13 @@ Deno.test("UserError keeps its cause, and its message is safe to print", () => {
   const error = new UserError("Cannot read \x1b]0;evil", { cause });
   assert(error instanceof Error && error.cause === cause);
   assertEquals([error.name, error.message], ["UserError", "Cannot read \\u001b]0;evil"]);
+});
+
+Deno.test("errorText() gives one sentence of what a user can mend, of a disk that fails, and the stack of a bug", () => {
+  assertEquals(errorText(new UserError("Cannot read \u001b[2Jx")), "Cannot read \\u001b[2Jx");
+  const broken = errorText(new Error("Input/output error (os error 5), remove '/a/b'"));
+  assert(broken.startsWith("Cannot go on as the disk failed (Input/output error (os error 5)"), broken);
+  assert(!broken.includes("\n"), broken);
+  const bug = errorText(new TypeError("x is not a function"));
+  assert(bug.includes("this is a bug in Worldstrap") && bug.includes("    at "), bug);
 });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { UserError } from "../errors.ts";
+import { isOfDisk, UserError } from "../errors.ts";
 import type { Buffer } from "node:buffer";
 import type { RgbImage } from "../tokens/mod.ts";
 import { diskError, parent } from "../files.ts";
@@ -64,11 +64,6 @@ export async function writeMp4(path: string, frames: readonly RgbImage[], rate: 
       Deno.removeSync(temporary);
     } catch { /* it was renamed, or never made */ }
   }
-}
-
-/** Whether a disk failed, as FFmpeg or the system says it. */
-function isOfDisk(error: unknown): boolean {
-  return error instanceof Error && /No space left|Input\/output error|quota exceeded|Read-only file system/.test(error.message);
 }
 
 /**

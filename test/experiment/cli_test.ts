@@ -1,5 +1,4 @@
 import { UserError } from "../../lib/errors.ts";
-import { errorText } from "../../lib/errors.ts";
 import { listOf, parseArguments } from "../../lib/experiment/cli.ts";
 import { BENCH_FLAG } from "../../lib/experiment/task.ts";
 import { assert, assertEquals, assertThrows } from "../support.ts";
@@ -11,12 +10,6 @@ Deno.test("parseArguments() refuses what it does not know", () => {
   assertThrows(() => parseArguments(["--fast"], TASK), UserError, "without a value");
   assertThrows(() => parseArguments(["--run="], TASK), UserError, "without a value");
   assertEquals(parseArguments(["--run=x", "--cwm.batch=2"], TASK)?.config.cwm.batch, 2);
-});
-
-Deno.test("errorText() gives one sentence of what a user can mend, and the stack of a bug", () => {
-  assertEquals(errorText(new UserError("Cannot read \u001b[2Jx")), "Cannot read \\u001b[2Jx");
-  const bug = errorText(new TypeError("x is not a function"));
-  assert(bug.includes("this is a bug in Worldstrap") && bug.includes("    at "), bug);
 });
 
 const SAMPLE = {

@@ -39,7 +39,6 @@ if (import.meta.main) {
       const failed = await failingAt(folder, n);
       const sentence = endOf(failed.stderr);
       const again = failed.code === 0 ? failed : await failingAt(folder, 0);
-      if (failed.code === 1) sentences++;
       const problems = [
         ...(failed.code > 1 ? [`exit code ${failed.code}`] : []),
         ...(failed.code === 1 && (!sentence.split("\n").at(-1)!.startsWith(`${name}: `) || /bug in/.test(sentence))
@@ -47,6 +46,7 @@ if (import.meta.main) {
           : []),
         ...(again.code === 0 ? differences(at(name), `${folder}/run`).map((path) => `${path} differs`) : [endOf(again.stderr).slice(-600)]),
       ];
+      if (failed.code === 1 && problems.length === 0) sentences++;
       wrong += problems.length;
       for (const problem of problems) console.log(`${name}, call ${n} of ${calls}: WRONG: ${problem}`);
       Deno.removeSync(folder, { recursive: true });
