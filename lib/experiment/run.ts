@@ -145,7 +145,10 @@ export function openRun(options: RunOptions): Run {
     peakMemoryMiB: before?.peakMemoryMiB ?? 0,
   };
   if (manifest.finished === null) { // a finished run is only looked at
-    if (!shared) lock(folder, disk);
+    if (!shared) {
+      lock(folder, disk);
+      removeCutOff(folder, disk);
+    }
     writeFile(path, JSON.stringify(manifest, null, 2) + "\n", disk);
   }
   const clock = performance.now();
@@ -169,6 +172,9 @@ export function digestOf(value: unknown): string {
   return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 16);
 }
 
+/** What a process was writing when it was killed. */
+const CUT_OFF = /\.\d+\.tmp$/;
+
 /** What tasks write into a run's folder: nothing else is ever removed from it. */
 const OURS: readonly RegExp[] = [
   /^(manifest|result|lock|queue)\.json$/,
@@ -189,7 +195,7 @@ const OURS: readonly RegExp[] = [
   /^token\.txt$/,
   /^trees\/[0-9a-f]{32}\/(tree\.jsonl|pictures\/\d+\.png|exports\/\d+\.(silent\.)?(strip\.png|gif|mp4))$/,
   /^examples\/(trajectories\.jsonl|frames\/[\w.-]+\.png)$/,
-  /\.\d+\.tmp$/,
+  CUT_OFF,
 ];
 
 /** Removes what tasks wrote into a run's folder, in runs inside it too, and names what stays. */
@@ -203,6 +209,15 @@ function emptyRun(folder: string, disk: Disk): void {
   removeEmpty(folder);
   if (others.length > 0) {
     console.warn(`Left in ${folder}, as no task wrote them: ${others.slice(0, 8).map((file) => quoted(file)).join(", ")}`);
+  }
+}
+
+/** Removes what processes that were killed were writing, a checkpoint of gigabytes perhaps; a run inside this one looks after itself. */
+function removeCutOff(folder: string, disk: Disk): void {
+  for (const { name, isDirectory, isFile } of Deno.readDirSync(folder)) {
+    const path = `${folder}/${name}`;
+    if (isFile && CUT_OFF.test(name)) disk.remove(path);
+    else if (isDirectory && !exists(`${path}/manifest.json`)) removeCutOff(path, disk);
   }
 }
 

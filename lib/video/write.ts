@@ -43,13 +43,13 @@ export async function writeMp4(path: string, frames: readonly RgbImage[], rate: 
   const { api: { Encoder, FilterAPI, Muxer }, lib: { Dictionary, Log, Rational }, constants } = await loadAddon();
   const { AV_LOG_ERROR, FF_ENCODER_LIBX264, FF_ENCODER_LIBX264RGB } = constants;
   Log.setLevel(AV_LOG_ERROR);
-  const temporary = `${path}.${Deno.pid}.tmp.mp4`;
+  const temporary = `${path}.${Deno.pid}.tmp`; // no video's name: who lists a folder must not find what a kill cut off
   try {
     Deno.mkdirSync(parent(path), { recursive: true });
     const [codec, format, crf] = lossless ? [FF_ENCODER_LIBX264RGB, "rgb24", 0] as const : [FF_ENCODER_LIBX264, "yuv420p", 10] as const;
     const encoder = await Encoder.create(codec, { options: { crf, preset: "fast", "x264-params": REPEATABLE } });
     const filter = FilterAPI.create(`format=${format}`, {} as never);
-    const muxer = await Muxer.open(temporary);
+    const muxer = await Muxer.open(temporary, { format: "mp4" });
     if (comment !== undefined) muxer.getFormatContext().metadata = Dictionary.fromObject({ comment });
     const stream = muxer.addStream(encoder);
     for await (const packet of encoder.packets(filter.frames(await videoFrames(frames, new Rational(1, rate))))) {

@@ -37,6 +37,18 @@ Deno.test({
     }),
 });
 
+Deno.test("openRun() removes what a kill cut off, in its own run alone", () =>
+  withFolder((folder) => {
+    openRun(options(folder));
+    const inner = `${folder}/inner`;
+    openRun(options(inner));
+    const cut = [`${folder}/checkpoints/000004.safetensors.12345.tmp`, `${folder}/videos/a.mp4.12.tmp`];
+    const others = [`${inner}/log.jsonl.7.tmp`, `${folder}/notes.tmp`];
+    for (const file of [...cut, ...others]) writeFile(file, "x");
+    openRun(options(folder));
+    assertEquals([...cut, ...others].map(exists), [false, false, true, true]);
+  }));
+
 Deno.test("openRun() says so when the folder cannot be made", () =>
   withFolder((folder) => {
     writeFile(`${folder}/file`, "");
