@@ -5,7 +5,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import { quoted, UserError } from "./errors.ts";
+import { isOfDisk, quoted, UserError } from "./errors.ts";
 
 /** The calls to the disk that writing makes. Tests put one that fails in its place. */
 export interface Disk {
@@ -189,12 +189,17 @@ export function readJson(path: string): unknown {
   }
 }
 
-/** Whether a file or folder is there. */
+/**
+ * Whether a file or folder is there, for this user.
+ *
+ * @throws UserError when the disk fails: a log that is taken for absent would be begun a second time
+ */
 export function exists(path: string): boolean {
   try {
     Deno.statSync(path);
     return true;
-  } catch {
+  } catch (error) {
+    if (isOfDisk(error) && !(error instanceof Deno.errors.PermissionDenied)) throw diskError(`look for ${path}`, error);
     return false;
   }
 }

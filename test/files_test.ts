@@ -127,3 +127,15 @@ Deno.test("diskError() says what may help, and keeps its cause", () => {
   }
   assert(!exists("/nowhere/at/all"));
 });
+
+Deno.test("exists() does not take a disk that fails for a file that is not there", () => {
+  const real = Deno.statSync;
+  Deno.statSync = () => {
+    throw new Error("Input/output error (os error 5), stat '/a/log.jsonl'");
+  };
+  try {
+    assertThrows(() => exists("/a/log.jsonl"), UserError, "Cannot look for /a/log.jsonl: Input/output error");
+  } finally {
+    Deno.statSync = real;
+  }
+});
