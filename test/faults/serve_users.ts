@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { randomStream } from "../../lib/engine/random.ts";
 import { decodeImage } from "../../lib/tokens/mod.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
@@ -156,7 +157,7 @@ export function memoryOf({ child }: Serving): number {
   return Number(/VmRSS:\s+(\d+)/.exec(Deno.readTextFileSync(`/proc/${child.pid}/status`))![1]) / 1024;
 }
 
-/** Lets users loose on a server, which is killed so many times. */
+/** Lets users loose on a server, which is killed at so many random moments while any of them is left. */
 export async function crowd(folder: string, users: number, questions: number, kills: number) {
   let serving = await startServe(folder, 0);
   const memory = [memoryOf(serving)];
@@ -166,12 +167,13 @@ export async function crowd(folder: string, users: number, questions: number, ki
     } catch { /* it is being killed */ }
   }, 500);
   const start = performance.now();
-  let asked = 0;
+  const random = randomStream("serve kills", 1);
+  let [asked, made] = [0, 0];
   const everybody = Promise.all(
     Array.from({ length: users }, (_, number) => user(() => serving, number, questions).finally(() => asked++)),
   );
-  for (let kill = 0; kill < kills && asked < users; kill++) {
-    await new Promise((done) => setTimeout(done, 1500 + 700 * kill));
+  for (; made < kills && asked < users; made++) {
+    await new Promise((done) => setTimeout(done, 500 + 4000 * random()));
     serving.child.kill("SIGKILL");
     await serving.child.status;
     serving = await startServe(folder, serving.port);
@@ -182,7 +184,7 @@ export async function crowd(folder: string, users: number, questions: number, ki
   memory.push(memoryOf(serving));
   serving.child.kill("SIGKILL");
   await serving.child.status;
-  return { results, seconds, memory, problems: await treeProblems(folder) };
+  return { results, seconds, memory, kills: made, problems: await treeProblems(folder) };
 }
 
 /** The middle, the ninetieth of a hundred, and the largest. */
@@ -193,9 +195,9 @@ function spread(values: readonly number[]): string {
 }
 
 if (import.meta.main) {
-  const [users = 50, questions = 4, kills = 0] = Deno.args.map(Number);
+  const [users = 50, questions = 4, wanted = 0] = Deno.args.map(Number);
   const folder = Deno.makeTempDirSync({ prefix: "serve-users-" });
-  const { results, seconds, memory, problems } = await crowd(folder, users, questions, kills);
+  const { results, seconds, memory, kills, problems } = await crowd(folder, users, questions, wanted);
   const took = results.flatMap(({ took }) => took);
   const sum = (key: "cancelled" | "lost") => results.reduce((total, one) => total + one[key], 0);
   console.log(
