@@ -1,6 +1,7 @@
 /**
  * A disk that fails: loaded before a task (`--preload`), it counts calls that write below a folder and lets one of them fail.
- * `FAIL_BELOW` names the folder, `FAIL_AT` the call, from 1; 0: none. The number of calls is written to `FAIL_COUNT`.
+ * `FAIL_BELOW` names the folder, `FAIL_AT` the call, from 1; 0: none. The number of calls is written to `FAIL_COUNT`. With `FAIL_READS` it is
+ * calls that read or look.
  *
  * @module
  */
@@ -29,10 +30,25 @@ function wrap(owner: any, name: string, counts: (self: unknown, args: unknown[])
   };
 }
 
-for (const name of ["writeFileSync", "writeTextFileSync", "mkdirSync", "removeSync", "linkSync"]) {
-  wrap(Deno, name, (_, [path]) => isBelow(path));
+/** Calls that write. */
+function wrapWrites(): void {
+  for (const name of ["writeFileSync", "writeTextFileSync", "mkdirSync", "removeSync", "linkSync"]) {
+    wrap(Deno, name, (_, [path]) => isBelow(path));
+  }
+  for (const name of ["renameSync", "copyFileSync"]) wrap(Deno, name, (_, [from, to]) => isBelow(from) || isBelow(to));
+  wrap(Deno, "openSync", (_, [path, options]) => isBelow(path) && options !== undefined);
+  for (const name of ["writeSync", "syncSync", "syncDataSync"]) wrap(Deno.FsFile.prototype, name, (self) => watched.has(self as object));
 }
-for (const name of ["renameSync", "copyFileSync"]) wrap(Deno, name, (_, [from, to]) => isBelow(from) || isBelow(to));
-wrap(Deno, "openSync", (_, [path, options]) => isBelow(path) && options !== undefined);
-for (const name of ["writeSync", "syncSync", "syncDataSync"]) wrap(Deno.FsFile.prototype, name, (self) => watched.has(self as object));
+
+/** Calls that read or look. */
+function wrapReads(): void {
+  for (const name of ["readFileSync", "readTextFileSync", "readDirSync", "statSync", "lstatSync"]) {
+    wrap(Deno, name, (_, [path]) => isBelow(path));
+  }
+  wrap(Deno, "openSync", (_, [path, options]) => isBelow(path) && options === undefined);
+  wrap(Deno.FsFile.prototype, "readSync", (self) => watched.has(self as object));
+}
+
+if (Deno.env.has("FAIL_READS")) wrapReads();
+else wrapWrites();
 globalThis.addEventListener("unload", () => report !== "" && write(report, `${calls}`));

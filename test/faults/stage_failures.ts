@@ -2,11 +2,13 @@
  * A disk that fails at the n-th call, for every stage: with each of some n the stage must end with one sentence and exit code 1 (or do without
  * what failed), and must then go on to the files of a run that nothing disturbed.
  *
- *   deno run -A test/faults/stage_failures.ts 12 [STAGE …]
+ *   deno run -A test/faults/stage_failures.ts 12 [--reads] [STAGE …]
+ *
+ * With `--reads` it is calls that read or look, of a stage that goes on from its middle.
  *
  * @module
  */
-import { differences, STAGES, start } from "./stages.ts";
+import { differences, filesOf, STAGES, start } from "./stages.ts";
 
 const FAILING = new URL("failing_files.ts", import.meta.url).pathname;
 
@@ -16,36 +18,64 @@ function tried(calls: number, most: number): number[] {
   return [...new Set(Array.from({ length: most }, (_, i) => Math.round(1 + i * (calls - 1) / (most - 1))))];
 }
 
+async function copyFolder(from: string, to: string): Promise<void> {
+  await new Deno.Command("cp", { args: ["-r", from, to] }).output();
+}
+
 const endOf = (stderr: Uint8Array) => new TextDecoder().decode(stderr).trim();
 
+/** How a start ended. */
+interface End {
+  readonly code: number;
+  readonly words: string;
+}
+
+/** What is wrong with a stage that met a failure, and with its going on after it. */
+function problemsOf(name: string, failed: End, again: End, whole: string, run: string): string[] {
+  const isSentence = failed.words.split("\n").at(-1)!.startsWith(`${name}: `) && !/bug in/.test(failed.words);
+  return [
+    ...(failed.code > 1 ? [`exit code ${failed.code}`] : []),
+    ...(failed.code === 1 && !isSentence ? [failed.words.slice(-800)] : []),
+    ...(again.code === 0 ? differences(whole, run).map((path) => `${path} differs`) : [again.words.slice(-600)]),
+    ...[...filesOf(run).keys()].filter((path) => path.endsWith(".tmp")).map((path) => `${path} is left`),
+  ];
+}
+
 if (import.meta.main) {
-  const [most = "12", ...names] = Deno.args;
+  const isReads = Deno.args.includes("--reads");
+  const [most = "12", ...names] = Deno.args.filter((arg) => arg !== "--reads");
   const root = Deno.makeTempDirSync({ prefix: "worldstrap-failing-" });
   const [cache, report] = [`${root}/cache`, `${root}/calls`];
   const at = (stage: string) => `${root}/${stage}/run`;
   let [all, wrong] = [0, 0];
-  for (const [name, task, args] of STAGES) {
-    const failingAt = async (folder: string, n: number) => {
-      const env = { FAIL_BELOW: `${folder}/run`, FAIL_AT: `${n}`, FAIL_COUNT: report };
-      return await start(task, folder, args(at), { cache, env, preload: FAILING }).output();
+  const last = names.length === 0 ? STAGES.length : Math.max(...names.map((name) => STAGES.findIndex(([stage]) => stage === name))) + 1;
+  for (const [name, task, args] of STAGES.slice(0, last)) {
+    const failingAt = async (folder: string, n: number, reads = false): Promise<End> => {
+      const env = { FAIL_BELOW: `${folder}/run`, FAIL_AT: `${n}`, FAIL_COUNT: report, ...(reads && { FAIL_READS: "1" }) };
+      const { code, stderr } = await start(task, folder, args(at), { cache, env, preload: FAILING }).output();
+      return { code, words: endOf(stderr) };
     };
-    const whole = await failingAt(`${root}/${name}`, 0);
-    if (whole.code !== 0) throw new Error(`${name}: ${endOf(whole.stderr)}`);
-    const calls = Number(Deno.readTextFileSync(report));
-    const chosen = names.length === 0 || names.includes(name) ? tried(calls, Number(most)) : [];
+    const countIn = async (folder: string, reads: boolean): Promise<number> => {
+      const whole = await failingAt(folder, 0, reads);
+      if (whole.code !== 0) throw new Error(`${name}: ${whole.words}`);
+      return Number(Deno.readTextFileSync(report));
+    };
+    let calls = await countIn(`${root}/${name}`, false);
+    if (names.length > 0 && !names.includes(name)) continue;
+    const half = `${root}/${name}-half`;
+    if (isReads) { // what goes on reads what is there
+      await failingAt(half, Math.ceil(calls / 2));
+      await copyFolder(half, `${root}/${name}-counted`);
+      calls = await countIn(`${root}/${name}-counted`, true);
+    }
+    const chosen = tried(calls, Number(most));
     let sentences = 0;
     for (const n of chosen) {
       const folder = `${root}/${name}-${n}`;
-      const failed = await failingAt(folder, n);
-      const sentence = endOf(failed.stderr);
+      if (isReads) await copyFolder(half, folder);
+      const failed = await failingAt(folder, n, isReads);
       const again = failed.code === 0 ? failed : await failingAt(folder, 0);
-      const problems = [
-        ...(failed.code > 1 ? [`exit code ${failed.code}`] : []),
-        ...(failed.code === 1 && (!sentence.split("\n").at(-1)!.startsWith(`${name}: `) || /bug in/.test(sentence))
-          ? [sentence.slice(-800)]
-          : []),
-        ...(again.code === 0 ? differences(at(name), `${folder}/run`).map((path) => `${path} differs`) : [endOf(again.stderr).slice(-600)]),
-      ];
+      const problems = problemsOf(name, failed, again, at(name), `${folder}/run`);
       if (failed.code === 1 && problems.length === 0) sentences++;
       wrong += problems.length;
       for (const problem of problems) console.log(`${name}, call ${n} of ${calls}: WRONG: ${problem}`);
