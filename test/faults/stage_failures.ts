@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { differences, filesOf, STAGES, start } from "./stages.ts";
+import { differences, STAGES, start } from "./stages.ts";
 
 const FAILING = new URL("failing_files.ts", import.meta.url).pathname;
 
@@ -37,7 +37,6 @@ function problemsOf(name: string, failed: End, again: End, whole: string, run: s
     ...(failed.code > 1 ? [`exit code ${failed.code}`] : []),
     ...(failed.code === 1 && !isSentence ? [failed.words.slice(-800)] : []),
     ...(again.code === 0 ? differences(whole, run).map((path) => `${path} differs`) : [again.words.slice(-600)]),
-    ...[...filesOf(run).keys()].filter((path) => path.endsWith(".tmp")).map((path) => `${path} is left`),
   ];
 }
 

@@ -9,7 +9,7 @@ import { exists } from "../../lib/files.ts";
 import { denoFolder } from "../support.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
-const KEPT = /^(?!log\.).*\.(jsonl|safetensors|png|csv|md)$|^table\.json$/; // what a stage leaves; manifests, results and logs hold times
+const KEPT = /^(?!log\.).*\.(jsonl|safetensors|png|csv|md|tmp)$|^table\.json$/; // what a stage leaves; manifests, results and logs hold times, nothing half-written stays
 
 /** A stage: its task, its arguments, the stages before it by name. */
 export const STAGES: readonly (readonly [name: string, task: string, args: (at: (name: string) => string) => string[]])[] = [
