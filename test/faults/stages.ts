@@ -9,7 +9,8 @@ import { exists } from "../../lib/files.ts";
 import { denoFolder } from "../support.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
-const KEPT = /^(?!log\.).*\.(jsonl|safetensors|png|csv|md|tmp)$|^table\.json$/; // what a stage leaves; manifests, results and logs hold times, nothing half-written stays
+/** What a stage leaves: manifests, results and logs hold times, and nothing half-written may stay. */
+const KEPT = /^(?!log\.).*\.(jsonl|safetensors|png|csv|md|tmp)$|^table\.json$/;
 
 /** A stage: its task, its arguments, the stages before it by name. */
 export const STAGES: readonly (readonly [name: string, task: string, args: (at: (name: string) => string) => string[]])[] = [
