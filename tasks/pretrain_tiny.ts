@@ -1,5 +1,5 @@
 /**
- * Trains the tiny Chameleon, or a tiny Emu3, from nothing: VQGAN on pictures of scenes, then transformer on scenes with captions.
+ * Trains the tiny Chameleon, or a tiny Emu3 or Janus, from nothing: VQGAN on pictures of scenes, then transformer on scenes with captions.
  * The checkpoint goes to the run's folder, or to `pretrain.out`.
  *
  * @module
@@ -16,7 +16,7 @@ import { openStage } from "../lib/experiment/stage.ts";
 import { loadVocabulary } from "../lib/tokens/mod.ts";
 import { vocabularyMap } from "../lib/tokens/vocabulary.ts";
 import { readLog } from "../lib/train/loop.ts";
-import { initTransformer, TINY_VQ, tinyConfig } from "../lib/pretrain/losses.ts";
+import { initTransformer, isLearnt, TINY_VQ, tinyConfig } from "../lib/pretrain/losses.ts";
 import { DIFFICULTIES } from "../lib/world/mod.ts";
 import { alikeScenes, nearScenes } from "../lib/world/documents.ts";
 import { tinyTokenizer } from "../lib/world/tokenizer.ts";
@@ -58,13 +58,14 @@ async function main(invocation: Invocation): Promise<void> {
   // 4. The transformer
   const shape = tinyConfig(tokenizer.size, pretrain.backbone);
   const first = initTransformer(shape, config.seed);
-  const stage = { names: [...first.keys()], vocabulary, shape };
+  const names = [...first.keys()].filter(isLearnt);
+  const stage = { names, vocabulary, shape };
   const { steps, nearSteps, lr } = pretrain;
   const taught = await trainTransformer(
     run,
     config,
     { ...stage, name: "transformer", documents: "documents", pool: alikePool, steps, lr },
-    () => [...first.values()],
+    () => names.map((name) => first.get(name)!),
   );
   const params = await trainTransformer(
     run,
@@ -76,7 +77,7 @@ async function main(invocation: Invocation): Promise<void> {
   const { loss } = readLog(`${run.folder}/transformer-near`).at(-1)!;
 
   // 5. The checkpoint
-  const named = new Map([...weights, ...Object.entries(vqgan.weights).map(([name, t]) => [`model.vqmodel.${name}`, t] as const)]);
+  const named = new Map([...first, ...weights, ...Object.entries(vqgan.weights).map(([name, t]) => [`model.vqmodel.${name}`, t] as const)]);
   const out = pretrain.out || `${run.folder}/model`;
   const model = modelOf(out, shape, (name) => named.get(name));
   saveModel(out, model, { vocabularyMap: vocabularyMap(vocabulary), tokenizer: tokenizer.files }, "BF16");

@@ -67,7 +67,7 @@ const MODEL = z.strictObject({
 
 const PRETRAIN = z.strictObject({
   out: z.string().default("").describe("where the checkpoint goes; empty: the run's folder"),
-  backbone: z.enum(["chameleon", "emu3"]).default("chameleon").describe("which tiny model"),
+  backbone: z.enum(["chameleon", "emu3", "janus"]).default("chameleon").describe("which tiny model"),
   difficulty: DIFFICULTY,
   groups: count.default(5000).describe("groups of three scenes in the pool"),
   vqSteps: count.default(8000),

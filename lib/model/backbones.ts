@@ -9,7 +9,7 @@ import { exists, readJson } from "../files.ts";
 import { type ChameleonConfig, formatConfig, parseConfig } from "./config.ts";
 import { emu3WeightName, formatEmu3, formatEmu3Processor, parseEmu3 } from "./emu3.ts";
 import { emu3Pictures, emu3PictureShapes } from "./emu3_vqvae.ts";
-import { janusShapes, parseJanus } from "./janus.ts";
+import { formatJanus, formatJanusProcessor, janusShapes, parseJanus } from "./janus.ts";
 import { janusPictures, janusPictureShapes } from "./janus_vq.ts";
 import { type Vqgan, vqShapes, type Weights } from "./vqgan.ts";
 
@@ -46,7 +46,7 @@ export function configFiles(config: ChameleonConfig, vocabularyMap: Readonly<Rec
     case "emu3":
       return { "preprocessor_config.json": formatEmu3Processor(config), "config.json": formatEmu3(config, vocabularyMap) };
     case "janus":
-      throw new UserError("Cannot write a Janus checkpoint: this version reads them and trains adapters");
+      return { "preprocessor_config.json": formatJanusProcessor(config), "config.json": formatJanus(config, vocabularyMap) };
     default:
       return { "config.json": formatConfig(config, vocabularyMap) };
   }

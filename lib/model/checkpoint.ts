@@ -15,7 +15,7 @@ import { type ChameleonConfig, PROJECTIONS, projectionShape } from "./config.ts"
 import { differences, listed, readTensor } from "./stored_tensors.ts";
 import { type OutgoingTensor, readInto, readModelHeaders, type StoredTensor } from "./safetensors.ts";
 import { writeShards } from "./shards.ts";
-import { withCodes } from "./janus.ts";
+import { withCodes, withoutCodes } from "./janus.ts";
 import type { Vqgan, Weights } from "./vqgan.ts";
 
 /** A model: transformer and image tokenizer. */
@@ -26,8 +26,8 @@ export interface Model {
   readonly chameleon: Chameleon;
   /** The image tokenizer, always float32. */
   readonly vqgan: Vqgan;
-  /** Weights of the encoder of pictures that are asked about, where there is one; always float32. */
-  readonly seeing?: Weights;
+  /** Weights beside the two, by name without `model.`, where there are some: Janus's; always float32. */
+  readonly modules?: Weights;
 }
 
 /** What a checkpoint holds, known before any of it is loaded. */
@@ -138,38 +138,46 @@ export function loadModel(folder: string, precision: Precision): Model {
 
 /** Builds a model from tensors by their names on disk, filters already in this engine's layout. */
 export function modelOf(folder: string, config: ChameleonConfig, get: (name: string) => Tensor | undefined): Model {
-  const need = (name: string) => get(name)!;
-  const prefix = prefixOf(config);
-  const chameleon: Chameleon = {
-    config,
-    embed: need(`${prefix}.embed_tokens.weight`),
-    layers: Array.from({ length: config.layers }, (_, i) => layerOf(config, `${prefix}.layers.${i}`, need)),
-    norm: need(`${prefix}.norm.weight`),
-    head: need("lm_head.weight"),
-  };
+  const chameleon = transformerOf(config, get);
   const weights: Record<string, Tensor> = {};
   for (const name of pictureShapes(config).keys()) {
     const tensor = get(`model.vqmodel.${name}`);
     if (tensor) weights[name] = tensor;
   }
   const model = { folder, chameleon, vqgan: picturesOf(config, weights) };
-  return config.backbone === "janus" ? joined(model, need) : model;
+  return config.backbone === "janus" ? joined(model, modulesOf(config, get)) : model;
 }
 
-/** A model whose modules have become rows of the transformer's tables; what only the rows were made of is freed. */
-function joined(model: Model, need: (name: string) => Tensor): Model {
+/** The transformer alone, its tables those of text, of tensors by their names on disk. */
+export function transformerOf(config: ChameleonConfig, get: (name: string) => Tensor | undefined): Chameleon {
+  const need = (name: string) => get(name)!;
+  const prefix = prefixOf(config);
+  return {
+    config,
+    embed: need(`${prefix}.embed_tokens.weight`),
+    layers: Array.from({ length: config.layers }, (_, i) => layerOf(config, `${prefix}.layers.${i}`, need)),
+    norm: need(`${prefix}.norm.weight`),
+    head: need("lm_head.weight"),
+  };
+}
+
+/** Weights beside transformer and picture tokenizer, by name without `model.`. */
+export function modulesOf(config: ChameleonConfig, get: (name: string) => Tensor | undefined): Weights {
+  return Object.fromEntries([...moduleShapes(config).keys()].map((name) => [name.replace(/^model\./, ""), get(name)!]));
+}
+
+/** A model whose modules have become rows of the transformer's tables. They are kept, as a checkpoint is written from them. */
+function joined(model: Model, modules: Weights): Model {
   const { chameleon: text } = model;
-  const named = [...moduleShapes(text.config).keys()].map((name) => [name.replace(/^model\./, ""), need(name)] as const);
-  const isSeeing = (name: string) => name.startsWith("vision_model.") || name.startsWith("aligner.");
-  const chameleon = freeze(withCodes(text, Object.fromEntries(named)));
-  dispose([text.embed, text.head, named.filter(([name]) => !isSeeing(name)).map(([, tensor]) => tensor)]);
-  return { ...model, chameleon, seeing: Object.fromEntries(named.filter(([name]) => isSeeing(name))) };
+  const chameleon = freeze(withCodes(text, modules));
+  dispose([text.embed, text.head]);
+  return { ...model, chameleon, modules };
 }
 
 /** Frees a model's weights. */
-export function disposeModel({ chameleon, vqgan, seeing }: Model): void {
+export function disposeModel({ chameleon, vqgan, modules }: Model): void {
   for (const tensor of namedTensors(chameleon, vqgan).values()) tensor.dispose();
-  dispose([chameleon.beside ?? [], seeing ?? []]);
+  dispose([chameleon.beside ?? [], modules ?? []]);
 }
 
 /**
@@ -195,14 +203,22 @@ export function disposeModel({ chameleon, vqgan, seeing }: Model): void {
  */
 export function saveModel(
   folder: string,
-  model: Pick<Model, "chameleon" | "vqgan">,
+  model: Pick<Model, "chameleon" | "vqgan" | "modules">,
   files: { readonly vocabularyMap: Readonly<Record<string, number>>; readonly tokenizer: Readonly<Record<string, string>> },
   precision: "F32" | "BF16" = "BF16",
   disk?: Disk,
 ): void {
   const configs = configFiles(model.chameleon.config, files.vocabularyMap);
-  const tensors = [...namedTensors(model.chameleon, model.vqgan)].map(([name, tensor]) => outgoing(name, tensor, precision));
-  writeShards(folder, tensors, { disk });
+  const { chameleon, vqgan, modules } = model;
+  const text = modules ? withoutCodes(chameleon) : chameleon;
+  const named = namedTensors(text, vqgan);
+  for (const [name, tensor] of Object.entries(modules ?? {})) named.set(`model.${name}`, tensor);
+  const tensors = [...named].map(([name, tensor]) => outgoing(name, tensor, precision));
+  try {
+    writeShards(folder, tensors, { disk });
+  } finally {
+    if (modules) dispose([text.embed, text.head]);
+  }
   for (const [name, text] of Object.entries(files.tokenizer)) writeFile(`${folder}/${name}`, text, disk);
   for (const [name, text] of Object.entries(configs)) writeFile(`${folder}/${name}`, text, disk);
 }

@@ -343,7 +343,7 @@ export function checkedShape(config: ChameleonConfig, path: string): ChameleonCo
   if (!Number.isInteger(gridSide(vq))) {
     throw new UserError(`Cannot use ${path}: resolution ${vq.resolution} must halve ${vq.channelMultiplier.length - 1} times`);
   }
-  if (vq.codes + 6 > config.vocabSize) {
+  if (config.backbone !== "janus" && vq.codes + 6 > config.vocabSize) { // Janus's codes stand after the ids of text
     throw new UserError(`Cannot use ${path}: vocab_size ${config.vocabSize} must hold ${vq.codes} image tokens and 6 special ones`);
   }
   return config;

@@ -3,7 +3,7 @@
  * weights, and how its two more modules become tables. Its transformer is chameleon.ts without QK-norm; pictures are drawn as codes
  * of janus_vq.ts, and those that it is asked about are seen by siglip.ts.
  *
- * Codes have embeddings and scores of their own, by small networks: the embeddings become rows after those of text, so that code k is
+ * Its shape is read from and written as `config.json`. Codes have embeddings and scores of their own, by small networks: the embeddings become rows after those of text, so that code k is
  * id V + k; the scores' hidden layer stands beside the last hidden state, so that their last layer becomes rows of the output matrix.
  *
  * Shapes: V ids of text, K codes, D width, P width of the scores' hidden layer, T positions.
@@ -60,7 +60,7 @@ const VQ = z.looseObject({
   latent_channels: size.default(256),
   base_channels: size.default(128),
   channel_multiplier: z.array(size).min(1).max(10).default([1, 1, 2, 2, 4]),
-  num_res_blocks: z.number().int().positive().max(100).default(2),
+  num_res_blocks: z.number().int().nonnegative().max(100).default(2),
   projection_dim: size.default(2048),
   num_hidden_layers: depth.default(2),
 });
@@ -150,6 +150,61 @@ function refuseUneven({ hiddenSize, seeing, vq }: ChameleonConfig, widths: reado
   }
 }
 
+/**
+ * Writes a `config.json` that Python's transformers reads.
+ *
+ * @param config the model's shape
+ * @param ids of its special tokens, by name
+ * @returns the file's text
+ */
+export function formatJanus(config: ChameleonConfig, ids: Readonly<Record<string, number>>): string {
+  const { hiddenSize } = config;
+  const text = {
+    ...{ model_type: "llama", hidden_act: "silu", tie_word_embeddings: false },
+    vocab_size: config.vocabSize,
+    hidden_size: hiddenSize,
+    intermediate_size: config.intermediateSize,
+    num_hidden_layers: config.layers,
+    num_attention_heads: config.heads,
+    num_key_value_heads: config.keyHeads,
+    max_position_embeddings: config.maxPositions,
+    rope_parameters: { rope_type: "default", rope_theta: config.ropeTheta },
+    rms_norm_eps: config.rmsEpsilon,
+    pad_token_id: ids["<｜▁pad▁｜>"],
+    bos_token_id: ids["<｜begin▁of▁sentence｜>"],
+    eos_token_id: ids["<｜end▁of▁sentence｜>"],
+  };
+  const head = { architectures: ["JanusForConditionalGeneration"], model_type: "janus", tie_word_embeddings: false };
+  const parts = { text_config: text, vision_config: visionOf(config), vq_config: vqOf(config) };
+  return JSON.stringify({ ...head, ...parts, image_token_id: ids["<image_placeholder>"] }, null, 2) + "\n";
+}
+
+function visionOf({ hiddenSize, seeing }: ChameleonConfig) {
+  const { width, inner, layers, heads, side, patch, epsilon, depth } = seeing!;
+  return {
+    ...{ model_type: "janus_vision_model", hidden_act: "gelu", attention_bias: true, use_qk_norm: false, num_channels: 3 },
+    ...{ hidden_size: width, mlp_ratio: inner / width, num_hidden_layers: layers, num_attention_heads: heads },
+    ...{ image_size: side, patch_size: patch, num_image_tokens: (side / patch) ** 2, layer_norm_eps: epsilon },
+    ...{ projection_dim: hiddenSize, depth },
+  };
+}
+
+function vqOf({ hiddenSize, vq, drawing }: ChameleonConfig) {
+  return {
+    ...{ model_type: "janus_vqgan", hidden_act: "gelu", double_latent: false, in_channels: 3, out_channels: 3 },
+    ...{ embed_dim: vq.embedDim, num_embeddings: vq.codes, latent_channels: vq.latentChannels, num_patches: gridSide(vq) },
+    ...{ base_channels: vq.baseChannels, channel_multiplier: vq.channelMultiplier, num_res_blocks: vq.resBlocks },
+    ...{ projection_dim: drawing!.width, image_token_embed_dim: hiddenSize, num_hidden_layers: drawing!.depth },
+  };
+}
+
+/** The `preprocessor_config.json` beside it: pictures of the encoder's side, with values from −1 to 1. */
+export function formatJanusProcessor({ seeing }: ChameleonConfig): string {
+  const values = { image_mean: [0.5, 0.5, 0.5], image_std: [0.5, 0.5, 0.5], rescale_factor: 1 / 255 };
+  const size = { height: seeing!.side, width: seeing!.side };
+  return JSON.stringify({ image_processor_type: "JanusImageProcessor", size, min_size: 14, ...values }, null, 2) + "\n";
+}
+
 /** Names and shapes of what Janus has beside transformer and picture tokenizer. */
 export function janusShapes({ hiddenSize, vq, drawing, seeing }: ChameleonConfig): Map<string, number[]> {
   const shapes = new Map<string, number[]>();
@@ -204,4 +259,15 @@ export function withCodes(text: Chameleon, weights: Weights): Chameleon {
       beside: { weight: tf.clone(toPrecision(side.weight, precision)), bias: tf.clone(side.bias) },
     };
   });
+}
+
+/** The transformer with tables of text alone, as it was before {@linkcode withCodes}; the caller frees the two tables. */
+export function withoutCodes(model: Chameleon): Chameleon {
+  const { vocabSize, hiddenSize } = model.config;
+  const { beside: _, ...rest } = model;
+  return {
+    ...rest,
+    embed: tf.slice(model.embed, [0, 0], [vocabSize, -1]), // [V, D]
+    head: tf.slice(model.head, [0, 0], [vocabSize, hiddenSize]), // [V, D]
+  };
 }

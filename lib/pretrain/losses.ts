@@ -8,7 +8,8 @@
 import { type ChameleonConfig, encodeFeatures, hiddenStates, logitsOf, type VqConfig } from "../model/mod.ts";
 import { pictureShapes, picturesOf } from "../model/backbones.ts";
 import type { Backbone } from "../model/config.ts";
-import { modelOf, weightShapes } from "../model/checkpoint.ts";
+import { withCodes } from "../model/janus.ts";
+import { modulesOf, transformerOf, weightShapes } from "../model/checkpoint.ts";
 import { decodeVectors } from "../model/vqgan.ts";
 import {
   compile,
@@ -33,7 +34,7 @@ import type { TrainingBatch } from "../train/loop.ts";
 /** Levels of the codebook's axes: a fixed grid, as in finite scalar quantization (Mentzer et al. 2023), never collapses. */
 export const CODE_LEVELS = [8, 5, 5, 5] as const;
 
-/** The tiny model's shape; Emu3's has one key head for all query heads, and no QK-norm. */
+/** The tiny model's shape; Emu3's has one key head for all query heads; it and Janus's have no QK-norm. */
 export function tinyConfig(vocabSize: number, backbone: Backbone = "chameleon"): ChameleonConfig {
   const shape = {
     vocabSize,
@@ -42,6 +43,7 @@ export function tinyConfig(vocabSize: number, backbone: Backbone = "chameleon"):
     vq: TINY_VQ,
   };
   if (backbone === "chameleon") return shape;
+  if (backbone === "janus") return { ...shape, backbone, prefix: "model.language_model", qkNorm: false, ...TINY_JANUS };
   return { ...shape, backbone, prefix: "model.text_model", qkNorm: false, keyHeads: 1, vq: TINY_EMU3_VQ };
 }
 
@@ -71,6 +73,13 @@ export const TINY_EMU3_VQ: VqConfig = {
   video: { frames: 4, attendedLevels: [], heads: 1 },
 };
 
+/** The tiny Janus's picture tokenizer, its networks for codes and its encoder of what is seen: 8 × 8 places of 8 × 8 pixels. */
+export const TINY_JANUS: Pick<ChameleonConfig, "vq" | "drawing" | "seeing"> = {
+  vq: { ...TINY_VQ, midAttention: true },
+  drawing: { width: 192, depth: 2 },
+  seeing: { width: 64, inner: 128, layers: 2, heads: 2, side: 64, patch: 8, epsilon: 1e-6, depth: 2 },
+};
+
 /** The codebook: all points of the grid in −1 … 1, [K, E]. */
 export function gridCodebook(): Tensor {
   const rows = Array.from({ length: TINY_VQ.codes }, (_, code) => {
@@ -89,7 +98,7 @@ export function initVqgan(seed: number, backbone: Backbone = "chameleon"): Map<s
   const weights = new Map<string, Tensor>();
   for (const [name, shape] of pictureShapes(tinyConfig(0, backbone))) {
     if (name === "quantize.embedding.weight") continue;
-    weights.set(name, initial(name, shape.length >= 4 ? [...shape.slice(2), shape[1]!, shape[0]!] : shape, seed));
+    weights.set(name, initial(name, ourAxes(shape), seed));
   }
   return weights;
 }
@@ -162,9 +171,19 @@ function enlarge(x: Tensor, times: number): Tensor {
 export function initTransformer(config: ChameleonConfig, seed: number): Map<string, Tensor> {
   const weights = new Map<string, Tensor>();
   for (const [name, shape] of weightShapes(config)) {
-    if (!name.startsWith("model.vqmodel.")) weights.set(name, initial(name, shape, seed));
+    if (!name.startsWith("model.vqmodel.")) weights.set(name, initial(name, ourAxes(shape), seed));
   }
   return weights;
+}
+
+/** A filter's shape in this engine's layout, of that on disk. */
+function ourAxes(shape: readonly number[]): readonly number[] {
+  return shape.length >= 4 ? [...shape.slice(2), shape[1]!, shape[0]!] : shape;
+}
+
+/** Whether documents teach a weight; Janus's SigLIP and aligner see no pictures there, and stay as they begin. */
+export function isLearnt(name: string): boolean {
+  return !/^model\.(vision_model|aligner)\./.test(name);
 }
 
 /** A batch of documents on arrays. */
@@ -228,9 +247,11 @@ export const documentGradients: (
     valueAndGradients((weights) => {
       const isMatrix = (name: string) => !name.includes("norm") && !name.includes("embed");
       const byName = new Map(names.map((name, i) => [name, isMatrix(name) ? toPrecision(weights[i]!, precision) : weights[i]!]));
-      const { chameleon } = modelOf("", config, (name) => byName.get(name));
+      const text = transformerOf(config, (name) => byName.get(name));
+      // One softmax over text and codes: what it learns holds for each of the two alone, which is how Janus is asked afterwards
+      const chameleon = config.backbone === "janus" ? withCodes(text, modulesOf(config, (name) => byName.get(name))) : text;
       const hidden = hiddenStates(chameleon, batch.tokens); // [B, T, D]
-      const logits = tf.reshape(logitsOf(hidden, chameleon.head), [-1, config.vocabSize]); // [B·T, V]
+      const logits = tf.reshape(logitsOf(hidden, chameleon.head), [-1, chameleon.head.shape[0]!]); // [B·T, V]
       const losses = crossEntropy(logits, tf.reshape(batch.labels, [-1])); // [B·T]
       const flat = tf.reshape(batch.weights, [-1]); // [B·T]
       return tf.div(tf.sum(tf.mul(losses, flat)), tf.sum(flat)); // a scalar
@@ -243,7 +264,9 @@ function initial(name: string, shape: readonly number[], seed: number): Tensor {
   const isFilter = shape.length >= 4;
   const fanIn = isFilter ? shape.slice(0, -1).reduce((a, b) => a * b) : shape[1]!;
   const isOutput = name.includes("o_proj") || name.includes("down_proj");
-  const deviation = isFilter ? Math.sqrt(1 / fanIn) : isOutput ? 0.007 : 0.02;
+  // Janus makes a code's embedding of few numbers: small ones through small layers would be none
+  const isOfCode = name.endsWith("generation_embeddings.weight") || name.endsWith("generation_aligner.fc1.weight");
+  const deviation = isFilter ? Math.sqrt(1 / fanIn) : isOutput ? 0.007 : isOfCode ? 0.5 : 0.02;
   return tidy(() => tf.mul(normal(shape, seedTensor(seed, name)), deviation));
 }
 

@@ -6,9 +6,9 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { type Tensor, tf } from "../engine/mod.ts";
+import { freeze, type Tensor, tf } from "../engine/mod.ts";
 import type { Adapter, Chameleon } from "../model/mod.ts";
-import { freezeHead } from "../model/chameleon.ts";
+import { freezeHead, headRows } from "../model/chameleon.ts";
 import type { Vocabulary } from "../tokens/mod.ts";
 
 /** A model ready to draw tokens; {@linkcode textSampler} and {@linkcode imageSampler} make one. */
@@ -100,8 +100,10 @@ export interface Guidance {
  * ```
  */
 export function textSampler(model: Chameleon, vocabulary: Vocabulary, adapter?: Adapter): Sampler {
-  const size = rowsFor(model, vocabulary);
-  return { model, adapter, head: model.head, firstId: 0, rule: textRule(vocabulary, size), pad: vocabulary.pad };
+  const rows = rowsFor(model, vocabulary);
+  const { codesApart, firstImage, pad } = vocabulary;
+  const [size, head] = codesApart ? [firstImage, freeze(headRows(model, 0, firstImage))] : [rows, model.head];
+  return { model, adapter, head, firstId: 0, rule: textRule(vocabulary, size), pad };
 }
 
 /**
@@ -111,7 +113,7 @@ export function textSampler(model: Chameleon, vocabulary: Vocabulary, adapter?: 
  * @param vocabulary of the model
  * @param adapter a world model's, or none
  * @param rows of the softmax: with `all`, likelihoods run over the whole vocabulary, and a rule masks all but image tokens when
- *   it draws, as the paper's logits processor does (A.8.2); both draw from the same distribution
+ *   it draws, as the paper's logits processor does (A.8.2); both draw from the same distribution. Janus has no scores of all
  * @returns a sampler; free what it owns with {@linkcode disposeSampler}
  * @throws UserError when the vocabulary has more ids than the model
  *
@@ -128,7 +130,7 @@ export function textSampler(model: Chameleon, vocabulary: Vocabulary, adapter?: 
 export function imageSampler(model: Chameleon, vocabulary: Vocabulary, adapter?: Adapter, rows: HeadRows = "image"): Sampler {
   const size = rowsFor(model, vocabulary);
   const shared = { model, adapter, pad: vocabulary.pad, endOfRow: vocabulary.rows?.endOfRow };
-  if (rows === "all") return { ...shared, head: model.head, firstId: 0, rule: imageRule(vocabulary, size) };
+  if (rows === "all" && !vocabulary.codesApart) return { ...shared, head: model.head, firstId: 0, rule: imageRule(vocabulary, size) };
   return { ...shared, head: freezeHead(model, vocabulary), firstId: vocabulary.firstImage };
 }
 

@@ -8,7 +8,7 @@ import { printable, quoted, UserError } from "../errors.ts";
 import { cpuUsage } from "node:process";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { z } from "zod";
-import { readJson } from "../files.ts";
+import { exists, readJson } from "../files.ts";
 
 /** A vocabulary. */
 export interface Vocabulary {
@@ -30,6 +30,8 @@ export interface Vocabulary {
   readonly marks: readonly number[];
   /** Id of image code 0; code k has id `firstImage + k`. */
   readonly firstImage: number;
+  /** Codes have scores of their own, and stand after all ids of text: Janus. Text is then scored among ids below `firstImage`. */
+  readonly codesApart?: true;
   /** How many image codes there are. */
   readonly codes: number;
   /** Ids there are. */
@@ -75,6 +77,21 @@ export const EMU3_TOKENS = {
 /** Emu3's words around a user's turn (its `chat_template`). */
 export const EMU3_TURN = { before: "You are a helpful assistant. USER: ", after: ". ASSISTANT:" } as const;
 
+/** Names of Janus's special tokens; its codes have none. */
+export const JANUS_TOKENS = {
+  bos: "<｜begin▁of▁sentence｜>",
+  pad: "<｜▁pad▁｜>",
+  eos: "<｜end▁of▁sentence｜>",
+  beginImage: "<begin_of_image>",
+  endImage: "<end_of_image>",
+  placeholder: "<image_placeholder>",
+  user: "<|User|>",
+  assistant: "<|Assistant|>",
+} as const;
+
+/** Janus's words around a user's turn (its `chat_template`). */
+export const JANUS_TURN = { before: `${JANUS_TOKENS.user}: `, after: `\n\n${JANUS_TOKENS.assistant}:` } as const;
+
 /** The name of an image code's token in Emu3: its number in six digits. */
 export function emu3ImageName(code: number): string {
   return `<|visual token ${String(code).padStart(6, "0")}|>`;
@@ -104,35 +121,58 @@ export function imageTokenName(code: number): string {
  */
 export function loadVocabulary(folder: string, codes: number): Vocabulary {
   const path = `${folder}/tokenizer.json`;
-  return vocabularyOf(readJson(path), path, codes);
+  return vocabularyOf(readJson(path), path, codes, textRows(folder));
 }
 
-/** The vocabulary of a parsed `tokenizer.json`, Emu3's where image codes are called so; `path` names it in messages. */
-export function vocabularyOf(json: unknown, path: string, codes: number): Vocabulary {
+/** Rows that Janus's text has in its tables, which are more than its tokenizer's ids; undefined where its config does not lie there. */
+function textRows(folder: string): number | undefined {
+  const path = `${folder}/config.json`;
+  const json = exists(path) ? readJson(path) as { text_config?: { vocab_size?: unknown } } | null : undefined;
+  return z.number().int().positive().safeParse(json?.text_config?.vocab_size).data;
+}
+
+/**
+ * The vocabulary of a parsed `tokenizer.json`, Emu3's where image codes are called so, Janus's where its placeholder is.
+ *
+ * @param json the parsed file
+ * @param path names it in messages
+ * @param codes how many image codes there are
+ * @param rows ids of text that Janus's tables have; the tokenizer's when absent
+ */
+export function vocabularyOf(json: unknown, path: string, codes: number, rows?: number): Vocabulary {
   const ids = tokenIds(json, path);
   const isEmu3 = ids.has(emu3ImageName(0));
+  const isJanus = ids.has(JANUS_TOKENS.placeholder);
   const idOf = (name: string) => {
     const id = ids.get(name);
     if (id !== undefined) return id;
-    throw new UserError(`Cannot use ${path}: it has no token "${name}", which ${isEmu3 ? "Emu3" : "Chameleon"} needs`);
+    throw new UserError(`Cannot use ${path}: it has no token "${name}", which ${isEmu3 ? "Emu3" : isJanus ? "Janus" : "Chameleon"} needs`);
   };
   const special = <Key extends string>(names: Readonly<Record<Key, string>>) =>
     Object.fromEntries(Object.entries<string>(names).map(([key, name]) => [key, idOf(name)])) as Record<Key, number>;
-  const laid = isEmu3 ? special(EMU3_TOKENS) : special(SPECIAL_TOKENS);
-  const firstImage = firstCode(isEmu3 ? emu3ImageName : imageTokenName, codes, idOf, path);
+  const laid = isEmu3 ? special(EMU3_TOKENS) : isJanus ? special(JANUS_TOKENS) : special(SPECIAL_TOKENS);
+  const textSize = ids.values().reduce((most, id) => Math.max(most, id), 0) + 1;
+  if (isJanus && rows !== undefined && rows < textSize) {
+    throw new UserError(`Cannot use ${path}: it has ${textSize} ids, its config.json a vocab_size of ${rows}`);
+  }
+  const firstImage = isJanus ? rows ?? textSize : firstCode(isEmu3 ? emu3ImageName : imageTokenName, codes, idOf, path);
   const tokenizer = buildTokenizer(json, path);
   const encode = (text: string) => tokenizer.encode(text, { add_special_tokens: false }).ids;
   return {
     ...layoutOf(laid, encode),
+    ...(isJanus && { codesApart: true as const }),
     firstImage,
     codes,
-    size: ids.values().reduce((most, id) => Math.max(most, id), 0) + 1,
+    size: isJanus ? firstImage + codes : textSize,
     encode,
     decode: (tokens) => tokens.length === 0 ? "" : tokenizer.decode([...tokens], { skip_special_tokens: false }),
   };
 }
 
-type SpecialIds = Record<keyof typeof SPECIAL_TOKENS, number> | Record<keyof typeof EMU3_TOKENS, number>;
+type SpecialIds =
+  | Record<keyof typeof SPECIAL_TOKENS, number>
+  | Record<keyof typeof EMU3_TOKENS, number>
+  | Record<keyof typeof JANUS_TOKENS, number>;
 
 /** How special ids stand in sequences. */
 function layoutOf(ids: SpecialIds, encode: (text: string) => number[]) {
@@ -140,6 +180,10 @@ function layoutOf(ids: SpecialIds, encode: (text: string) => number[]) {
   const shared = { bos, pad, eos, beginImage, endImage };
   const marks = Object.values(ids).filter((id) => id !== eos);
   if ("endOfTurn" in ids) return { ...shared, marks, turn: { before: [], after: [ids.endOfTurn] } };
+  if ("placeholder" in ids) {
+    const after = encode(`a${JANUS_TURN.after}`).slice(encode("a").length); // after a word: some tokenizers begin a text with a space
+    return { ...shared, marks, turn: { before: encode(JANUS_TURN.before), after } };
+  }
   const { afterSize, endOfRow, endOfPicture } = ids;
   const turn = { before: encode(EMU3_TURN.before), after: encode(EMU3_TURN.after) };
   return { ...shared, marks, turn, rows: { afterSize, endOfRow, endOfPicture } };
@@ -158,8 +202,11 @@ function firstCode(nameOf: (code: number) => string, codes: number, idOf: (name:
   return first;
 }
 
-/** The table of image tokens that Hugging Face's config carries. */
+/** The table of image tokens that Hugging Face's config carries; of Janus, its special tokens, which `formatJanus` asks for. */
 export function vocabularyMap(vocabulary: Vocabulary): Record<string, number> {
+  if (vocabulary.codesApart) {
+    return Object.fromEntries(Object.values(JANUS_TOKENS).map((name) => [name, vocabulary.encode(name)[0]!]));
+  }
   const { firstImage, codes, endImage, beginImage, rows, turn, bos, pad, eos } = vocabulary;
   const nameOf = rows ? emu3ImageName : imageTokenName;
   const images = Object.fromEntries(Array.from({ length: codes }, (_, code) => [nameOf(code), firstImage + code]));

@@ -6,7 +6,7 @@
  */
 import type { Backbone } from "../model/config.ts";
 import { SPECIAL_TOKENS } from "../tokens/mod.ts";
-import { EMU3_TOKENS, EMU3_TURN, emu3ImageName, imageTokenName } from "../tokens/vocabulary.ts";
+import { EMU3_TOKENS, EMU3_TURN, emu3ImageName, imageTokenName, JANUS_TOKENS } from "../tokens/vocabulary.ts";
 import { WORDS } from "./captions.ts";
 
 /**
@@ -17,7 +17,7 @@ import { WORDS } from "./captions.ts";
  * @returns the files by name, and how many ids they use
  */
 export function tinyTokenizer(codes: number, backbone: Backbone = "chameleon"): { files: Record<string, string>; size: number } {
-  const { special, words, names } = backbone === "emu3" ? emu3Names(codes) : chameleonNames(codes);
+  const { special, words, names } = namesOf(codes, backbone);
   const { merges, pieces } = mergesOf(words);
   const tokens = [...special, ...byteAlphabet(), ...pieces];
   const vocab = Object.fromEntries(tokens.map((token, id) => [token, id]));
@@ -38,6 +38,25 @@ export function tinyTokenizer(codes: number, backbone: Backbone = "chameleon"): 
   const config = { tokenizer_class: "PreTrainedTokenizerFast", ...names, model_max_length: 1024 };
   const files = { "tokenizer.json": JSON.stringify(tokenizer) + "\n", "tokenizer_config.json": JSON.stringify(config, null, 2) + "\n" };
   return { files, size: tokens.length };
+}
+
+function namesOf(codes: number, backbone: Backbone) {
+  switch (backbone) {
+    case "emu3":
+      return emu3Names(codes);
+    case "janus":
+      return janusNames();
+    default:
+      return chameleonNames(codes);
+  }
+}
+
+/** Janus's names, and those by which transformers' processor asks for them; its codes have none. */
+function janusNames() {
+  const { bos, pad, eos, beginImage, endImage, placeholder } = JANUS_TOKENS;
+  const asked = { image_token: placeholder, boi_token: beginImage, eoi_token: endImage };
+  const names = { bos_token: bos, eos_token: eos, pad_token: pad, extra_special_tokens: asked };
+  return { special: Object.values(JANUS_TOKENS), words: WORDS, names };
 }
 
 function chameleonNames(codes: number) {

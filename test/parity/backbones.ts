@@ -42,7 +42,7 @@ function differencesOf(backbone: typeof BACKBONES[keyof typeof BACKBONES]): Reco
   const { firstImage, learnt, text } = backbone;
   const folder = new URL(backbone.folder, import.meta.url).pathname;
   const reference = openReference(`${folder}/reference.safetensors`);
-  const { chameleon, vqgan, seeing } = loadModel(folder, "float32");
+  const { chameleon, vqgan, modules } = loadModel(folder, "float32");
   const adapter = loadAdapter(`${folder}/adapter`, chameleon.config);
   const apart = (name: string, tensor: Tensor) => largest(take(tensor), reference.values(name) as Float32Array).toExponential(1);
   const logits = (options: Parameters<typeof hiddenStates>[2]) =>
@@ -68,8 +68,8 @@ function differencesOf(backbone: typeof BACKBONES[keyof typeof BACKBONES]): Reco
   const result = {
     "logits": apart("logits", logits({})),
     ...(reference.names.includes("logits_lora") && { "logits with a PEFT adapter": apart("logits_lora", logits({ adapter })) }),
-    ...(seeing &&
-      { "vectors of SigLIP and aligner": apart("understood", seePictures(chameleon.config.seeing!, seeing, twoImages(reference))) }),
+    ...(modules &&
+      { "vectors of SigLIP and aligner": apart("understood", seePictures(chameleon.config.seeing!, modules, twoImages(reference))) }),
     "weighted loss": apart("loss", value),
     "LoRA gradients, of their norm": Math.max(
       ...[...named.keys()].map((name, i) => ofNorm(take(grads[i]!), reference.values(`grad.${name}`) as Float32Array)),

@@ -35,10 +35,10 @@ Deno.test("hiddenStates() and logitsOf() equal transformers' Janus logits of tex
 
 Deno.test("seePictures() equals transformers' SigLIP and aligner, and withSeen() puts them where tokens would stand", () =>
   withoutLeaks(() => {
-    const { seeing, ...model } = loadModel(FOLDER, "float32");
+    const { ...model } = loadModel(FOLDER, "float32");
     const { config } = model.chameleon;
     const images = tf.tensor(reference.values("images").slice(0, 2 * 8 * 8 * 3), [2, 8, 8, 3]);
-    const seen = seePictures(config.seeing!, seeing!, images);
+    const seen = seePictures(config.seeing!, model.modules!, images);
     assertClose(seen.dataSync() as Float32Array, reference.values("understood"), 1e-4, "vectors");
     const rows = Array.from({ length: 2 }, (_, i) => Array.from({ length: PLACES }, (_, j) => TEXT + CODES + i * PLACES + j));
     const ids = [...reference.values("seen")].map((id, at) => {
@@ -51,7 +51,7 @@ Deno.test("seePictures() equals transformers' SigLIP and aligner, and withSeen()
     });
     assertClose(take(logits), reference.values("logits_seen"), 1e-4, "logits");
     dispose([images, seen]);
-    disposeModel({ ...model, seeing: seeing! });
+    disposeModel(model);
   }));
 
 Deno.test("rows for codes equal Janus's generation embeddings, aligner and head", () =>

@@ -1,5 +1,6 @@
-import { dumpSequence, dynamicsSequence, loadVocabulary, worldSequence } from "../../lib/tokens/mod.ts";
+import { dumpSequence, dynamicsPrompt, dynamicsSequence, loadVocabulary, worldPrompt, worldSequence } from "../../lib/tokens/mod.ts";
 import { codesToIds, idsToCodes, padBatch, pictureCodes, pictureLength } from "../../lib/tokens/sequences.ts";
+import { vocabularyOf } from "../../lib/tokens/vocabulary.ts";
 import { tinyTokenizer } from "../../lib/world/tokenizer.ts";
 import { assert, assertEquals, assertThrows, engine, UserError, withFolder } from "../support.ts";
 
@@ -58,4 +59,16 @@ Deno.test("an Emu3 picture says its size and ends its rows; its codes come back"
   assertEquals(prompt, [bos, ...turn.before, ...laid, ...vocabulary.encode("go"), ...turn.after, ...opening]);
   assertEquals(completion, [269, 270, rows!.endOfRow, 271, 272, rows!.endOfRow]);
   assertEquals([pictureLength(vocabulary, 4), pictureCodes(vocabulary, completion)], [6, target]);
+});
+
+Deno.test("worldPrompt() and dynamicsPrompt() lay Janus's marks and turns as transformers' JanusProcessor does, codes for placeholders", () => {
+  const tokenizer = JSON.parse(tinyTokenizer(1000, "janus").files["tokenizer.json"]!);
+  const vocabulary = vocabularyOf(tokenizer, "t", 1000, 600);
+  assertEquals([vocabulary.firstImage, vocabulary.size, vocabulary.codesApart], [600, 1600, true]);
+  const recorded = JSON.parse(Deno.readTextFileSync(new URL("../parity/reference/janus/prompts.json", import.meta.url)));
+  const seen = (ids: readonly number[]) => ids.map((id) => id >= 600 ? recorded.placeholder : id);
+  const codes = Array.from({ length: 64 }, (_, i) => i);
+  assertEquals(seen(worldPrompt(vocabulary, codes, "open the door")), recorded.world);
+  assertEquals(seen(dynamicsPrompt(vocabulary, codes, codes)), recorded.dynamics);
+  assertThrows(() => vocabularyOf(tokenizer, "t", 1000, 500), UserError, "its config.json a vocab_size of 500");
 });
