@@ -156,9 +156,9 @@ async function listReal({ annotate: { videos, clips, hours, datasets }, seed }: 
 }
 
 /** Why a video is left out; a disk that failed is no fault of the video, which would be missing for good. */
-function reasonOf(error: Error, { path }: VideoFile): string {
+function reasonOf(error: unknown, { path }: VideoFile): string {
   if (isOfDisk(error)) throw error;
-  return error.message.replace(`Cannot read ${path} as a video: `, "").replaceAll(path, "it");
+  return (error as Error).message.replace(`Cannot read ${path} as a video: `, "").replaceAll(path, "it");
 }
 
 if (import.meta.main) await runTask(TASK, main);
