@@ -14,7 +14,7 @@ import { workTogether } from "../lib/experiment/queue_work.ts";
 import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
 import { actionsOf, renderInto, withTruth, worldFiles, type WorldVideos } from "../lib/experiment/world_videos.ts";
 import { type Invocation, STAGE_SWITCHES, type TaskInfo, WORKER_FLAGS } from "../lib/experiment/task.ts";
-import { UserError } from "../lib/errors.ts";
+import { isOfDisk, UserError } from "../lib/errors.ts";
 import { fileNameOf, readText, writeFile } from "../lib/files.ts";
 import { contactSheet } from "../lib/report/mod.ts";
 import { pairSheet } from "../lib/report/video_sheets.ts";
@@ -155,8 +155,10 @@ async function listReal({ annotate: { videos, clips, hours, datasets }, seed }: 
   return list;
 }
 
-function reasonOf(error: Error, { path }: VideoFile): string {
-  return error.message.replace(`Cannot read ${path} as a video: `, "").replaceAll(path, "it");
+/** Why a video is left out; a disk that failed is no fault of the video, which would be missing for good. */
+function reasonOf(error: unknown, { path }: VideoFile): string {
+  if (isOfDisk(error)) throw error;
+  return (error as Error).message.replace(`Cannot read ${path} as a video: `, "").replaceAll(path, "it");
 }
 
 if (import.meta.main) await runTask(TASK, main);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isOfDisk } from "../errors.ts";
 import { createHash } from "node:crypto";
 import { nearestCodes, openEncoder, type PictureEncoder, type Vqgan } from "../model/mod.ts";
 import { gridSide } from "../model/config.ts";
@@ -121,6 +122,7 @@ async function prepare(trajectory: Trajectory, pack: Pack, vqgan: Vqgan): Promis
     const content = pack.find(key);
     return content ? { trajectory, ...partsOf(content) } : { trajectory, key, images: await loadPair(trajectory, vqgan) };
   } catch (error) {
+    if (isOfDisk(error)) throw error; // no fault of the picture
     return { id: trajectory.id, reason: (error as Error).message };
   }
 }

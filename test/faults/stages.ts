@@ -35,7 +35,7 @@ export const STAGES: readonly (readonly [name: string, task: string, args: (at: 
   ],
   ["rollout", "rollout", (at) => [`--rollout.adapter=${at("train-cwm")}/adapter`]],
   ["judge", "judge", (at) => [`--systems=ours=${at("sample")}`]],
-  ["report", "report", (at) => [at("judge")]],
+  ["report", "report", (at) => [`--of=${at("judge")}`]],
 ];
 
 /** How a task is started: its cache elsewhere than beside its run, variables, a module that is loaded before it. */
