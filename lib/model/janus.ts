@@ -3,8 +3,9 @@
  * weights, and how its two more modules become tables. Its transformer is chameleon.ts without QK-norm; pictures are drawn as codes
  * of janus_vq.ts, and those that it is asked about are seen by siglip.ts.
  *
- * Its shape is read from and written as `config.json`. Codes have embeddings and scores of their own, by small networks: the embeddings become rows after those of text, so that code k is
- * id V + k; the scores' hidden layer stands beside the last hidden state, so that their last layer becomes rows of the output matrix.
+ * Its shape is read from and written as `config.json`. Codes have embeddings and scores of their own, by small networks: the embeddings
+ * become rows after those of text, so that code k is id V + k; the scores' hidden layer stands beside the last hidden state, so that their
+ * last layer becomes rows of the output matrix.
  *
  * Shapes: V ids of text, K codes, D width, P width of the scores' hidden layer, T positions.
  *
