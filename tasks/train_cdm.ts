@@ -16,6 +16,7 @@ import { predictActions, textSampler } from "../lib/sample/mod.ts";
 import { completionGradients } from "../lib/train/completion_loss.ts";
 import { train } from "../lib/train/loop.ts";
 import { validateEvery } from "../lib/train/validation.ts";
+import type { Sequence } from "../lib/tokens/mod.ts";
 import { batchItems, dynamicsBatch, dynamicsSequenceOf, type EncodedTrajectory, longestSequence } from "../lib/trajectories/mod.ts";
 
 const TASK: TaskInfo = {
@@ -43,7 +44,7 @@ async function main(invocation: Invocation): Promise<void> {
   const longest = longestSequence([...[...items, ...held].map((item) => dynamicsSequenceOf(item, vocabulary)), ...rehearsed]);
   const labels = options.rehearse > 0 ? { labels: LONGEST_REHEARSED } : {};
   const shape = { limit: chameleon.config.maxPositions, multiple: longest, ...labels };
-  const lay = (chosen: readonly EncodedTrajectory[]) => dynamicsBatch(chosen, vocabulary, shape);
+  const lay = (chosen: readonly EncodedTrajectory[], beside: readonly Sequence[] = []) => dynamicsBatch(chosen, vocabulary, shape, beside);
   const validate = validateEvery(objective, { folder, held, batch: options.batch, every: options.validateEvery, steps, batchOf: lay });
 
   // 3. The loop over steps
@@ -65,7 +66,7 @@ async function main(invocation: Invocation): Promise<void> {
     batch: (micro) => {
       const chosen = batchItems(items, seed, options.batch - options.rehearse, micro);
       const beside = batchItems(rehearsed, seed, options.rehearse, micro);
-      return { ...dynamicsBatch(chosen, vocabulary, shape, beside), samples: chosen.map(({ trajectory }) => trajectory.id) };
+      return { ...lay(chosen, beside), samples: chosen.map(({ trajectory }) => trajectory.id) };
     },
     gradients: (params, batch, micro) => gradients(params, batch, options.lora.dropout > 0 ? seedTensor(seed, "dropout", micro) : null),
   });

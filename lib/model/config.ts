@@ -228,6 +228,19 @@ interface TransformerFields {
   readonly rms_norm_eps: number;
 }
 
+/** A transformer's sizes by their names in transformers: what {@linkcode transformerShape} reads. */
+export function transformerFields(config: ChameleonConfig) {
+  return {
+    vocab_size: config.vocabSize,
+    hidden_size: config.hiddenSize,
+    intermediate_size: config.intermediateSize,
+    num_hidden_layers: config.layers,
+    num_attention_heads: config.heads,
+    num_key_value_heads: config.keyHeads,
+    max_position_embeddings: config.maxPositions,
+  };
+}
+
 /** A transformer's numbers by their names here; `theta` is the base of rotary positions where the file names none. */
 export function transformerShape(hf: TransformerFields, theta: number) {
   return {
@@ -250,13 +263,7 @@ export function formatConfig(config: ChameleonConfig, vocabularyMap: Readonly<Re
     {
       architectures: ["ChameleonForConditionalGeneration"],
       model_type: "chameleon",
-      vocab_size: config.vocabSize,
-      hidden_size: config.hiddenSize,
-      intermediate_size: config.intermediateSize,
-      num_hidden_layers: config.layers,
-      num_attention_heads: config.heads,
-      num_key_value_heads: config.keyHeads,
-      max_position_embeddings: config.maxPositions,
+      ...transformerFields(config),
       rope_theta: config.ropeTheta,
       rms_norm_eps: config.rmsEpsilon,
       swin_norm: config.swinNorm,

@@ -15,6 +15,7 @@ import {
   refuseOtherArithmetic,
   ROPE,
   size,
+  transformerFields,
   transformerShape,
 } from "./config.ts";
 
@@ -142,13 +143,7 @@ export function formatEmu3(config: ChameleonConfig, vocabularyMap: Readonly<Reco
   const { vq } = config;
   const text = {
     ...{ model_type: "emu3_text_model", hidden_act: "silu", tie_word_embeddings: false, attention_dropout: 0 },
-    vocab_size: config.vocabSize,
-    hidden_size: config.hiddenSize,
-    intermediate_size: config.intermediateSize,
-    num_hidden_layers: config.layers,
-    num_attention_heads: config.heads,
-    num_key_value_heads: config.keyHeads,
-    max_position_embeddings: config.maxPositions,
+    ...transformerFields(config),
     rope_parameters: { rope_type: "default", rope_theta: config.ropeTheta },
     rms_norm_eps: config.rmsEpsilon,
     pad_token_id: vocabularyMap["<|endoftext|>"],

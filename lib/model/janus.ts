@@ -24,6 +24,7 @@ import {
   refuseOtherArithmetic,
   ROPE,
   size,
+  transformerFields,
   transformerShape,
 } from "./config.ts";
 import { mlp } from "./siglip.ts";
@@ -159,16 +160,9 @@ function refuseUneven({ hiddenSize, seeing, vq }: ChameleonConfig, widths: reado
  * @returns the file's text
  */
 export function formatJanus(config: ChameleonConfig, ids: Readonly<Record<string, number>>): string {
-  const { hiddenSize } = config;
   const text = {
     ...{ model_type: "llama", hidden_act: "silu", tie_word_embeddings: false },
-    vocab_size: config.vocabSize,
-    hidden_size: hiddenSize,
-    intermediate_size: config.intermediateSize,
-    num_hidden_layers: config.layers,
-    num_attention_heads: config.heads,
-    num_key_value_heads: config.keyHeads,
-    max_position_embeddings: config.maxPositions,
+    ...transformerFields(config),
     rope_parameters: { rope_type: "default", rope_theta: config.ropeTheta },
     rms_norm_eps: config.rmsEpsilon,
     pad_token_id: ids["<｜▁pad▁｜>"],

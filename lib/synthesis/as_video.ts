@@ -33,10 +33,14 @@ const [STILL, TAKEN, RATE] = [10, 8, 12];
  */
 export function asVideo(trajectory: Trajectory, side: number): Trajectory {
   const { id, source, target } = trajectory;
+  let keys: Promise<string[]> | undefined;
+  let made: Promise<readonly RgbImage[]> | undefined; // while it is made: whoever loads both at once has both of one video
+  const keysOf = () => keys ??= Promise.all([source.key(), target.key()]);
+  const load = async () => await throughVideo(await Promise.all([source.load(), target.load()]), side);
   const frame = (which: number): Observation => ({
     name: `${[source, target][which]!.name}, as in a video`,
-    key: async () => createHash("sha256").update(`H.264 ${which} ${await source.key()} ${await target.key()}`).digest("hex"),
-    load: async () => (await throughVideo(await Promise.all([source.load(), target.load()]), side))[which]!,
+    key: async () => createHash("sha256").update(`H.264 ${which} ${(await keysOf()).join(" ")}`).digest("hex"),
+    load: async () => (await (made ??= load().finally(() => made = undefined)))[which]!,
   });
   return { ...trajectory, id: `${id} as in a video`, source: frame(0), target: frame(1) };
 }

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { differences, filesOf, run, STAGES } from "./stages.ts";
+import { filesOf, problemsOf, run, STAGES } from "./stages.ts";
 
 const SHARES = [0.02, 0.25, 0.5, 0.75, 0.95];
 
@@ -32,11 +32,7 @@ if (import.meta.main) {
         await mount("-o", "remount,size=1g", disk);
         const again = full.code === 0 ? full : await run(task, disk, args(at));
         const [sentence = ""] = full.words.split("\n").slice(-1);
-        const problems = [
-          ...(full.code > 1 ? [`exit code ${full.code}`] : []),
-          ...(full.code === 1 && !(sentence.startsWith(`${name}: `) && !/ {4}at |bug in/.test(full.words)) ? [full.words.slice(-600)] : []),
-          ...(again.code === 0 ? differences(at(name), `${disk}/run`).map((path) => `${path} differs`) : [again.words.slice(-600)]),
-        ];
+        const problems = problemsOf(name, full, again, at(name), `${disk}/run`);
         wrong += problems.length;
         console.log(
           `${name}, room for ${100 * share} %: ${full.code === 0 ? "it fitted" : sentence.slice(0, 160)}${

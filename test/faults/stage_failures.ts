@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { differences, STAGES, start } from "./stages.ts";
+import { type End, problemsOf, run, STAGES } from "./stages.ts";
 
 const FAILING = new URL("failing_files.ts", import.meta.url).pathname;
 
@@ -22,24 +22,6 @@ async function copyFolder(from: string, to: string): Promise<void> {
   await new Deno.Command("cp", { args: ["-r", from, to] }).output();
 }
 
-const endOf = (stderr: Uint8Array) => new TextDecoder().decode(stderr).trim();
-
-/** How a start ended. */
-interface End {
-  readonly code: number;
-  readonly words: string;
-}
-
-/** What is wrong with a stage that met a failure, and with its going on after it. */
-function problemsOf(name: string, failed: End, again: End, whole: string, run: string): string[] {
-  const isSentence = failed.words.split("\n").at(-1)!.startsWith(`${name}: `) && !/bug in/.test(failed.words);
-  return [
-    ...(failed.code > 1 ? [`exit code ${failed.code}`] : []),
-    ...(failed.code === 1 && !isSentence ? [failed.words.slice(-800)] : []),
-    ...(again.code === 0 ? differences(whole, run).map((path) => `${path} differs`) : [again.words.slice(-600)]),
-  ];
-}
-
 if (import.meta.main) {
   const isReads = Deno.args.includes("--reads");
   const [most = "12", ...names] = Deno.args.filter((arg) => arg !== "--reads");
@@ -51,8 +33,7 @@ if (import.meta.main) {
   for (const [name, task, args] of STAGES.slice(0, last)) {
     const failingAt = async (folder: string, n: number, reads = false): Promise<End> => {
       const env = { FAIL_BELOW: `${folder}/run`, FAIL_AT: `${n}`, FAIL_COUNT: report, ...(reads && { FAIL_READS: "1" }) };
-      const { code, stderr } = await start(task, folder, args(at), { cache, env, preload: FAILING }).output();
-      return { code, words: endOf(stderr) };
+      return await run(task, folder, args(at), { cache, env, preload: FAILING });
     };
     const countIn = async (folder: string, reads: boolean): Promise<number> => {
       const whole = await failingAt(folder, 0, reads);

@@ -7,7 +7,7 @@
  * @module
  */
 import { type Random, randomStream } from "../../lib/engine/random.ts";
-import { differences, STAGES, start } from "./stages.ts";
+import { differences, run, STAGES, start } from "./stages.ts";
 
 /** What became of a stage. */
 interface Killed {
@@ -24,8 +24,8 @@ async function killed(root: string, [name, task, args]: typeof STAGES[number], w
   let usual = 0;
   for (const folder of [`${root}/${name}-first`, `${root}/${name}`]) { // the first one also compiles
     const began = performance.now();
-    const whole = await start(task, folder, args(at), { cache }).output();
-    if (whole.code !== 0) return { kills: 0, problems: [endOf(whole.stderr)] };
+    const whole = await run(task, folder, args(at), { cache });
+    if (whole.code !== 0) return { kills: 0, problems: [whole.words.slice(-600)] };
     usual = performance.now() - began;
   }
   const problems: string[] = [];
@@ -39,7 +39,7 @@ async function killed(root: string, [name, task, args]: typeof STAGES[number], w
       clearTimeout(timer);
       code = ended;
       if (signal === "SIGKILL") kills++;
-      else if (code !== 0) problems.push(endOf(stderr));
+      else if (code !== 0) problems.push(new TextDecoder().decode(stderr).slice(-600));
     }
     problems.push(...differences(at(name), `${folder}/run`).map((path) => `${path} differs`));
     Deno.removeSync(folder, { recursive: true });
@@ -47,8 +47,6 @@ async function killed(root: string, [name, task, args]: typeof STAGES[number], w
   }
   return { kills, problems };
 }
-
-const endOf = (stderr: Uint8Array) => new TextDecoder().decode(stderr).slice(-600);
 
 if (import.meta.main) {
   const [wanted = "20", ...names] = Deno.args;

@@ -62,9 +62,17 @@ export function start(task: string, folder: string, args: readonly string[], { c
   }).spawn();
 }
 
+/** How a task ended. */
+export interface End {
+  /** Its exit code. */
+  readonly code: number;
+  /** What it said on its standard error. */
+  readonly words: string;
+}
+
 /** Runs a task to its end. */
-export async function run(task: string, folder: string, args: readonly string[]): Promise<{ code: number; words: string }> {
-  const { code, stderr } = await start(task, folder, args).output();
+export async function run(task: string, folder: string, args: readonly string[], options?: Start): Promise<End> {
+  const { code, stderr } = await start(task, folder, args, options).output();
   return { code, words: new TextDecoder().decode(stderr).trim() };
 }
 
@@ -83,4 +91,14 @@ export function differences(a: string, b: string): string[] {
   const names = (folder: string) => [...filesOf(folder).keys()].filter((path) => KEPT.test(path.split("/").at(-1)!));
   const same = (path: string) => `${Deno.readFileSync(`${a}/${path}`)}` === `${Deno.readFileSync(`${b}/${path}`)}`;
   return [...new Set([...names(a), ...names(b)])].filter((path) => !exists(`${a}/${path}`) || !exists(`${b}/${path}`) || !same(path));
+}
+
+/** What is wrong with a stage that met a failure, and with its going on after it: one sentence is wanted, then the files of a whole run. */
+export function problemsOf(name: string, failed: End, again: End, whole: string, run: string): string[] {
+  const isSentence = failed.words.split("\n").at(-1)!.startsWith(`${name}: `) && !/ {4}at |bug in/.test(failed.words);
+  return [
+    ...(failed.code > 1 ? [`exit code ${failed.code}`] : []),
+    ...(failed.code === 1 && !isSentence ? [failed.words.slice(-800)] : []),
+    ...(again.code === 0 ? differences(whole, run).map((path) => `${path} differs`) : [again.words.slice(-600)]),
+  ];
 }
