@@ -9,6 +9,7 @@ import { cacheFolder } from "../lib/engine/mod.ts";
 import { UserError } from "../lib/errors.ts";
 import { listOf, runTask } from "../lib/experiment/cli.ts";
 import { benchTrajectories } from "../lib/experiment/datasets.ts";
+import { FREE, judgeAll, type Judgement, type JudgeOf } from "../lib/experiment/judging.ts";
 import { shardName } from "../lib/experiment/pipeline.ts";
 import { openPools, poolNames, POOLS_FLAG } from "../lib/experiment/pools.ts";
 import { showProgress } from "../lib/experiment/progress.ts";
@@ -16,9 +17,9 @@ import { digestOf, runFolder } from "../lib/experiment/run.ts";
 import type { Config } from "../lib/experiment/schema.ts";
 import { openStage, type Stage, writeSkipped } from "../lib/experiment/stage.ts";
 import { openSystems, systemsOverlap } from "../lib/experiment/systems.ts";
-import { BENCH_FLAG, type Invocation, SHARD_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo, WORKER_FLAGS } from "../lib/experiment/task.ts";
 import { readText, writeFile } from "../lib/files.ts";
-import { type Campaign, type Cost, costText, judgeEntries, planCosts } from "../lib/judge/campaign.ts";
+import { type Campaign, costText, judgeEntries, planCosts } from "../lib/judge/campaign.ts";
 import {
   distinctEntries,
   type Entry,
@@ -42,7 +43,7 @@ const TASK: TaskInfo = {
   about: "Judges saved predictions on editing success and minimal editing, 0 to 10 each.",
   sections: ["bench", "judge"],
   switches: STAGE_SWITCHES,
-  flags: { ...BENCH_FLAG, ...SHARD_FLAG, systems: "whose images: copy, DIR, NAME=DIR, separated by commas", ...POOLS_FLAG },
+  flags: { ...BENCH_FLAG, ...WORKER_FLAGS, systems: "whose images: copy, DIR, NAME=DIR, separated by commas", ...POOLS_FLAG },
 };
 
 /** What was judged, and what came of it. */
@@ -51,7 +52,7 @@ interface Judged {
   readonly unread: readonly Unread[];
   readonly verdicts: readonly Verdict[]; // of the entries
   readonly id: { readonly judge: string; readonly date: string; readonly prompt: string; readonly framing: string };
-  readonly paid: { readonly spent: Cost; readonly cost: Cost };
+  readonly paid: Pick<Judgement, "spent" | "cost">;
 }
 
 /** Runs the task. */
@@ -64,6 +65,7 @@ async function main(invocation: Invocation): Promise<void> {
   const pools = listOf(flags["pools"]);
   const names = listOf(flags["systems"]);
   requireOneKind(pools, names);
+  requireShareable(judge, flags["queue"]);
   if (isWorld && truths.size === 0) {
     throw new UserError("Cannot judge real pictures by the tiny world's judge: give --judge.model=gpt-4o-2024-11-20 or another model");
   }
@@ -92,12 +94,14 @@ async function main(invocation: Invocation): Promise<void> {
   console.log(cost);
 
   // 2. Verdicts; what has none says why
-  const asked = showProgress("judge", isWorld ? entries.length : distinctEntries(entries).distinct.length);
-  const onProgress = (done: number, dollars: number) => asked.update(done, `${dollars.toFixed(2)} US dollars`);
-  const { verdicts, ...paid } = isWorld
-    ? { verdicts: await worldVerdicts(entries, truths), spent: FREE, cost: FREE }
-    : await judgeEntries(entries, { ...campaign, onProgress });
-  asked.stop();
+  const judgeSome: JudgeOf = isWorld
+    ? (some) => worldVerdicts(some, truths)
+    : (some, onProgress = () => {}) => judgeEntries(some, { ...campaign, onProgress });
+  const { distinct, places } = isWorld ? { distinct: entries, places: [...entries.keys()] } : distinctEntries(entries);
+  const answered = await judgeAll(distinct, judgeSome, stage.folder, flags["queue"]);
+  if (!answered) return; // another worker puts it together
+  const { spent, cost: inAll, finish } = answered;
+  const [paid, verdicts] = [{ spent, cost: inAll }, places.map((place) => answered.verdicts[place]!)];
   const how = isWorld ? { prompt: "none", framing: "none" } : { prompt, framing: judge.framing };
   const judged = { entries, unread, verdicts, paid, id: { judge: judge.model, date: new Date().toISOString().slice(0, 10), ...how } };
   writeSkipped(stage.folder, [
@@ -112,6 +116,7 @@ async function main(invocation: Invocation): Promise<void> {
   // 3. Of systems the mean of the smaller score with intervals; of pools best-of-3 and Figure 8
   const table = pools.length > 0 ? await finishPools(stage, judged) : finishSystems(stage, judged, names);
   const file = `${stage.folder}/${pools.length > 0 ? "candidates" : "scores"}.jsonl`;
+  await finish();
   const silent = verdicts.filter((verdict) => "unscored" in verdict).length;
   if (silent > 0) console.log(`${silent} pictures have no score (skipped.jsonl); --restart asks about these again, and about nothing else`);
   console.log(
@@ -124,6 +129,13 @@ function requireOneKind(pools: readonly string[], systems: readonly string[]): v
   if (pools.length > 0 && systems.length > 0) throw new UserError("Cannot judge systems and pools in one run: give --systems or --pools");
 }
 
+/** Workers of a queue know neither each other's spending nor each other's batches. */
+function requireShareable({ maxCost, batch }: Config["judge"], queue: string | undefined): void {
+  if (queue === undefined || (maxCost === 0 && !batch)) return;
+  const key = batch ? "judge.batch" : "judge.maxCost";
+  throw new UserError(`Cannot keep ${key} over the workers of a queue, which do not know of each other: leave out --queue, or ${key}`);
+}
+
 function campaignOf(judge: Config["judge"], ledger: string, again: boolean): Campaign {
   const { model, framing, detail, maxCost, prices, batch, concurrency, timeout } = judge;
   const price = model === "world" ? undefined : priceOf(prices, model, batch);
@@ -132,14 +144,14 @@ function campaignOf(judge: Config["judge"], ledger: string, again: boolean): Cam
   return { protocol, model, price, maxCost, batch, concurrency, timeout, ledger, again, cache: cacheFolder(), onProgress: () => {} };
 }
 
-async function worldVerdicts(entries: readonly Entry[], truths: ReadonlyMap<string, WorldTrajectory>): Promise<Verdict[]> {
+async function worldVerdicts(entries: readonly Entry[], truths: ReadonlyMap<string, WorldTrajectory>): Promise<Judgement> {
   const verdicts: Verdict[] = [];
   for (const { trajectory, load } of entries) {
     const { before, after } = truths.get(trajectory.id)!;
     const { success, minimal, reasons } = judgePicture(before, after, (await load())!);
     verdicts.push({ success, minimal, score: Math.min(success, minimal), reason: reasons.join(" ") });
   }
-  return verdicts;
+  return { verdicts, spent: FREE, cost: FREE };
 }
 
 /** Trajectories of the bench that a system has no pool of. */
@@ -182,8 +194,6 @@ async function finishPools({ folder, note, finish }: Stage, { entries, unread, v
 function describe({ judge, date, prompt, framing }: Judged["id"]): string {
   return `Judge ${judge}, ${date}, prompt ${prompt}, framing ${framing}`;
 }
-
-const FREE: Cost = { prompt: 0, completion: 0, dollars: 0 };
 
 function paidText({ spent, cost }: Judged["paid"], prices: string): string {
   return `Spent ${spent.prompt} + ${spent.completion} tokens, ${spent.dollars.toFixed(2)} US dollars by ${prices}; ` +

@@ -72,12 +72,11 @@ export function scoreBothWays(
     sampler,
     pairs.map(({ source, target }, i) => actions[i]!.map((action) => dynamicsSequence(vocabulary, source, target, action))),
   );
-  const back = other && logLikelihoods(
-    other.sampler,
-    pairs.map(({ source, target }, i) => actions[i]!.map((action) => worldSequence(vocabulary, source, action, target))),
-  );
+  const sequences = ({ source, target }: ImagePair, i: number) =>
+    actions[i]!.map((action) => worldSequence(vocabulary, source, action, target));
+  const back = other ? logLikelihoods(other.sampler, pairs.map(sequences)) : [];
   return actions.map((own, i) =>
-    own.map((action, k) => ({ action, forward: forward[i]![k]!, back: (other?.weight ?? 0) * (back?.[i]![k]!.sum ?? 0) }))
+    own.map((action, k) => ({ action, forward: forward[i]![k]!, back: other ? other.weight * back[i]![k]!.sum : 0 }))
   );
 }
 
