@@ -24,6 +24,7 @@ import { gridSide } from "../model/config.ts";
 import { loadModel } from "../model/mod.ts";
 import { drawObservations, imageSampler } from "../sample/mod.ts";
 import { loadVocabulary } from "../tokens/mod.ts";
+import { sumTogether } from "./sum_together.ts";
 import type { StepNumbers } from "./training_step.ts";
 
 /** What a check found: that it is well, what is wrong with what mends it, or why it was not looked at. */
@@ -145,11 +146,15 @@ export function checkStep(here: StepNumbers, cpu: StepNumbers, tolerance = 0.01)
   };
 }
 
-/** 7. Whether GPUs add up what they hold. */
-export function checkCollectives(gpus: number): Outcome {
-  return {
-    skipped: gpus < 2 ? `${gpus === 1 ? "one GPU" : "no GPU"}` : `${gpus} GPUs, tried by training alone: train-cdm --workers=${gpus}`,
-  };
+/** 7. Whether GPUs add up what they hold, a process each. */
+export async function checkCollectives(gpus: number, sum = sumTogether): Promise<Outcome> {
+  if (gpus < 2) return { skipped: gpus === 1 ? "one GPU" : "no GPU" };
+  const mend = `run "NCCL_DEBUG=INFO deno task train-cdm --workers=${gpus}" and look for its first WARN; give a container --shm-size=1g; ` +
+    "NCCL_P2P_DISABLE=1 goes round a broken link between the cards";
+  const found = await sum(gpus);
+  if ("failed" in found) return { wrong: `${gpus} GPUs cannot add up (${found.failed})`, mend };
+  if (!found.right) return { wrong: `the sum of ${gpus} GPUs is not what they hold`, mend };
+  return { well: `${gpus} GPUs add up ${found.mebibytes} MiB in ${(1000 * found.seconds).toFixed(1)} ms` };
 }
 
 /** 8. Whether nearly all of the memory that is said to be free can be had, and is given back. */

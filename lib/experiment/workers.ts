@@ -45,8 +45,7 @@ export async function runWorkers(task: TaskInfo, { flags }: Invocation, args: re
   }
   if (count === 1) return false;
   const rest = args.filter((arg, i) => !/^--workers(=|$)/.test(arg) && args[i - 1] !== "--workers");
-  const addresses = freeAddresses(count);
-  const workers = addresses.map((_, index) => startWorker(task.name, rest, addresses, index));
+  const workers = environmentsOf(count).map((env, index) => startWorker(task.name, rest, env, index));
   const stop = (signal: Deno.Signal) => workers.forEach(({ child }) => killQuietly(child, signal));
   const onTerm = () => {
     stop("SIGTERM");
@@ -72,13 +71,12 @@ interface Worker {
 }
 
 /** A worker as a process of its own, with the permissions that `deno.json` gives the task. */
-function startWorker(task: string, args: readonly string[], worker: readonly string[], index: number): Worker {
+function startWorker(task: string, args: readonly string[], env: Record<string, string>, index: number): Worker {
   const command = project.tasks[task as "train-cwm"].command.split(" ").slice(1);
   const script = new URL(command.at(-1)!, ROOT).pathname;
   const child = new Deno.Command(Deno.execPath(), {
     args: [...command.slice(0, -1), script, ...args],
-    env: { TF_CONFIG: JSON.stringify({ cluster: { worker }, task: { type: "worker", index } }) },
-    ...{ stdin: "null", stdout: index === 0 ? "inherit" : "null", stderr: index === 0 ? "inherit" : "piped" },
+    ...{ env, stdin: "null", stdout: index === 0 ? "inherit" : "null", stderr: index === 0 ? "inherit" : "piped" },
   }).spawn();
   return { child, said: index === 0 ? Promise.resolve("") : lastLine(child.stderr) };
 }
@@ -109,6 +107,12 @@ function killQuietly(child: Deno.ChildProcess, signal: Deno.Signal): void {
   try {
     child.kill(signal);
   } catch { /* it has ended */ }
+}
+
+/** What tells each of so many processes on this machine where the others are. */
+export function environmentsOf(count: number): Record<string, string>[] {
+  const worker = freeAddresses(count);
+  return worker.map((_, index) => ({ TF_CONFIG: JSON.stringify({ cluster: { worker }, task: { type: "worker", index } }) }));
 }
 
 /** Addresses on this machine whose ports are free. */
