@@ -5,6 +5,7 @@
  */
 import { seedTensor } from "../lib/engine/mod.ts";
 import { runTask } from "../lib/experiment/cli.ts";
+import { pathsOf } from "../lib/experiment/datasets.ts";
 import { showProgress } from "../lib/experiment/progress.ts";
 import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo, WORKERS_FLAGS } from "../lib/experiment/task.ts";
 import { costText, openTraining } from "../lib/experiment/training.ts";
@@ -30,7 +31,8 @@ const TASK: TaskInfo = {
 /** Runs the task. */
 async function main(invocation: Invocation): Promise<void> {
   // 1. Trajectories in tokens, and the frozen base
-  const training = await openTraining(invocation, TASK, { stage: TASK.name, section: "cdm" });
+  const synthetic = pathsOf(invocation.config.cdm.synthetic);
+  const training = await openTraining(invocation, TASK, { stage: TASK.name, section: "cdm", synthetic });
   if (!training) return;
   const { stage: { folder, digest }, stage, config, model: { chameleon, vqgan }, vocabulary, items, held, steps } = training;
   const { cdm: options, seed } = config;

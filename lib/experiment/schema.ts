@@ -102,6 +102,9 @@ const FINE_TUNING = {
 };
 
 const CDM = z.strictObject({
+  synthetic: LIST.default("").describe(
+    "filtered trajectories of an earlier dynamics model to learn from beside the others: a second round (beyond the paper); files of task filter",
+  ),
   asVideo: z.boolean().default(false).describe(
     "learn each trajectory a second time as a video would show it, through H.264 (beyond the paper)",
   ),

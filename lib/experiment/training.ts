@@ -10,6 +10,7 @@ import { mebibytes } from "../model/memory.ts";
 import { loadVocabulary, type Vocabulary } from "../tokens/mod.ts";
 import { type EncodedTrajectory, encodeTrajectories, holdOut, type TrajectoryList, usableTrajectories } from "../trajectories/mod.ts";
 import { asVideo } from "../synthesis/as_video.ts";
+import { SYNTHETIC } from "../synthesis/filter.ts";
 import type { Workers } from "../train/workers.ts";
 import type { Invocation, TaskInfo } from "./task.ts";
 import { resolveConfig } from "./config.ts";
@@ -75,8 +76,9 @@ export async function openTraining(invocation: Invocation, task: TaskInfo, plan:
   const config = backend ? configFor(invocation, backend) : invocation.config;
   const { model: { path, precision }, [plan.section]: options } = config;
   const checkpoint = planCheckpoint(path, precision);
-  const supervised = withSynthetic(trainingTrajectories(config), plan.synthetic ?? [], config.cwm.syntheticLimit);
-  const clean = usableTrajectories(supervised, "allow-missing" in flags);
+  const limit = plan.section === "cwm" ? config.cwm.syntheticLimit : 0; // a second round of the dynamics model takes all that was filtered
+  const all = withSynthetic(trainingTrajectories(config), plan.synthetic ?? [], limit);
+  const clean = usableTrajectories(all, "allow-missing" in flags);
   const list = plan.section === "cdm" && config.cdm.asVideo ? withVideoCopies(clean, checkpoint.config.vq.resolution) : clean;
   const onMachine = cluster?.onMachine ?? workersAsked(flags); // a dry run starts none
   if (isFirst) announce(task.name, config, plan, list, checkpoint, onMachine);
@@ -107,9 +109,10 @@ export async function openTraining(invocation: Invocation, task: TaskInfo, plan:
   return { stage, config, model, vocabulary, items, held, steps, budget, workers };
 }
 
-/** Trajectories, and after them the same as videos would show them. */
+/** Trajectories, and after them the supervised ones as videos would show them; synthetic ones come from videos. */
 function withVideoCopies({ trajectories, problems }: TrajectoryList, side: number): TrajectoryList {
-  return { trajectories: [...trajectories, ...trajectories.map((trajectory) => asVideo(trajectory, side))], problems };
+  const supervised = trajectories.filter(({ subset }) => subset !== SYNTHETIC);
+  return { trajectories: [...trajectories, ...supervised.map((trajectory) => asVideo(trajectory, side))], problems };
 }
 
 /** Says what is trained on what, and refuses what does not fit into memory. */

@@ -186,6 +186,9 @@ function parseLine(line: string): AnnotatedTrajectory | undefined {
   }
 }
 
+/** The subset of trajectories that a dynamics model annotated. */
+export const SYNTHETIC = "synthetic";
+
 /**
  * Filtered trajectories to train on, as the subset "synthetic". Frames outside the file's folder are refused.
  *
@@ -214,7 +217,7 @@ export function readSynthetic(path: string, most: number): TrajectoryList {
     else if (action.trim() === "") problems.push({ id, reason: "it has no action" });
     else {
       const [before, after] = [source, target].map((file) => fileObservation(`${parent(path)}/${file}`)) as [Observation, Observation];
-      trajectories.push({ id, subset: "synthetic", source: before, action, target: after });
+      trajectories.push({ id, subset: SYNTHETIC, source: before, action, target: after });
     }
   }
   return { trajectories, problems };
