@@ -12,7 +12,7 @@ import { costText, openTraining } from "../lib/experiment/training.ts";
 import { adapterTensors, createAdapter, saveAdapter, withAdapterTensors } from "../lib/model/mod.ts";
 import { drawActions } from "../lib/report/mod.ts";
 import { reportTraining } from "../lib/report/training.ts";
-import { LONGEST_REHEARSED, rehearsal } from "../lib/pretrain/rehearsal.ts";
+import { LONGEST_REHEARSED, rehearsal, requireRehearsable } from "../lib/pretrain/rehearsal.ts";
 import { predictActions, textSampler } from "../lib/sample/mod.ts";
 import { completionGradients } from "../lib/train/completion_loss.ts";
 import { train } from "../lib/train/loop.ts";
@@ -31,6 +31,7 @@ const TASK: TaskInfo = {
 /** Runs the task. */
 async function main(invocation: Invocation): Promise<void> {
   // 1. Trajectories in tokens, and the frozen base
+  requireRehearsable(invocation.config);
   const synthetic = pathsOf(invocation.config.cdm.synthetic);
   const training = await openTraining(invocation, TASK, { stage: TASK.name, section: "cdm", synthetic });
   if (!training) return;

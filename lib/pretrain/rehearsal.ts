@@ -5,12 +5,12 @@
  * @module
  */
 import { randomStream } from "../engine/mod.ts";
+import { fitsWorld } from "../experiment/datasets.ts";
 import type { Config } from "../experiment/schema.ts";
 import { UserError } from "../errors.ts";
 import type { Vqgan } from "../model/mod.ts";
 import type { Sequence, Vocabulary } from "../tokens/mod.ts";
 import { DIFFICULTIES } from "../world/difficulty.ts";
-import { SIDE } from "../world/mod.ts";
 import { alikeScenes, type Document, nearScenes, randomDocuments } from "../world/documents.ts";
 import { drawGroups, encodeGroups, makeGroups } from "./stages.ts";
 
@@ -20,6 +20,22 @@ const GROUPS = 600; // of three scenes, of each kind
 const OF_A_GROUP = 5; // documents
 
 /**
+ * Checks, before anything is written, that what a base learnt from is known, and that a row is left for a trajectory.
+ *
+ * @param config its sections `cdm` and `model`
+ * @throws UserError when it is not so and `cdm.rehearse` is not 0
+ */
+export function requireRehearsable(config: Config): void {
+  const { cdm: { rehearse, batch }, model } = config;
+  if (rehearse > 0 && !fitsWorld(config)) {
+    throw new UserError(`Cannot rehearse with ${model.path}: what it learnt from is known of the tiny base alone; give --cdm.rehearse=0`);
+  }
+  if (rehearse >= batch) {
+    throw new UserError(`Cannot rehearse in ${rehearse} of ${batch} rows: no row of the batch is left for a trajectory`);
+  }
+}
+
+/**
  * What the tiny base learnt to say of pictures: of one, what is in it; of two, what is in one alone and where they differ.
  *
  * @param config its sections `pretrain` and `seed`
@@ -27,17 +43,9 @@ const OF_A_GROUP = 5; // documents
  * @param vocabulary of the tiny base
  * @param groups of three scenes of each kind that they are about
  * @returns ten sequences a group: pictures, then words that are learnt; none where `cdm.rehearse` is 0
- * @throws UserError when the base did not learn from the tiny world, or nothing else would be in a batch
  */
 export async function rehearsal(config: Config, vqgan: Vqgan, vocabulary: Vocabulary, groups = GROUPS): Promise<Sequence[]> {
-  const { cdm: { rehearse, batch }, model } = config;
-  if (rehearse === 0) return [];
-  if (vqgan.config.resolution !== SIDE) {
-    throw new UserError(`Cannot rehearse with ${model.path}: what it learnt from is known of the tiny base alone; give --cdm.rehearse=0`);
-  }
-  if (rehearse >= batch) {
-    throw new UserError(`Cannot rehearse in ${rehearse} of ${batch} rows: no row of the batch is left for a trajectory`);
-  }
+  if (config.cdm.rehearse === 0) return [];
   const own = { ...config, pretrain: { ...config.pretrain, groups } };
   const sequences: Sequence[] = [];
   for (const [make, progress] of [[alikeScenes, 0.9], [nearScenes, 1]] as const) {

@@ -1,9 +1,9 @@
 import { resolveConfig } from "../../lib/experiment/config.ts";
 import { loadModel } from "../../lib/model/mod.ts";
-import { LONGEST_REHEARSED, rehearsal } from "../../lib/pretrain/rehearsal.ts";
+import { LONGEST_REHEARSED, rehearsal, requireRehearsable } from "../../lib/pretrain/rehearsal.ts";
 import { loadVocabulary } from "../../lib/tokens/mod.ts";
 import { dynamicsBatch } from "../../lib/trajectories/mod.ts";
-import { assert, assertEquals, assertRejects, engine, UserError } from "../support.ts";
+import { assert, assertEquals, assertThrows, engine, UserError } from "../support.ts";
 
 await engine();
 const { vqgan } = loadModel("data/tiny", "float32");
@@ -23,11 +23,12 @@ Deno.test("rehearsal() asks of one picture or two and has words for an answer, t
   assertEquals(await rehearsal(configOf(8), vqgan, vocabulary, 40), sequences);
 });
 
-Deno.test("rehearsal() gives nothing where nothing is asked for, and leaves a row for a trajectory", async () => {
+Deno.test("rehearsal() gives nothing where nothing is asked for; requireRehearsable() wants the tiny base, and a row for a trajectory", async () => {
   assertEquals(await rehearsal(configOf(0), vqgan, vocabulary), []);
-  await assertRejects(() => rehearsal(configOf(16), vqgan, vocabulary), UserError, "in 16 of 16 rows");
-  const large = { ...vqgan, config: { ...vqgan.config, resolution: 512 } };
-  await assertRejects(() => rehearsal(configOf(4), large, vocabulary), UserError, "give --cdm.rehearse=0");
+  assertThrows(() => requireRehearsable(configOf(16)), UserError, "in 16 of 16 rows");
+  const large = { ...configOf(4), model: { ...configOf(4).model, path: "test/parity/reference/janus" } };
+  assertThrows(() => requireRehearsable(large), UserError, "give --cdm.rehearse=0");
+  for (const rehearse of [0, 4]) requireRehearsable(configOf(rehearse));
 });
 
 Deno.test("dynamicsBatch() lays what is rehearsed below the trajectories; each learnt token weighs the same", () => {
