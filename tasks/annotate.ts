@@ -40,7 +40,7 @@ const TASK: TaskInfo = {
   name: "annotate",
   about: "Turns unlabelled videos into trajectories: key-frame pairs, and the action that the dynamics model sees between them.",
   sections: ["data", "model", "annotate"],
-  needs: ({ config: { annotate: { cdm, cwm } } }) => [cdm, cwm],
+  needs: ({ config }) => [config.annotate.cdm],
   switches: STAGE_SWITCHES,
   flags: WORKER_FLAGS,
 };
@@ -63,9 +63,6 @@ async function main(invocation: Invocation): Promise<void> {
   const { config, flags } = invocation;
   const { annotate: options, data, seed } = config;
   const folder = runFolder(config, shardName(TASK.name, flags["shard"]), flags);
-  if (options.cwm !== "" && options.candidates === 1) {
-    throw new UserError("Cannot choose by annotate.cwm where one action is said of a pair: give --annotate.candidates=12, or leave it out");
-  }
 
   // 1. The videos, the run, the dynamics model
   const isWorld = options.videos === "" && Object.keys(options.datasets).length === 0;
@@ -75,16 +72,10 @@ async function main(invocation: Invocation): Promise<void> {
   const batches = ownBatches(batchesOf(list.videos, options.videosAtOnce), flags["shard"], "annotate.videosAtOnce");
   const names = digestOf(batches.map(({ items }) => items.map(({ id }) => id)));
   const inputs = { videos: names, ...(earlier && { pairs: digestOf(readText(options.from)) }) };
-  const stage = await openStage(invocation, TASK, {
-    inputs,
-    adapters: { cdm: options.cdm, ...(options.cwm !== "" && { cwm: options.cwm }) },
-  });
+  const stage = await openStage(invocation, TASK, { inputs, adapters: { cdm: options.cdm } });
   if (!stage) return;
-  const { text, image, vqgan, vocabulary } = loadModels(config, { text: stage.adapters["cdm"], image: stage.adapters["cwm"] });
-  const otherWay = options.cwm === "" ? undefined : { sampler: image, weight: options.cwmWeight };
-  const annotator: Annotator = {
-    ...{ sampler: text, vqgan, vocabulary, cdm: stage.inputs["cdm"]!, candidates: options.candidates, otherWay },
-  };
+  const { text, vqgan, vocabulary } = loadModels(config, { text: stage.adapters["cdm"] });
+  const annotator: Annotator = { sampler: text, vqgan, vocabulary, cdm: stage.inputs["cdm"]! };
 
   // 2. Some videos at a time, a line each
   const pool = openMotionPool();

@@ -27,8 +27,6 @@ const TASK: TaskInfo = {
   switches: STAGE_SWITCHES,
 };
 
-/** What trajectories are ranked by, in words. */
-const RANKED = { mean: "log-likelihood a token", sum: "log-likelihood of the action", joint: "confidence of both directions, nats" };
 const SHOWN = 12; // trajectories in each part of the gallery
 
 /** Runs the task. */
@@ -69,7 +67,7 @@ async function main(invocation: Invocation): Promise<void> {
   await plotDistributions(
     `${folder}/scores`,
     all.map(({ score, label }) => ({ x: score, group: label })),
-    { x: `${RANKED[likelihood]}, all annotated`, y: "class" },
+    { x: `log-likelihood ${likelihood === "mean" ? "a token" : "of the action"}, all annotated`, y: "class" },
   );
   const counts = classes.flatMap(({ class: group, annotated, filtered }) => [
     { group, series: "annotated", count: annotated },

@@ -71,8 +71,7 @@ const VERIFIED = ["C-FT", "CWM"];
  * ```
  */
 export function paperStages(config: Config, systems: readonly string[], at: (folder: string) => string, lacking: Lacking): PaperStage[] {
-  const [cft, ...worlds] = worldModels(config, at) as [PaperStage, ...PaperStage[]];
-  const made = withLacks([...dynamicsStages(config, at), cft, ...synthesisStages(config, at), ...worlds, ...worldStages(at)], lacking);
+  const made = withLacks([...dynamicsStages(config, at), ...worldStages(config, at)], lacking);
   const usable = (folder: string) => made.some((stage) => stage.folder === folder && stage.lacks === undefined);
   const dynamics = dynamicsModels(config).filter(([, folder]) => folder === "base" || usable(folder))
     .map(([name, folder]) => `${name}=${folder === "base" ? folder : at(`${folder}/adapter`)}`);
@@ -113,17 +112,7 @@ function dynamicsStages(config: Config, at: (folder: string) => string): PaperSt
     { folder: "train-cdm", args: [], ...training },
     ...(dynamicsModels(config).some(([, folder]) => folder === all.folder) ? [{ ...all, ...training }] : []),
     { folder: "probe-cdm", task: "probe", args: [`--probe.adapter=${cdm}`], takes: ["base", "bench"], after: ["train-cdm"] },
-  ];
-}
-
-/** Annotation and filter; C-FT comes before them, as it may help to choose among actions. */
-function synthesisStages({ annotate: { cwm } }: Config, at: (folder: string) => string): PaperStage[] {
-  const [helper, after] = cwm === "train-cft" ? [[`--annotate.cwm=${at("c-ft")}/adapter`], ["c-ft"]] : [[], []];
-  return [
-    {
-      ...{ folder: "annotate", task: "annotate", args: [`--annotate.cdm=${at("train-cdm")}/adapter`, ...helper] },
-      ...{ takes: ["videos"], after: ["train-cdm", ...after] },
-    },
+    { folder: "annotate", task: "annotate", args: [`--annotate.cdm=${cdm}`], takes: ["videos"], after: ["train-cdm"] },
     {
       ...{ folder: "filter", task: "filter", args: [`--filter.trajectories=${at("annotate")}/trajectories.jsonl`] },
       ...{ takes: [], after: ["annotate"] },
@@ -131,23 +120,19 @@ function synthesisStages({ annotate: { cwm } }: Config, at: (folder: string) => 
   ];
 }
 
-/** The trainings of world models, C-FT first. */
-function worldModels(config: Config, at: (folder: string) => string): PaperStage[] {
+function worldStages(config: Config, at: (folder: string) => string): PaperStage[] {
   const given = pathsOf(config.cwm.synthetic).some((path) => path.endsWith(".jsonl")); // made before: no videos are needed
   const synthetic = given ? [] : [`--cwm.synthetic=${at("filter")}/trajectories.jsonl`];
-  return Object.entries(WORLD_MODELS).map(([name, args]) => ({
-    ...{ folder: folderOf(name), task: "train-cwm", args: [...synthetic, ...args], takes: ["base", "training"] },
-    after: given || args.includes("--cwm.synthetic=") ? [] : ["filter"],
-  }));
-}
-
-/** What the world models draw. */
-function worldStages(at: (folder: string) => string): PaperStage[] {
+  const models = Object.entries(WORLD_MODELS);
   const bench = ["base", "bench"] as const;
   return [
+    ...models.map(([name, args]): PaperStage => ({
+      ...{ folder: folderOf(name), task: "train-cwm", args: [...synthetic, ...args], takes: ["base", "training"] },
+      after: given || args.includes("--cwm.synthetic=") ? [] : ["filter"],
+    })),
     { folder: "probe-c-ft", task: "probe", args: [`--probe.adapter=${at("c-ft")}/adapter`], takes: bench, after: ["c-ft"] },
     { folder: "sample-c-zs", task: "sample", args: ["--sample.adapter=base"], takes: bench, after: [] },
-    ...Object.keys(WORLD_MODELS).map((name): PaperStage => ({
+    ...models.map(([name]): PaperStage => ({
       ...{ folder: `sample-${folderOf(name)}`, task: "sample", args: [`--sample.adapter=${at(folderOf(name))}/adapter`] },
       ...{ takes: bench, after: [folderOf(name)] },
     })),

@@ -165,13 +165,6 @@ const ANNOTATE = z.strictObject({
   ),
   cdm: z.string().default("train-cdm").describe("the dynamics model: a stage, or an adapter's folder"),
   temperature: z.number().min(0).default(0).describe("of the actions; 0: the likeliest token each; 1: sampled, as in paper eq. 1"),
-  candidates: count.default(1).describe(
-    "actions said of a pair, the likeliest of which is taken; all but the first are drawn at temperature 1 (beyond the paper)",
-  ),
-  cwm: z.string().default("").describe(
-    "a world model that helps to choose among them, by how likely each makes the target: a stage, as train-cft, or an adapter's folder",
-  ),
-  cwmWeight: z.number().positive().default(0.2).describe("what the target's log-likelihood counts beside the action's"),
   oracle: z.boolean().default(false).describe(
     "what was done instead of what the model says, in the tiny world: the most that synthesis can give",
   ),
@@ -197,9 +190,7 @@ const FILTER = z.strictObject({
   trajectories: LIST.default("annotate").describe("annotated trajectories: files of task annotate, or the stage annotate"),
   keep: whole.default(0).describe("trajectories to keep of each data set (paper A.8.3: 7K); 0: the share below"),
   share: share.default(0.5).describe("share of the trajectories to keep, in each class"),
-  likelihood: z.enum(["mean", "sum", "joint"]).default("mean").describe(
-    "rank by the action's log-likelihood a token, or by the sum (paper §3.2), or by the confidence of both directions (annotate.candidates)",
-  ),
+  likelihood: LIKELIHOOD,
 });
 
 const CHOICE = {

@@ -6,8 +6,8 @@
 import { UserError } from "../errors.ts";
 import { writeFile } from "../files.ts";
 import type { Vqgan } from "../model/mod.ts";
-import type { Sampler, SamplingOptions } from "../sample/mod.ts";
-import { encodePictures, encodePng, type RgbImage, squareCrop, type Vocabulary } from "../tokens/mod.ts";
+import { logLikelihoods, predictActions, type Sampler, type SamplingOptions } from "../sample/mod.ts";
+import { dynamicsSequence, encodePictures, encodePng, type RgbImage, squareCrop, type Vocabulary } from "../tokens/mod.ts";
 import {
   type KeyFrameOptions,
   keyFramePairs,
@@ -17,7 +17,6 @@ import {
   readFrames,
   steadyPairs,
 } from "../video/mod.ts";
-import { likeliestOf, type OtherWay, saidActions, scoreBothWays } from "./both_ways.ts";
 import type { VideoFile } from "./videos.ts";
 
 /** A trajectory from a video, as a line of `trajectories.jsonl`; paths count from that file. */
@@ -50,8 +49,6 @@ export interface AnnotatedTrajectory {
   readonly score: number;
   /** Its log-likelihood in all. */
   readonly sum?: number;
-  /** The confidence in it by both directions, nats; absent where one action alone was said. */
-  readonly joint?: number;
   /** Digest of the dynamics model. */
   readonly cdm: string;
   /** The batch of the stage that it was made in: by it the files of shards are put into one order. */
@@ -143,10 +140,6 @@ export interface Annotator {
   readonly vocabulary: Vocabulary;
   /** Digest of the adapter. */
   readonly cdm: string;
-  /** How many actions it says of a pair, of which one is taken; 1 without it. */
-  readonly candidates?: number;
-  /** Helps to choose among several, if given. */
-  readonly otherWay?: OtherWay | undefined;
 }
 
 /** A pair with the action that was seen in it. */
@@ -157,13 +150,10 @@ export interface AnnotatedPair {
   readonly score: number;
   /** Log-likelihood of all its tokens. */
   readonly sum: number;
-  /** The confidence in it by both directions, nats, where several were said. */
-  readonly joint?: number;
 }
 
 /**
- * What a dynamics model sees done between pairs of pictures, all pairs in one batch: the action that it says, or of several the one that is
- * likeliest, also to a world model if there is one.
+ * What a dynamics model sees done between pairs of pictures, all pairs in one batch.
  *
  * @param annotator the dynamics model
  * @param images frames before and after
@@ -184,18 +174,18 @@ export interface AnnotatedPair {
  * ```
  */
 export function annotatePairs(
-  { sampler, vqgan, vocabulary, candidates = 1, otherWay }: Annotator,
+  { sampler, vqgan, vocabulary }: Annotator,
   images: readonly (readonly [RgbImage, RgbImage])[],
   options: SamplingOptions,
   said?: readonly string[],
 ): AnnotatedPair[] {
   const codes = encodePictures(vqgan, images.flat().map((image) => squareCrop(image, vqgan.config.resolution)));
   const pairs = images.map((_, i) => ({ source: codes[2 * i]!, target: codes[2 * i + 1]! }));
-  const actions = said?.map((action) => [action]) ?? saidActions(sampler, vocabulary, pairs, options, candidates);
-  return scoreBothWays(sampler, vocabulary, pairs, actions, otherWay).map((own) => {
-    const { action, forward: { mean, sum }, joint } = likeliestOf(own);
-    return { action, score: mean, sum, ...(candidates > 1 && { joint }) };
-  });
+  const actions = said ?? predictActions(sampler, vocabulary, pairs, options);
+  const families = pairs.map(({ source, target }, i) => [dynamicsSequence(vocabulary, source, target, actions[i]!)]);
+  return logLikelihoods(sampler, families).map(([likelihood], i) => ({
+    ...{ action: actions[i]!, score: likelihood!.mean, sum: likelihood!.sum },
+  }));
 }
 
 /** Writes a video's frames into `FOLDER/frames` and gives its trajectories; pairs without an action are left out. */
@@ -208,23 +198,13 @@ export async function keepTrajectories(
 ): Promise<AnnotatedTrajectory[]> {
   const kept: AnnotatedTrajectory[] = [];
   for (const [i, { source, target, images }] of pairs.entries()) {
-    const { action, ...likelihoods } = annotated[i]!;
+    const { action, score, sum } = annotated[i]!;
     if (action === "") continue;
     const name = `${id.replaceAll(/[^\w.-]+/g, "_")}-${i}`;
     const files = [`frames/${name}-source.png`, `frames/${name}-target.png`] as const;
     for (const [side, file] of files.entries()) writeFile(`${folder}/${file}`, await encodePng(images[side]!), undefined, false);
     kept.push({
-      ...{
-        id: `${id}#${i}`,
-        ...(dataset && { dataset }),
-        video: id,
-        label,
-        source: files[0],
-        target: files[1],
-        action,
-        ...likelihoods,
-        cdm,
-      },
+      ...{ id: `${id}#${i}`, ...(dataset && { dataset }), video: id, label, source: files[0], target: files[1], action, score, sum, cdm },
       ...{ sourceTime: source.time, targetTime: target.time, sourceFrame: source.index, targetFrame: target.index },
       duration: samples.at(-1)!.time,
     });

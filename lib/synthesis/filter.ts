@@ -7,6 +7,7 @@
 import { quoted, UserError } from "../errors.ts";
 import { exists, parent, readText } from "../files.ts";
 import { mean } from "../metrics/statistics.ts";
+import { type LikelihoodKind, scoreOf } from "../sample/likelihood.ts";
 import type { Observation, Problem, Trajectory, TrajectoryList } from "../trajectories/mod.ts";
 import { fileObservation } from "../trajectories/aurora.ts";
 import type { AnnotatedTrajectory } from "./annotate.ts";
@@ -45,26 +46,22 @@ export function stratifiedTopK<T extends Pick<AnnotatedTrajectory, "label" | "sc
   return trajectories.filter((_, i) => kept.has(i));
 }
 
-/** What the filter ranks by: the action's log-likelihood a token or in all (paper §3.2), or the confidence by both directions. */
-export type Ranking = "mean" | "sum" | "joint";
-
 /**
  * Trajectories with the number that the filter ranks by as their score.
  *
- * @param ranking which number
+ * @param kind of the likelihood
  * @param trajectories as task annotate left them
  * @param path their file, for the message
  * @returns the same trajectories, in order
- * @throws UserError when a trajectory has no such number
+ * @throws UserError when the sum is wanted and a trajectory has none
  */
-export function rankedBy(ranking: Ranking, trajectories: readonly AnnotatedTrajectory[], path: string): AnnotatedTrajectory[] {
-  if (ranking === "mean") return [...trajectories];
+export function rankedBy(kind: LikelihoodKind, trajectories: readonly AnnotatedTrajectory[], path: string): AnnotatedTrajectory[] {
   return trajectories.map((one) => {
-    const score = one[ranking];
-    if (score !== undefined) return { ...one, score };
-    const how = ranking === "sum" ? "annotate again" : "annotate with --annotate.candidates=12";
+    const { id, score: mean, sum } = one;
+    if (kind === "mean") return one;
+    if (sum !== undefined) return { ...one, score: scoreOf({ mean, sum }, kind) };
     throw new UserError(
-      `Cannot rank ${quoted(one.id)} of ${path} by its ${ranking}, as it has none: ${how}, or give --filter.likelihood=mean`,
+      `Cannot rank ${quoted(id)} of ${path} by the sum, as it has none: annotate again, or give --filter.likelihood=mean`,
     );
   });
 }
@@ -178,7 +175,7 @@ function parseLine(line: string): AnnotatedTrajectory | undefined {
   try {
     const entry = JSON.parse(line) as Record<string, unknown>;
     const texts = ["id", "video", "label", "source", "target", "action"].every((key) => typeof entry[key] === "string");
-    const numbers = [entry["score"], entry["sum"] ?? 0, entry["joint"] ?? 0].every((value) => typeof value === "number");
+    const numbers = [entry["score"], entry["sum"] ?? 0].every((value) => typeof value === "number");
     const named = entry["dataset"] === undefined || typeof entry["dataset"] === "string";
     return texts && numbers && named ? entry as unknown as AnnotatedTrajectory : undefined;
   } catch {

@@ -14,7 +14,6 @@ export {
   type VideoPairs,
 } from "./annotate.ts";
 export { asVideo } from "./as_video.ts";
-export { type OtherWay } from "./both_ways.ts";
 export { type DataSet, listDataSets } from "./data_sets.ts";
 export { readAnnotated, readSynthetic, stratifiedTopK, topKOfDataSets, type VideoStatistics, videoStatistics } from "./filter.ts";
 export { openVideos } from "./parquet_videos.ts";

@@ -45,16 +45,6 @@ Deno.test("paperStages() leaves out what builds on what is lacking, and nothing 
   assertEquals(run, ["actions", "pictures"]); // what others made needs no base
 });
 
-Deno.test("paperStages() trains C-FT before it helps to annotate, and the annotation lacks what C-FT lacks", () => {
-  const stages = stagesOf(["annotate.candidates=4", "annotate.cwm=train-cft"]);
-  const [cft, annotate] = ["c-ft", "annotate"].map((name) => stages.findIndex(({ folder }) => folder === name)) as [number, number];
-  assert(cft < annotate);
-  assertEquals(stages[annotate]!.args, ["--annotate.cdm=at/train-cdm/adapter", "--annotate.cwm=at/c-ft/adapter"]);
-  assertEquals(stages[annotate]!.after, ["train-cdm", "c-ft"]);
-  const given = stagesOf(["annotate.candidates=4", "annotate.cwm=mine/adapter"]).find(({ folder }) => folder === "annotate")!;
-  assertEquals([given.args, given.after], [["--annotate.cdm=at/train-cdm/adapter"], ["train-cdm"]]);
-});
-
 Deno.test("paperStages() compares copying, the others, the untouched base and ours, and trains a second CDM where Kubric is downsampled", () => {
   const stages = stagesOf([], false, ["GoT=dir"]);
   const argsOf = (folder: string) => stages.find((stage) => stage.folder === folder)!.args;

@@ -1,6 +1,6 @@
 import { dataSetRows } from "../../lib/report/data_sets.ts";
 import { type AnnotatedTrajectory, type DataSet, listDataSets, readSynthetic, topKOfDataSets } from "../../lib/synthesis/mod.ts";
-import { rankedBy, type Ranking } from "../../lib/synthesis/filter.ts";
+import { rankedBy } from "../../lib/synthesis/filter.ts";
 import { assert, assertEquals, assertRejects, assertThrows, UserError, withFolder } from "../support.ts";
 
 /** A trajectory of a data set. */
@@ -77,15 +77,13 @@ Deno.test("topKOfDataSets() and readSynthetic() keep so many of each data set, t
     assertEquals(readSynthetic(`${folder}/trajectories.jsonl`, 2).trajectories.map(({ id }) => id), ["1", "4", "5", "7"]);
   }));
 
-Deno.test("rankedBy() ranks by the mean a token, the sum or both directions, and says which number is not there", () => {
-  const all = [line("long", undefined, -1, { sum: -9, joint: 0.5 }), line("short", undefined, -2, { sum: -4, joint: -1 })];
-  const first = (kind: Ranking) => topKOfDataSets(rankedBy(kind, all, "x"), () => 1)[0]!;
+Deno.test("rankedBy() ranks by the mean a token or by the sum, and says when there is no sum", () => {
+  const all = [line("long", undefined, -1, { sum: -9 }), line("short", undefined, -2, { sum: -4 })];
+  const first = (kind: "mean" | "sum") => topKOfDataSets(rankedBy(kind, all, "x"), () => 1)[0]!;
   assertEquals([first("mean").id, first("mean").score], ["long", -1]);
   assertEquals([first("sum").id, first("sum").score], ["short", -4]);
-  assertEquals([first("joint").id, first("joint").score], ["long", 0.5]);
   assertEquals(rankedBy("mean", [line("old", undefined, -1)], "x").length, 1);
-  assertThrows(() => rankedBy("sum", [line("old", undefined, -1)], "x"), UserError, 'Cannot rank "old" of x by its sum');
-  assertThrows(() => rankedBy("joint", [line("old", undefined, -1)], "x"), UserError, "annotate with --annotate.candidates=12");
+  assertThrows(() => rankedBy("sum", [line("old", undefined, -1)], "x"), UserError, 'Cannot rank "old" of x by the sum');
 });
 
 Deno.test("dataSetRows() are Table 4: each data set before and after the filter, then all", () => {
