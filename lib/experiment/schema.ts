@@ -84,10 +84,6 @@ const PRETRAIN = z.strictObject({
   beta2: share.default(0.98),
 });
 
-const AS_VIDEO = z.boolean().default(false).describe(
-  "learn each supervised trajectory a second time as a video would show it, through H.264 (beyond the paper)",
-);
-
 const FINE_TUNING = {
   lora: LORA.prefault({}),
   steps: whole.default(1000).describe("steps of the optimiser; 0: as many as the epochs take"),
@@ -109,7 +105,9 @@ const CDM = z.strictObject({
   synthetic: LIST.default("").describe(
     "filtered trajectories of an earlier dynamics model to learn from beside the others: a second round (beyond the paper); files of task filter",
   ),
-  asVideo: AS_VIDEO,
+  asVideo: z.boolean().default(false).describe(
+    "learn each supervised trajectory a second time as a video would show it, through H.264 (beyond the paper)",
+  ),
   rehearse: whole.default(0).describe(
     "rows of each batch that name what is in pictures, as the tiny base learnt to, so that words which supervision lacks are kept (beyond the paper)",
   ),
@@ -127,7 +125,6 @@ const CWM = z.strictObject({
   dropAction: share.default(0).describe(
     "share of the samples that are learnt without their action, so that guidance has something to compare with (beyond the paper)",
   ),
-  asVideo: AS_VIDEO,
   epic: z.boolean().default(true).describe("train on data.epic too; the paper gives it to the dynamics model alone (A.8.2, A.8.3)"),
   temperature: z.number().min(0).default(1).describe("of the pictures"),
   ...FINE_TUNING,

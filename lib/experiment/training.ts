@@ -79,7 +79,7 @@ export async function openTraining(invocation: Invocation, task: TaskInfo, plan:
   const limit = plan.section === "cwm" ? config.cwm.syntheticLimit : 0; // a second round of the dynamics model takes all that was filtered
   const all = withSynthetic(trainingTrajectories(config), plan.synthetic ?? [], limit);
   const clean = usableTrajectories(all, "allow-missing" in flags);
-  const list = options.asVideo ? withVideoCopies(clean, checkpoint.config.vq.resolution) : clean;
+  const list = plan.section === "cdm" && config.cdm.asVideo ? withVideoCopies(clean, checkpoint.config.vq.resolution) : clean;
   const onMachine = cluster?.onMachine ?? workersAsked(flags); // a dry run starts none
   if (isFirst) announce(task.name, config, plan, list, checkpoint, onMachine);
   const pictures = await picturesOf(list);
