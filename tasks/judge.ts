@@ -9,7 +9,7 @@ import { cacheFolder } from "../lib/engine/mod.ts";
 import { UserError } from "../lib/errors.ts";
 import { listOf, runTask } from "../lib/experiment/cli.ts";
 import { benchTrajectories } from "../lib/experiment/datasets.ts";
-import { FREE, judgeAll, type Judgement, type JudgeOf } from "../lib/experiment/judging.ts";
+import { judgeAll, type Judgement, llmJudge, worldJudge } from "../lib/experiment/judging.ts";
 import { shardName } from "../lib/experiment/pipeline.ts";
 import { openPools, poolNames, POOLS_FLAG } from "../lib/experiment/pools.ts";
 import { showProgress } from "../lib/experiment/progress.ts";
@@ -19,7 +19,7 @@ import { openStage, type Stage, writeSkipped } from "../lib/experiment/stage.ts"
 import { openSystems, systemsOverlap } from "../lib/experiment/systems.ts";
 import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo, WORKER_FLAGS } from "../lib/experiment/task.ts";
 import { readText, writeFile } from "../lib/files.ts";
-import { type Campaign, costText, judgeEntries, planCosts } from "../lib/judge/campaign.ts";
+import { type Campaign, costText, planCosts } from "../lib/judge/campaign.ts";
 import {
   distinctEntries,
   type Entry,
@@ -36,7 +36,6 @@ import { writeTable } from "../lib/report/mod.ts";
 import { writePools } from "../lib/report/pools.ts";
 import { shardOf } from "../lib/synthesis/mod.ts";
 import { type Problem, type Trajectory, usableTrajectories } from "../lib/trajectories/mod.ts";
-import { judgePicture, type WorldTrajectory } from "../lib/world/mod.ts";
 
 const TASK: TaskInfo = {
   name: "judge",
@@ -94,9 +93,7 @@ async function main(invocation: Invocation): Promise<void> {
   console.log(cost);
 
   // 2. Verdicts; what has none says why
-  const judgeSome: JudgeOf = isWorld
-    ? (some) => worldVerdicts(some, truths)
-    : (some, onProgress = () => {}) => judgeEntries(some, { ...campaign, onProgress });
+  const judgeSome = isWorld ? worldJudge(truths) : llmJudge(campaign);
   const { distinct, places } = isWorld ? { distinct: entries, places: [...entries.keys()] } : distinctEntries(entries);
   const answered = await judgeAll(distinct, judgeSome, stage.folder, flags["queue"]);
   if (!answered) return; // another worker puts it together
@@ -142,16 +139,6 @@ function campaignOf(judge: Config["judge"], ledger: string, again: boolean): Cam
   if (maxCost > 0 && !price) throw new UserError(`Cannot keep to ${maxCost} US dollars: ${prices} has no price of ${model}; add it there`);
   const protocol = { prompt: readText(judge.prompt), framing, detail };
   return { protocol, model, price, maxCost, batch, concurrency, timeout, ledger, again, cache: cacheFolder(), onProgress: () => {} };
-}
-
-async function worldVerdicts(entries: readonly Entry[], truths: ReadonlyMap<string, WorldTrajectory>): Promise<Judgement> {
-  const verdicts: Verdict[] = [];
-  for (const { trajectory, load } of entries) {
-    const { before, after } = truths.get(trajectory.id)!;
-    const { success, minimal, reasons } = judgePicture(before, after, (await load())!);
-    verdicts.push({ success, minimal, score: Math.min(success, minimal), reason: reasons.join(" ") });
-  }
-  return { verdicts, spent: FREE, cost: FREE };
 }
 
 /** Trajectories of the bench that a system has no pool of. */

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import type { Cost } from "../judge/campaign.ts";
+import { type Campaign, type Cost, judgeEntries } from "../judge/campaign.ts";
 import { type Entry, nameOf } from "../judge/entries.ts";
 import type { Verdict } from "../judge/mod.ts";
+import { judgePicture, type WorldTrajectory } from "../world/mod.ts";
 import { batchesOf, type Work } from "./batches.ts";
 import { showProgress } from "./progress.ts";
 import { workFromQueue } from "./queue_work.ts";
@@ -36,9 +37,27 @@ interface Line extends Partial<Pick<Judgement, "spent" | "cost">> {
 }
 
 /** Nothing was paid. */
-export const FREE: Cost = { prompt: 0, completion: 0, dollars: 0 };
+const FREE: Cost = { prompt: 0, completion: 0, dollars: 0 };
 
 const TOGETHER = 64; // pictures in a batch of a queue
+
+/** The tiny world's exact judge, by what is true of each trajectory. */
+export function worldJudge(truths: ReadonlyMap<string, WorldTrajectory>): JudgeOf {
+  return async (entries) => {
+    const verdicts: Verdict[] = [];
+    for (const { trajectory, load } of entries) {
+      const { before, after } = truths.get(trajectory.id)!;
+      const { success, minimal, reasons } = judgePicture(before, after, (await load())!);
+      verdicts.push({ success, minimal, score: Math.min(success, minimal), reason: reasons.join(" ") });
+    }
+    return { verdicts, spent: FREE, cost: FREE };
+  };
+}
+
+/** A language model as a judge. */
+export function llmJudge(campaign: Campaign): JudgeOf {
+  return (entries, onProgress = () => {}) => judgeEntries(entries, { ...campaign, onProgress });
+}
 
 /**
  * Judges pictures.
