@@ -5,9 +5,8 @@
  */
 import { openBackend, tf, tidy, valuesOf } from "../engine/mod.ts";
 import { joinCluster } from "../engine/collectives.ts";
-import { printable } from "../errors.ts";
 import { readCluster } from "./cluster.ts";
-import { environmentsOf } from "./workers.ts";
+import { environmentsOf, lastLineOf } from "./workers.ts";
 
 /** What came of a sum, or why none did. */
 export type TogetherSum =
@@ -30,9 +29,9 @@ export async function sumTogether(count: number): Promise<TogetherSum> {
   );
   const ended = await Promise.all(outputs);
   const failed = ended.findIndex(({ success }) => !success);
-  const textOf = (bytes: Uint8Array) => printable(new TextDecoder().decode(bytes).trim().split("\n").at(-1)!);
-  if (failed >= 0) return { failed: `process ${failed} of ${count}: ${textOf(ended[failed]!.stderr)}` };
-  return JSON.parse(textOf(ended[0]!.stdout)) as TogetherSum;
+  const said = (bytes: Uint8Array) => lastLineOf(new TextDecoder().decode(bytes));
+  if (failed >= 0) return { failed: `process ${failed} of ${count}: ${said(ended[failed]!.stderr)}` };
+  return JSON.parse(said(ended[0]!.stdout)) as TogetherSum;
 }
 
 /** One of the processes: each holds its number + 1 everywhere; the second sum is timed, as the first connects. */

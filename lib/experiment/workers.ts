@@ -100,6 +100,11 @@ async function allDone(workers: readonly Worker[], stop: () => void): Promise<vo
 async function lastLine(stream: ReadableStream<Uint8Array>): Promise<string> {
   let text = "";
   for await (const piece of stream.pipeThrough(new TextDecoderStream())) text = (text + piece).slice(-4000);
+  return lastLineOf(text);
+}
+
+/** The last line of what a process said, safe to print. */
+export function lastLineOf(text: string): string {
   return printable(text.trim().split("\n").at(-1)!);
 }
 
