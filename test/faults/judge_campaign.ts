@@ -33,8 +33,8 @@ export interface Campaign {
   readonly predictedAfterPilot: number;
   /** US dollars that the stand-in counted after the pilot, for all answers that it made, lost ones and refusals included. */
   readonly billed: number;
-  /** Of which for the first answer to each question. */
-  readonly useful: number;
+  /** What the same questions, each asked and answered once, would have cost. */
+  readonly once: number;
   /** US dollars by the stand-in for all, the pilot included. */
   readonly billedInAll: number;
   /** Questions whose answer was delivered more than once, though it could be read. */
@@ -77,7 +77,7 @@ export async function campaign(
     standIn.setFaults(perThousand);
     await whole(start(`--bench.limit=${pilot}`, `--run=${folder}/pilot`), say);
     const predictedAfterPilot = predictedIn(await whole(start("--dry-run"), say));
-    const [pilotCost, pilotUseful] = [dollars(seen), dollarsOf(seen.useful)];
+    const [pilotCost, pilotOnce] = [dollars(seen), dollarsOf(seen.once)];
     let hit = 0;
     for (let kill = 0; kill < kills; kill++) {
       const child = start(`--run=${folder}/judge`);
@@ -88,13 +88,13 @@ export async function campaign(
     }
     await whole(start(`--run=${folder}/judge`), say);
     const outcome = outcomeOf(folder, items * systems);
-    const [billed, useful] = [dollars(seen) - pilotCost, dollarsOf(seen.useful) - pilotUseful];
+    const [billed, once] = [dollars(seen) - pilotCost, dollarsOf(seen.once) - pilotOnce];
     standIn.setFaults(0);
     await whole(start(`--run=${folder}/judge`, "--restart"), say); // what came to nothing is asked again
     const requests = seen.requests;
     await whole(start(`--run=${folder}/judge`, "--restart"), say);
     return {
-      ...{ pictures: items * systems, kills: hit, predicted, predictedAfterPilot, billed, useful },
+      ...{ pictures: items * systems, kills: hit, predicted, predictedAfterPilot, billed, once },
       ...{ billedInAll: billed + pilotCost, outcome, end: outcomeOf(folder, items * systems), seen },
       paidTwice: [...seen.delivered.values()].filter((times) => times > 1).length,
       ...{ inFlight: hit * CONCURRENCY, askedAgain: seen.requests - requests },
@@ -198,7 +198,7 @@ if (import.meta.main) {
     console.log(found);
     const { delivered, ...counts } = seen;
     console.log({ ...counts, delivered: delivered.size });
-    console.log(`${(100 * (1 - found.useful / found.billed)).toFixed(1)} % of the bill after the pilot went to faults and kills`);
+    console.log(`${(100 * (1 - found.once / found.billed)).toFixed(1)} % of the bill after the pilot went to faults and kills`);
     const off = found.predictedAfterPilot / found.billed - 1;
     console.log(
       `predicted after the pilot ${(100 * off).toFixed(1)} % off, before it ${

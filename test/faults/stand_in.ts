@@ -28,8 +28,8 @@ export interface Seen {
   readonly delivered: Map<string, number>;
   /** Tokens of all answers that were sent whole, refusals included. */
   readonly billed: { prompt: number; completion: number };
-  /** Of these, tokens of the first answer to each question. */
-  readonly useful: { prompt: number; completion: number };
+  /** Tokens of every question that was asked and of an answer to it, once: what it would cost without faults and kills. */
+  readonly once: { prompt: number; completion: number };
   /** Tokens of answers that were lost on the way, by a cut or half an answer; they are billed too. */
   readonly lost: { prompt: number; completion: number };
 }
@@ -55,11 +55,10 @@ export function startStandIn(tooLate = 6000): StandIn {
   const seen: Seen = {
     ...{ requests: 0, most: 0, tooSoon: 0, delivered: new Map() },
     faults: Object.fromEntries(FAULTS.map((fault) => [fault, 0])) as Record<Fault, number>,
-    ...{ billed: { prompt: 0, completion: 0 }, useful: { prompt: 0, completion: 0 }, lost: { prompt: 0, completion: 0 } },
+    ...{ billed: { prompt: 0, completion: 0 }, once: { prompt: 0, completion: 0 }, lost: { prompt: 0, completion: 0 } },
   };
   let [perThousand, open] = [0, 0];
   const attempts = new Map<string, number>();
-  const answered = new Set<string>();
   const notBefore = new Map<string, number>();
   const late = new AbortController();
   const wait = (ms: number) =>
@@ -75,6 +74,7 @@ export function startStandIn(tooLate = 6000): StandIn {
     const question = createHash("sha256").update(JSON.stringify(body.messages)).digest("hex");
     const attempt = (attempts.get(question) ?? 0) + 1;
     attempts.set(question, attempt);
+    if (attempt === 1 && !isAgain(body)) add(seen.once, { prompt: promptTokens(body), completion: answerTokens(question) });
     if (performance.now() < (notBefore.get(question) ?? 0)) seen.tooSoon++;
     const lot = parseInt(question.slice(0, 8), 16) % 1000;
     const fault = lot < FAULTS.length * perThousand ? FAULTS[Math.floor(lot / perThousand)]! : undefined;
@@ -98,14 +98,10 @@ export function startStandIn(tooLate = 6000): StandIn {
 
   /** An answer, which is billed; it counts as delivered once the last byte is sent. */
   function answer(body: Body, question: string, completed?: Promise<void>, message?: object): Response {
-    const which = parseInt(question.slice(8, 12), 16);
+    const which = whichOf(question);
     const content = answerText(which % REASONS.length, which % 11, 10 - which % 7);
-    const tokens = { prompt: promptTokens(body), completion: message ? 8 : counted.answers[which % REASONS.length]! };
-    if (completed) {
-      add(seen.billed, tokens);
-      if (!answered.has(question) && !isAgain(body)) add(seen.useful, tokens);
-      answered.add(question);
-    }
+    const tokens = { prompt: promptTokens(body), completion: message ? 8 : answerTokens(question) };
+    if (completed) add(seen.billed, tokens);
     if (completed && !message) {
       seen.delivered.set(question, seen.delivered.get(question) ?? 0);
       completed.then(() => seen.delivered.set(question, seen.delivered.get(question)! + 1), () => {});
@@ -140,6 +136,15 @@ export function startStandIn(tooLate = 6000): StandIn {
       await server.shutdown();
     },
   };
+}
+
+/** A number that decides what the answer to a question is. */
+function whichOf(question: string): number {
+  return parseInt(question.slice(8, 12), 16);
+}
+
+function answerTokens(question: string): number {
+  return counted.answers[whichOf(question) % REASONS.length]!;
 }
 
 function isAgain({ messages: [message] }: Body): boolean {

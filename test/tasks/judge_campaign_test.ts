@@ -8,7 +8,7 @@ Deno.test("judge, killed in the middle of a faulty endpoint's answers, loses non
     const found = await campaign(folder, 15, 3, 1, { perThousand: 25, timeout: 2, pilot: 5 });
     const { seen, outcome, end, ...more } = found;
     const told = JSON.stringify({ ...more, outcome, end, faults: seen.faults });
-    const off = found.predictedAfterPilot / found.useful - 1;
+    const off = found.predictedAfterPilot / found.once - 1;
     assert(Math.abs(off) < 0.05, `the price is ${(100 * off).toFixed(1)} % off: ${told}`);
     assertEquals([outcome.absent, end.absent, end.unscored, end.scored], [0, 0, 0, 45], told);
     assert(found.paidTwice <= found.inFlight && found.kills === 1, told);
