@@ -26,7 +26,9 @@ const LORA = z.strictObject({
   targets: z.array(z.enum(PROJECTIONS)).min(1).default([...PROJECTIONS]).describe("the adapted matrices"),
 });
 
-const DIFFICULTY = z.enum(["easy", "default", "hard"]).default("default").describe("the tiny world's dial");
+const DIFFICULTY = z.enum(["easy", "default", "hard"]).default("default").describe(
+  "the tiny world's dial; data/tiny learnt default, which has all of easy, and cannot draw what hard adds",
+);
 
 const LIKELIHOOD = z.enum(["mean", "sum"]).default("mean").describe(
   'compare by the log-likelihood a token, or by the sum (paper §3.2, §3.3: "predicted likelihood")',
