@@ -6,7 +6,7 @@
  */
 import { cacheFolder, type Random, randomStream } from "../lib/engine/mod.ts";
 import { exists, writeFile } from "../lib/files.ts";
-import { formatConfig } from "../lib/model/config.ts";
+import { type ChameleonConfig, formatConfig } from "../lib/model/config.ts";
 import { ANOLE_7B } from "../lib/model/presets.ts";
 import { weightShapes } from "../lib/model/checkpoint.ts";
 import { writeShards } from "../lib/model/shards.ts";
@@ -25,15 +25,19 @@ export function randomFolder(): string {
  * @returns its folder
  */
 export function writeRandom7b(): string {
-  const folder = randomFolder();
+  return writeRandom(randomFolder(), ANOLE_7B);
+}
+
+/** Writes a random Chameleon of any shape into a folder, unless it is there; gives the folder. */
+export function writeRandom(folder: string, config: ChameleonConfig): string {
   if (exists(`${folder}/config.json`)) return folder;
-  const shapes = [...weightShapes(ANOLE_7B)];
+  const shapes = [...weightShapes(config)];
   const random = randomStream("random 7b");
   const noise = noiseOf(random, Math.max(...shapes.map(([, shape]) => count(shape))));
   writeShards(folder, shapes.map(([name, shape]) => tensorOf(name, shape, noise, random)));
-  for (const [name, text] of Object.entries(tinyTokenizer(ANOLE_7B.vq.codes).files)) writeFile(`${folder}/${name}`, text);
-  const vocabulary = loadVocabulary(folder, ANOLE_7B.vq.codes);
-  writeFile(`${folder}/config.json`, formatConfig(ANOLE_7B, vocabularyMap(vocabulary)));
+  for (const [name, text] of Object.entries(tinyTokenizer(config.vq.codes).files)) writeFile(`${folder}/${name}`, text);
+  const vocabulary = loadVocabulary(folder, config.vq.codes);
+  writeFile(`${folder}/config.json`, formatConfig(config, vocabularyMap(vocabulary)));
   return folder;
 }
 

@@ -17,6 +17,7 @@ const BENCHES = [
   "weights",
   "queue",
   "scale",
+  "sharded",
 ] as const;
 const [name, ...rest] = Deno.args;
 if (!BENCHES.includes(name as "train")) {

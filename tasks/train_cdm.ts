@@ -7,7 +7,7 @@ import { seedTensor } from "../lib/engine/mod.ts";
 import { runTask } from "../lib/experiment/cli.ts";
 import { pathsOf } from "../lib/experiment/datasets.ts";
 import { showProgress } from "../lib/experiment/progress.ts";
-import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo, WORKERS_FLAGS } from "../lib/experiment/task.ts";
+import { BENCH_FLAG, type Invocation, SHARDED_SWITCH, STAGE_SWITCHES, type TaskInfo, WORKERS_FLAGS } from "../lib/experiment/task.ts";
 import { costText, openTraining } from "../lib/experiment/training.ts";
 import { adapterTensors, createAdapter, saveAdapter, withAdapterTensors } from "../lib/model/mod.ts";
 import { drawActions } from "../lib/report/mod.ts";
@@ -24,7 +24,7 @@ const TASK: TaskInfo = {
   name: "train-cdm",
   about: "Trains the dynamics model: a LoRA adapter that says which action leads from one observation to the next.",
   sections: ["data", "bench", "model", "cdm"],
-  switches: STAGE_SWITCHES,
+  switches: { ...STAGE_SWITCHES, ...SHARDED_SWITCH },
   flags: { ...BENCH_FLAG, ...WORKERS_FLAGS },
 };
 
@@ -53,6 +53,7 @@ async function main(invocation: Invocation): Promise<void> {
   // 3. The loop over steps
   let trained = adapter;
   const shown = items.slice(0, options.samples);
+  const isWhole = !chameleon.sharded; // the first worker alone cannot draw with a base that is spread
   const draw = (path: string) =>
     drawActions(
       path,
@@ -77,7 +78,7 @@ async function main(invocation: Invocation): Promise<void> {
     trained = withAdapterTensors(adapter, params);
     validate(step, trained);
     progress.update(step, `loss ${loss.toFixed(3)}, ${speed} tokens/s`);
-    if (step < steps && options.sampleEvery > 0 && step % options.sampleEvery === 0) {
+    if (isWhole && step < steps && options.sampleEvery > 0 && step % options.sampleEvery === 0) {
       await draw(`${folder}/samples/${String(step).padStart(6, "0")}.png`);
     }
   }
@@ -86,13 +87,15 @@ async function main(invocation: Invocation): Promise<void> {
 
   // 4. The adapter, what it says, the loss
   saveAdapter(`${folder}/adapter`, trained, config.model.path);
-  await draw(`${folder}/predictions.png`);
+  if (isWhole) await draw(`${folder}/predictions.png`);
   const result = await reportTraining(folder, TASK.name, items.length);
   stage.finish(result);
   console.log(
     `Loss ${result.loss.first.toFixed(3)} → ${result.loss.last.toFixed(3)} in ${steps} steps, ${result.tokensPerSecond} tokens/s, ${
       costText(stage)
-    }\n  ${folder}/predictions.png   source, target, action → predicted action\n  ${folder}/loss.png          the loss\n  ${folder}/adapter/          the adapter, in PEFT's layout`,
+    }${
+      isWhole ? `\n  ${folder}/predictions.png   source, target, action → predicted action` : ""
+    }\n  ${folder}/loss.png          the loss\n  ${folder}/adapter/          the adapter, in PEFT's layout`,
   );
 }
 

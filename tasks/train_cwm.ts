@@ -10,7 +10,15 @@ import { pathsOf } from "../lib/experiment/datasets.ts";
 import { originOf } from "../lib/experiment/origin.ts";
 import { outputsOf } from "../lib/experiment/pipeline.ts";
 import { showProgress } from "../lib/experiment/progress.ts";
-import { BENCH_FLAG, type Invocation, PROVENANCE_FLAG, STAGE_SWITCHES, type TaskInfo, WORKERS_FLAGS } from "../lib/experiment/task.ts";
+import {
+  BENCH_FLAG,
+  type Invocation,
+  PROVENANCE_FLAG,
+  SHARDED_SWITCH,
+  STAGE_SWITCHES,
+  type TaskInfo,
+  WORKERS_FLAGS,
+} from "../lib/experiment/task.ts";
 import { costText, openTraining } from "../lib/experiment/training.ts";
 import { adapterTensors, createAdapter, loadAdapter, saveAdapter, withAdapterTensors } from "../lib/model/mod.ts";
 import { drawPredictions } from "../lib/report/mod.ts";
@@ -33,7 +41,7 @@ const TASK: TaskInfo = {
   about: "Trains the world model: a LoRA adapter that predicts the next observation from an observation and an action.",
   sections: ["data", "bench", "model", "cwm"],
   needs: ({ config: { cwm }, flags }) => [cwm.init, ..."cft" in flags ? [] : pathsOf(cwm.synthetic)],
-  switches: { ...STAGE_SWITCHES, cft: "the baseline C-FT: no recognition weights, no synthetic trajectories" },
+  switches: { ...STAGE_SWITCHES, ...SHARDED_SWITCH, cft: "the baseline C-FT: no recognition weights, no synthetic trajectories" },
   flags: { ...BENCH_FLAG, ...WORKERS_FLAGS, ...PROVENANCE_FLAG },
 };
 
@@ -66,6 +74,7 @@ async function main(invocation: Invocation): Promise<void> {
   // 3. The loop over steps
   let trained = adapter;
   const shown = items.slice(0, options.samples);
+  const isWhole = !chameleon.sharded; // the first worker alone cannot draw with a base that is spread
   const xmp = originOf(invocation, stage, "trained")(shown.map(({ trajectory }) => trajectory.action), seed);
   const draw = (path: string) =>
     drawPredictions(
@@ -92,7 +101,7 @@ async function main(invocation: Invocation): Promise<void> {
     trained = withAdapterTensors(adapter, params);
     validate(step, trained);
     progress.update(step, `loss ${loss.toFixed(3)}, ${speed} tokens/s`);
-    if (step < steps && options.sampleEvery > 0 && step % options.sampleEvery === 0) {
+    if (isWhole && step < steps && options.sampleEvery > 0 && step % options.sampleEvery === 0) {
       await draw(`${folder}/samples/${String(step).padStart(6, "0")}.png`);
     }
   }
@@ -101,13 +110,15 @@ async function main(invocation: Invocation): Promise<void> {
 
   // 4. The adapter, what it predicts, the loss
   saveAdapter(`${folder}/adapter`, trained, config.model.path);
-  await draw(`${folder}/predictions.png`);
+  if (isWhole) await draw(`${folder}/predictions.png`);
   const result = await reportTraining(folder, stageName, items.length);
   stage.finish(result);
   console.log(
     `Loss ${result.loss.first.toFixed(3)} → ${result.loss.last.toFixed(3)} in ${steps} steps, ${result.tokensPerSecond} tokens/s, ${
       costText(stage)
-    }\n  ${folder}/predictions.png   source, target, prediction, weights\n  ${folder}/loss.png          the loss\n  ${folder}/adapter/          the adapter, in PEFT's layout`,
+    }${
+      isWhole ? `\n  ${folder}/predictions.png   source, target, prediction, weights` : ""
+    }\n  ${folder}/loss.png          the loss\n  ${folder}/adapter/          the adapter, in PEFT's layout`,
   );
 }
 

@@ -5,10 +5,11 @@
  * @module
  */
 import { quoted, UserError } from "../errors.ts";
-import { type CApi, cstring } from "./capi.ts";
-import { AttrKind } from "./graph.ts";
-import { activeBinding, kernelBackend } from "./kernels.ts";
+import { type CApi, cstring, DType } from "./capi.ts";
+import { AttrKind, type OpAttr } from "./graph.ts";
+import { activeBinding, inputIds, kernelBackend } from "./kernels.ts";
 import { bool, int, message, text } from "./protobuf.ts";
+import { tidy } from "./scope.ts";
 import { type Tensor, tf } from "./tf.ts";
 
 /** The processes of a cluster, and which of them this one is. */
@@ -33,6 +34,11 @@ export interface Patience {
 export interface Collectives extends Cluster {
   /** The sum of a float32 or int32 tensor over all processes, the same bits on each; a timely one is not waited for without end. */
   readonly sum: (tensor: Tensor, timely?: boolean) => Promise<Tensor>;
+  /**
+   * Equal parts of all processes, float32 or an even number of bfloat16, one after the other: [S] → [N · S]. It is waited for in place, as
+   * gradients are computed between a scope's two ends, and for as long as a timely sum.
+   */
+  readonly gather: (part: Tensor) => Tensor;
   /** Waits until all of them have nothing more to ask of each other: one that ends before breaks the connection of others. */
   readonly leave: () => Promise<void>;
 }
@@ -40,6 +46,8 @@ export interface Collectives extends Cluster {
 const LEADER = "/job:worker/replica:0/task:0";
 const GRACE = 2; // seconds that the leader's word about who is missing may take
 const GROUP = 1; // all processes; there is no other group
+const FIRST_GATHER = 2 ** 30; // gathers are numbered apart from sums
+const GATHERS = 16; // numbers of gathers of one size
 const HANGS = "a sum has not come"; // heartbeats go on in a thread of TensorFlow's own, whatever the process does
 
 /**
@@ -57,11 +65,20 @@ export async function joinCluster(cluster: Cluster, patience: Patience): Promise
   const late = `joining the other workers: ${LEADER} does not answer`; // TensorFlow's own limit holds for the leader alone
   await explained(cluster, patience, () => within(patience.join + GRACE, enabled(binding.api, server), late));
   let instance = 0;
+  const numberOf = gatherNumbers();
+  const count = cluster.addresses.length;
   return {
     ...cluster,
     sum: (tensor, timely = false) => {
-      const summed = reduced(tensor, cluster.addresses.length, ++instance);
+      const summed = reduced(tensor, count, ++instance);
       return explained(cluster, patience, () => timely ? within(patience.hang, summed, HANGS) : summed);
+    },
+    gather: (part) => {
+      try {
+        return gathered(part, count, numberOf, patience.hang);
+      } catch (error) {
+        throw failureOfCluster(error, cluster, patience);
+      }
     },
     leave: () => explained(cluster, patience, () => atEnd(binding.api)),
   };
@@ -90,16 +107,13 @@ async function within<T>(seconds: number, promised: Promise<T>, words: string): 
 }
 
 async function reduced(tensor: Tensor, count: number, instance: number): Promise<Tensor> {
+  const numbers = numbersOf(count, instance);
+  const ids = inputIds([tensor, ...numbers]);
   const { binding } = kernelBackend();
-  const numbers = [count, GROUP, instance].map((number) => tf.scalar(number, "int32"));
-  const ids = kernelBackend().getInputTensorIds([tensor, ...numbers]);
   const attrs = [
-    { name: "T", type: AttrKind.TYPE, value: binding.elementType(ids[0]!) },
+    ...attrsOf(binding.elementType(ids[0]!), 0), // the coordination service notices who is lost; a step may be long
     { name: "merge_op", type: AttrKind.STRING, value: "Add" },
     { name: "final_op", type: AttrKind.STRING, value: "Id" },
-    { name: "communication_hint", type: AttrKind.STRING, value: "auto" },
-    { name: "timeout_seconds", type: AttrKind.FLOAT, value: 0 }, // the coordination service notices who is lost; a step may be long
-    { name: "Nordering_token", type: AttrKind.INT, value: 0 },
     { name: "max_subdivs_per_device", type: AttrKind.INT, value: 1 }, // buckets are small enough
   ];
   try {
@@ -107,6 +121,56 @@ async function reduced(tensor: Tensor, count: number, instance: number): Promise
   } finally {
     numbers.forEach((number) => number.dispose());
   }
+}
+
+/**
+ * Numbers of gathers, by the size of their parts. A few come again and again, as TensorFlow keeps 1.4 KiB for each that it has seen;
+ * none begins a gather before all others are at the one before.
+ */
+function gatherNumbers(): (size: number) => number {
+  const sizes = new Map<number, { readonly first: number; done: number }>();
+  return (size) => {
+    let own = sizes.get(size);
+    if (!own) sizes.set(size, own = { first: FIRST_GATHER + GATHERS * sizes.size, done: 0 });
+    return own.first + own.done++ % GATHERS;
+  };
+}
+
+/** [S] → [N · S], on this thread. */
+function gathered(part: Tensor, count: number, numberOf: (size: number) => number, seconds: number): Tensor {
+  return tidy(() => {
+    const { binding } = kernelBackend();
+    const isHalf = binding.elementType(inputIds([part])[0]!) === DType.BFLOAT16; // which the operation does not take
+    const words = isHalf ? bitcast(tf.reshape(part, [-1, 2]), DType.FLOAT) : part; // [S / 2] or [S]
+    const ids = inputIds([words, ...numbersOf(count, numberOf(words.size))]);
+    const whole = binding.executeTyped("CollectiveGatherV2", attrsOf(DType.FLOAT, seconds), ids); // [N · S / 2] or [N · S]
+    const all = kernelBackend().createOutputTensor(whole);
+    return isHalf ? tf.reshape(bitcast(all, DType.BFLOAT16), [-1]) : all; // [N · S]
+  });
+}
+
+/** The same bytes under another element type, where they lie: a last axis of two halves becomes a word, and a word becomes one. */
+function bitcast(x: Tensor, to: number): Tensor {
+  const backend = kernelBackend();
+  const { binding } = backend;
+  const [id] = inputIds([x]) as [number];
+  const attrs = [{ name: "T", type: AttrKind.TYPE, value: binding.elementType(id) }, { name: "type", type: AttrKind.TYPE, value: to }];
+  return backend.createOutputTensor(binding.executeTyped("Bitcast", attrs, [id]));
+}
+
+/** How many processes, which of them, and which of their calls: what a collective operation is told beside its tensor. */
+function numbersOf(count: number, instance: number): Tensor[] {
+  return [count, GROUP, instance].map((number) => tf.scalar(number, "int32"));
+}
+
+/** Attributes of all collective operations; after so many seconds they fail, where that is not 0. */
+function attrsOf(dtype: number, seconds: number): OpAttr[] {
+  return [
+    { name: "T", type: AttrKind.TYPE, value: dtype },
+    { name: "communication_hint", type: AttrKind.STRING, value: "auto" },
+    { name: "timeout_seconds", type: AttrKind.FLOAT, value: seconds },
+    { name: "Nordering_token", type: AttrKind.INT, value: 0 },
+  ];
 }
 
 /** A `ServerDef`: where all listen, which one this is, and how it is coordinated. */
@@ -155,7 +219,7 @@ export function failureOfCluster(error: unknown, { rank, addresses }: Cluster, {
       { cause: error },
     );
   }
-  if (words === HANGS) {
+  if (words === HANGS || /timed out|DEADLINE_EXCEEDED/i.test(words)) {
     return new UserError(
       `Cannot go on as another worker has not come to a step's end within ${hang} s though it gives signs of life: see what it waits for, ` +
         "end it, and start all workers again to go on from the last checkpoint; where steps may take so long, raise --patience",

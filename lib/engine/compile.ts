@@ -5,6 +5,7 @@
  */
 import type { Binding, TracedFunction } from "./binding.ts";
 import { shown } from "./element_types.ts";
+import { withGradient } from "./gradients.ts";
 import { activeBinding, inputIds, kernelBackend } from "./kernels.ts";
 import { tidy } from "./scope.ts";
 import { type Tensor, tf } from "./tf.ts";
@@ -71,18 +72,55 @@ export function freeze<T>(tree: T): T {
  */
 export function compile<A extends unknown[], R>(fn: (...args: A) => R, options: CompileOptions = {}): (...args: A) => R {
   const xla = options.xla ?? false;
-  const cache = new Map<string, Concrete>();
+  const concreteOf = tracedOnce(fn, xla);
   return (...args: A): R => {
     const binding = activeBinding();
     if (!binding) return tidy(() => fn(...args));
     if ((!xla && binding.isTracing()) || tracingForXla) return fn(...args);
+    const concrete = concreteOf(binding, args);
+    return withLeaves(concrete.result, call(concrete, leaves(args))) as R;
+  };
+}
+
+/**
+ * Compiles a function some of whose arguments are large and soon made: they are made for each call, forward and backward, and dropped
+ * after it, so that not even the gradient's tape keeps them. libtensorflow alone has it.
+ *
+ * @param fn takes what is made first, which gets no gradients, then trees of tensors; gives one tensor
+ * @returns the compiled function; instead of what is made it takes the function that makes it
+ */
+export function compileRemaking<M, A extends unknown[]>(fn: (made: M, ...args: A) => Tensor): (make: () => M, ...args: A) => Tensor {
+  const concreteOf = tracedOnce(fn, false);
+  return (make, ...args) => {
     const tensors = leaves(args);
-    const ids = inputIds(tensors);
+    const wanted = tensors.flatMap((tensor, i) => tensor.dtype === "float32" && !isFrozen(tensor) ? [i] : []);
+    const called = (args: A) => {
+      const whole: [M, ...A] = [freeze(make()), ...args];
+      return { concrete: concreteOf(kernelBackend().binding, whole), inputs: leaves(whole) };
+    };
+    return withGradient(wanted.map((i) => tensors[i]!), (save) => {
+      save(tensors);
+      const { concrete, inputs } = called(args);
+      return call(concrete, inputs)[0]!;
+    }, (dy, saved) =>
+      tidy(() => {
+        const { concrete, inputs } = called(withLeaves(args, saved));
+        const grads = gradientsOf(concrete, inputs, [dy]).slice(inputs.length - saved.length);
+        return wanted.map((i) => grads[i]!);
+      }));
+  };
+}
+
+/** Traces a function once for each form of its arguments. */
+function tracedOnce<A extends unknown[], R>(fn: (...args: A) => R, xla: boolean): (binding: Binding, args: A) => Concrete {
+  const cache = new Map<string, Concrete>();
+  return (binding, args) => {
+    const ids = inputIds(leaves(args));
     let next = 0;
     const key = form(args, (t) => `${t.shape}:${binding.elementType(ids[next++]!)}${frozen.has(t.dataId) ? "!" : ""}`);
     let concrete = cache.get(key);
     if (!concrete) cache.set(key, concrete = trace(binding, fn, args, xla));
-    return withLeaves(concrete.result, call(concrete, tensors)) as R;
+    return concrete;
   };
 }
 
@@ -124,12 +162,14 @@ export function registerCompiledCalls(): void {
     kernelName: KERNEL,
     saveAllInputs: true,
     gradFunc: (dy, saved, attrs) => {
-      const { traced, backward } = concreteOf(attrs);
-      const dys = (Array.isArray(dy) ? dy : [dy]).map((d, i) => castTo(d, traced.fn.results[i]!.dtype));
-      const grads = backward(saved, dys); // at once, in the scope of the whole backward pass
+      const grads = gradientsOf(concreteOf(attrs), saved, Array.isArray(dy) ? dy : [dy]); // at once, in the scope of the whole backward pass
       return Object.fromEntries(saved.map((_, i) => [i, () => grads[i]!]));
     },
   });
+}
+
+function gradientsOf({ traced, backward }: Concrete, args: readonly Tensor[], dys: readonly Tensor[]): (Tensor | undefined)[] {
+  return backward(args, dys.map((dy, i) => castTo(dy, traced.fn.results[i]!.dtype)));
 }
 
 /** Traces `fn` for arguments of the form of `args`. */

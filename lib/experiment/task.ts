@@ -58,6 +58,11 @@ export const WORKERS_FLAGS: Readonly<Record<string, string>> = {
     "seconds without a sign of life after which a worker counts as lost, and the others stop (default 60); ten times that for a step",
 };
 
+/** The switch of tasks whose workers may spread the base. */
+export const SHARDED_SWITCH: Readonly<Record<string, string>> = {
+  sharded: "each worker holds a part of every block, and all gather a block's weights when it runs; needs checkpointing, draws no pictures",
+};
+
 /** The flag of tasks that write predicted pictures. */
 export const PROVENANCE_FLAG: Readonly<Record<string, string>> = {
   provenance: "false: pictures do not say that a model made them, with which base, adapter, seed and action (default true)",

@@ -3,15 +3,16 @@
  *
  * @module
  */
-import { type Backend, cacheFolder } from "../engine/mod.ts";
+import { type Backend, cacheFolder, type Precision } from "../engine/mod.ts";
+import { UserError } from "../errors.ts";
 import { type CheckpointPlan, loadModel, type Model, planCheckpoint } from "../model/mod.ts";
 import { checkpointDigest } from "../model/checkpoint.ts";
-import { mebibytes } from "../model/memory.ts";
+import { heldBytes, mebibytes } from "../model/memory.ts";
 import { loadVocabulary, type Vocabulary } from "../tokens/mod.ts";
 import { type EncodedTrajectory, encodeTrajectories, holdOut, type TrajectoryList, usableTrajectories } from "../trajectories/mod.ts";
 import { asVideo } from "../synthesis/as_video.ts";
 import { SYNTHETIC } from "../synthesis/filter.ts";
-import type { Workers } from "../train/workers.ts";
+import { piecesOf, type Workers } from "../train/workers.ts";
 import type { Invocation, TaskInfo } from "./task.ts";
 import { resolveConfig } from "./config.ts";
 import { describeTraining, trainingTrajectories, withSynthetic } from "./datasets.ts";
@@ -75,7 +76,10 @@ export async function openTraining(invocation: Invocation, task: TaskInfo, plan:
   const isFirst = !workers || workers.rank === 0;
   const config = backend ? configFor(invocation, backend) : invocation.config;
   const { model: { path, precision }, [plan.section]: options } = config;
-  const checkpoint = planCheckpoint(path, precision);
+  const sharded = "sharded" in flags;
+  if (sharded) requireShardable(config, plan.section, workers?.count ?? workersAsked(flags));
+  const stored = planCheckpoint(path, precision);
+  const checkpoint = sharded ? spread(stored, precision, workers?.count ?? workersAsked(flags)) : stored;
   const limit = plan.section === "cwm" ? config.cwm.syntheticLimit : 0; // a second round of the dynamics model takes all that was filtered
   const all = withSynthetic(trainingTrajectories(config), plan.synthetic ?? [], limit);
   const clean = usableTrajectories(all, "allow-missing" in flags);
@@ -90,7 +94,7 @@ export async function openTraining(invocation: Invocation, task: TaskInfo, plan:
       code: codeDigest(),
       ...inputs,
       base: checkpointDigest(checkpoint),
-      config: digestOf(sections.map((name) => config[name])),
+      config: digestOf([sharded, ...sections.map((name) => config[name])]),
     });
   }
   const stage = await openStage({ ...invocation, config }, task, {
@@ -102,11 +106,39 @@ export async function openTraining(invocation: Invocation, task: TaskInfo, plan:
   if (!stage || goesOn === 0) return void await workers?.leave();
   if (isFirst) writeTrainedPictures(stage.folder, pictures);
   const budget = freeForWork(config, checkpoint, onMachine); // before weights are loaded
-  const model = loadModel(path, precision);
+  const model = loadModel(path, precision, sharded ? workers : undefined);
   const vocabulary = loadVocabulary(path, checkpoint.config.vq.codes);
   const { trained: items, held } = holdOut(await encode(list, model, "allow-missing" in flags, workers), options.validation, config.seed);
   const steps = options.steps || Math.ceil(options.epochs * items.length / (options.batch * options.accumulate));
   return { stage, config, model, vocabulary, items, held, steps, budget, workers };
+}
+
+/**
+ * Refuses to spread the base where that cannot be.
+ *
+ * @param config of the training
+ * @param section its own
+ * @param count of workers
+ * @throws UserError saying what stands against it
+ */
+export function requireShardable(config: Config, section: TrainingPlan["section"], count: number): void {
+  const { checkpointing, validation, accumulate, batch } = config[section];
+  const refuse = (why: string) => {
+    throw new UserError(`Cannot spread the base over workers by --sharded ${why}`);
+  };
+  if (count === 1) refuse("as there is one: add --workers=N, or start several by a launcher");
+  if (!checkpointing) refuse(`without recomputing blocks: add --${section}.checkpointing=true`);
+  if (validation > 0) refuse(`and measure a held-out loss, which the first worker does alone: leave out ${section}.validation`);
+  const pieces = Array.from({ length: count }, (_, rank) => piecesOf({ rank, count }, accumulate, batch).length);
+  if (pieces.some((n) => n !== pieces[0])) {
+    refuse(`as ${count} workers would run unequal numbers of micro-batches: make ${section}.accumulate a multiple of ${count}`);
+  }
+}
+
+/** The checkpoint's plan, its bytes those that one of several workers holds. */
+function spread(checkpoint: CheckpointPlan, precision: Precision, count: number): CheckpointPlan {
+  const { config, bytes } = checkpoint;
+  return { ...checkpoint, bytes: heldBytes(config, bytes, precision === "bfloat16" ? 2 : 4, count) };
 }
 
 /** Trajectories, and after them the supervised ones as videos would show them; synthetic ones come from videos. */

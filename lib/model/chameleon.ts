@@ -9,12 +9,14 @@
  * @module
  */
 import { compile, freeze, type Precision, precisionOf, type Tensor, tf, toPrecision } from "../engine/mod.ts";
+import { compileRemaking } from "../engine/compile.ts";
 import {
   type BesideLayer,
   causalAttention,
   type HeadNorm,
   joinHeads,
   type KeysValues,
+  lastPositions,
   linear,
   normaliseAndRotate,
   repeatHeads,
@@ -28,21 +30,11 @@ import {
   swiglu,
   withBeside,
 } from "../nn/mod.ts";
-import type { ChameleonConfig, Projection } from "./config.ts";
+import type { ChameleonConfig } from "./config.ts";
+import type { BlockNorms, Layer, Matrices } from "./layer.ts";
 import { type Adapter, type BlockAdapter, blockAdapter } from "./lora.ts";
 import { project } from "./projections.ts";
-
-/** A block's weights; matrices are [out, in] as on disk. */
-export interface Layer extends Record<Projection, Tensor> {
-  /** RMSNorm's gain at attention, [D]. */
-  readonly inputNorm: Tensor;
-  /** RMSNorm's gain at the feed-forward layer, [D]. */
-  readonly postNorm: Tensor;
-  /** QK-norm of queries; absent where the model has none. */
-  readonly qNorm?: HeadNorm;
-  /** QK-norm of keys. */
-  readonly kNorm?: HeadNorm;
-}
+import type { ShardedBlocks } from "./sharded.ts";
 
 /** The transformer: its shape and weights. */
 export interface Chameleon {
@@ -50,8 +42,10 @@ export interface Chameleon {
   readonly config: ChameleonConfig;
   /** Token embeddings, [V, D]. */
   readonly embed: Tensor;
-  /** Blocks. */
+  /** Blocks; none where they are spread over processes. */
   readonly layers: readonly Layer[];
+  /** Blocks that are spread over processes; such a model is trained with checkpointing, by all of them, and does nothing else. */
+  readonly sharded?: ShardedBlocks;
   /** The last RMSNorm's gain, [D]. */
   readonly norm: Tensor;
   /** Output matrix, [V, D]. */
@@ -272,18 +266,20 @@ interface Past extends KeysValues {
 
 /** The pass: embedding, blocks, last norm. tokens: [B, T] → hidden: [B, Q, D], and keys and values by block */
 function forward(model: Chameleon, tokens: Tensor, pass: Pass): { hidden: Tensor; cache: KeysValues[] } {
-  const { config, layers } = model;
-  const shape = shapeOf(model);
+  const { config, sharded } = model;
+  const shape = shapeOf(model, pass.checkpoint ?? false);
   const { cos, sin, padding, queries, given = queries } = pass;
   const cache: KeysValues[] = []; // stays empty when checkpointing
   let x = toPrecision(tf.gather(model.embed, tokens), "float32"); // [B, T, D]
-  layers.forEach((layer, i) => {
+  const count = sharded?.blocks.length ?? model.layers.length;
+  for (let i = 0; i < count; i++) {
     const lora = blockAdapter(pass.adapter, i, pass.seed, pass.training ?? false);
-    const carried = i === layers.length - 1 ? queries : tokens.shape[1]!;
+    const carried = i === count - 1 ? queries : tokens.shape[1]!;
     const inputs = { shape, lora, cos, sin, padding, queries: carried, past: pass.past?.[i] };
-    if (pass.checkpoint) x = recomputedBlock(x, layer, inputs); // [B, Q, D]
-    else ({ x, kv: cache[i] } = block(x, layer, inputs)); // [B, Q, D]
-  });
+    if (sharded) x = gatheredBlock(() => sharded.matricesOf(i), x, sharded.blocks[i]!, inputs); // [B, Q, D]
+    else if (pass.checkpoint) x = recomputedBlock(x, model.layers[i]!, inputs); // [B, Q, D]
+    else ({ x, kv: cache[i] } = block(x, model.layers[i]!, inputs)); // [B, Q, D]
+  }
   const hidden = rmsNorm(lastPositions(x, given), model.norm, config.rmsEpsilon, shape.precision); // [B, Q, D]
   return { hidden: withBeside(hidden, model.beside), cache };
 }
@@ -321,6 +317,11 @@ function block(x: Tensor, layer: Layer, inputs: BlockInputs): { x: Tensor; kv: K
 /** A block whose inside is recomputed for the gradient: its arguments are all that is kept. [B, T, D] → [B, Q, D] */
 const recomputedBlock: (x: Tensor, layer: Layer, inputs: BlockInputs) => Tensor = compile(
   (x: Tensor, layer: Layer, inputs: BlockInputs) => block(x, layer, inputs).x,
+);
+
+/** The same, its matrices made when it runs and when it is recomputed. */
+const gatheredBlock: (make: () => Matrices, x: Tensor, norms: BlockNorms, inputs: BlockInputs) => Tensor = compileRemaking(
+  (matrices: Matrices, x: Tensor, norms: BlockNorms, inputs: BlockInputs) => block(x, { ...norms, ...matrices }, inputs).x,
 );
 
 /** x: [B, T, D] → y: [B, Q, D], and keys and values for what comes next */
@@ -376,17 +377,10 @@ function slotMask(prompt: KeysValues, own: KeysValues, step: Tensor, padding: Te
   return tf.concat([ofRows, tf.tile(free, [batch, 1, 1, 1])], 3); // [P·N, 1, 1, S + C]
 }
 
-/** The last positions, on the last axis but one. [B, T, D] → [B, count, D], or [T, d] → [count, d] */
-function lastPositions(x: Tensor, count: number): Tensor {
-  const axis = x.rank - 2;
-  const first = x.shape[axis]! - count;
-  if (first === 0) return x;
-  return tf.slice(x, x.shape.map((_, i) => i === axis ? first : 0), x.shape.map((size, i) => i === axis ? count : size));
-}
-
-function shapeOf({ config, layers }: Chameleon): Shape {
+function shapeOf({ config, layers, sharded }: Chameleon, checkpoint: boolean): Shape {
+  if (sharded && !checkpoint) throw new TypeError("Cannot run a sharded model but in training with checkpointing");
   const { heads, keyHeads, rmsEpsilon: epsilon, swinNorm } = config;
-  return { heads, keyHeads, epsilon, swinNorm, precision: precisionOf(layers[0]!.q_proj) };
+  return { heads, keyHeads, epsilon, swinNorm, precision: sharded?.precision ?? precisionOf(layers[0]!.q_proj) };
 }
 
 /** Rotary tables and padding for positions from 0, frozen, as compiled blocks would give their gradients too; without padding, nothing is hidden. */

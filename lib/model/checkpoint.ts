@@ -9,11 +9,13 @@ import { type Disk, writeFile } from "../files.ts";
 import { dispose, freeze, type Precision, type Tensor, tf, toPrecision } from "../engine/mod.ts";
 import { mapFile, type MappedFile } from "../engine/mapped.ts";
 import { bytesOfTensor } from "../engine/storage.ts";
-import type { Chameleon, Layer } from "./chameleon.ts";
+import type { Chameleon } from "./chameleon.ts";
 import { configFiles, moduleShapes, pictureShapes, picturesOf, readConfig, weightName } from "./backbones.ts";
 import { type ChameleonConfig, PROJECTIONS, projectionShape } from "./config.ts";
+import type { BlockNorms, Layer, Matrices } from "./layer.ts";
 import { differences, listed, readTensor } from "./stored_tensors.ts";
 import { type OutgoingTensor, readInto, readModelHeaders, type StoredTensor } from "./safetensors.ts";
+import { type Gathering, readPart, type ShardedBlocks, shardedBlocks } from "./sharded.ts";
 import { writeShards } from "./shards.ts";
 import { withCodes, withoutCodes } from "./janus.ts";
 import type { Vqgan, Weights } from "./vqgan.ts";
@@ -110,6 +112,7 @@ export function checkpointDigest({ config, stored }: CheckpointPlan): string {
  *
  * @param folder the checkpoint
  * @param precision of the transformer's matrices; norms and the VQGAN are float32
+ * @param others the processes that the blocks' matrices are spread over; each then reads its own part of them alone
  * @returns the model
  * @throws UserError when the folder is not a sound checkpoint
  *
@@ -122,7 +125,7 @@ export function checkpointDigest({ config, stored }: CheckpointPlan): string {
  * assertEquals([chameleon.config.layers, chameleon.embed.shape], [4, [1583, 192]]);
  * ```
  */
-export function loadModel(folder: string, precision: Precision): Model {
+export function loadModel(folder: string, precision: Precision, others?: Gathering): Model {
   const plan = planCheckpoint(folder, precision);
   const files = new Map<string, MappedFile | undefined>();
   const fileOf = ({ path, size }: StoredTensor) => {
@@ -130,15 +133,30 @@ export function loadModel(folder: string, precision: Precision): Model {
     if (!files.has(path)) files.set(path, mapFile(path));
     return files.get(path);
   };
-  return modelOf(folder, plan.config, (name) => {
+  const get = (name: string) => {
     const stored = plan.stored.get(name);
     return stored && freeze(loadTensor(name, stored, precision, fileOf(stored)));
-  });
+  };
+  return modelOf(
+    folder,
+    plan.config,
+    get,
+    others && {
+      ...others,
+      ...{ precision, partOf: (names) => freeze(readPart(names.map((name) => plan.stored.get(name)!), precision, others)) },
+    },
+  );
+}
+
+/** How blocks are spread. */
+interface Sharding extends Gathering {
+  readonly precision: Precision;
+  readonly partOf: (matrices: readonly string[]) => Tensor; // [S]
 }
 
 /** Builds a model from tensors by their names on disk, filters already in this engine's layout. */
-export function modelOf(folder: string, config: ChameleonConfig, get: (name: string) => Tensor | undefined): Model {
-  const chameleon = transformerOf(config, get);
+export function modelOf(folder: string, config: ChameleonConfig, get: (name: string) => Tensor | undefined, sharding?: Sharding): Model {
+  const chameleon = transformerOf(config, get, sharding);
   const weights: Record<string, Tensor> = {};
   for (const name of pictureShapes(config).keys()) {
     const tensor = get(`model.vqmodel.${name}`);
@@ -149,16 +167,31 @@ export function modelOf(folder: string, config: ChameleonConfig, get: (name: str
 }
 
 /** The transformer alone, its tables those of text, of tensors by their names on disk. */
-export function transformerOf(config: ChameleonConfig, get: (name: string) => Tensor | undefined): Chameleon {
+export function transformerOf(config: ChameleonConfig, get: (name: string) => Tensor | undefined, sharding?: Sharding): Chameleon {
   const need = (name: string) => get(name)!;
   const prefix = prefixOf(config);
+  const names = Array.from({ length: config.layers }, (_, i) => `${prefix}.layers.${i}`);
   return {
     config,
     embed: need(`${prefix}.embed_tokens.weight`),
-    layers: Array.from({ length: config.layers }, (_, i) => layerOf(config, `${prefix}.layers.${i}`, need)),
+    layers: sharding ? [] : names.map((name) => layerOf(config, name, need)),
     norm: need(`${prefix}.norm.weight`),
     head: need("lm_head.weight"),
+    ...(sharding && { sharded: shardedOf(config, names, need, sharding) }),
   };
+}
+
+function shardedOf(
+  config: ChameleonConfig,
+  names: readonly string[],
+  need: (name: string) => Tensor,
+  { precision, partOf, ...others }: Sharding,
+): ShardedBlocks {
+  const blocks = names.map((name) => ({
+    ...normsOf(config, name, need),
+    part: partOf(PROJECTIONS.map((projection) => matrixName(name, projection))),
+  }));
+  return shardedBlocks(config, precision, blocks, others);
 }
 
 /** Weights beside transformer and picture tokenizer, by name without `model.`. */
@@ -177,7 +210,7 @@ function joined(model: Model, modules: Weights): Model {
 /** Frees a model's weights. */
 export function disposeModel({ chameleon, vqgan, modules }: Model): void {
   for (const tensor of namedTensors(chameleon, vqgan).values()) tensor.dispose();
-  dispose([chameleon.beside ?? [], modules ?? []]);
+  dispose([chameleon.beside ?? [], chameleon.sharded?.blocks ?? [], modules ?? []]);
 }
 
 /**
@@ -252,13 +285,14 @@ function loadTensor(name: string, stored: StoredTensor, precision: Precision, fi
   });
 }
 
-function layerOf({ qkNorm = true }: ChameleonConfig, name: string, need: (name: string) => Tensor): Layer {
+function layerOf(config: ChameleonConfig, name: string, need: (name: string) => Tensor): Layer {
+  const matrices = PROJECTIONS.map((projection) => [projection, need(matrixName(name, projection))]);
+  return { ...Object.fromEntries(matrices) as Matrices, ...normsOf(config, name, need) };
+}
+
+function normsOf({ qkNorm = true }: ChameleonConfig, name: string, need: (name: string) => Tensor): BlockNorms {
   const norm = (part: string) => ({ gain: need(`${name}.self_attn.${part}.weight`), bias: need(`${name}.self_attn.${part}.bias`) });
   return {
-    ...Object.fromEntries(PROJECTIONS.map((projection) => [projection, need(matrixName(name, projection))])) as Record<
-      typeof PROJECTIONS[number],
-      Tensor
-    >,
     inputNorm: need(`${name}.input_layernorm.weight`),
     postNorm: need(`${name}.post_attention_layernorm.weight`),
     ...(qkNorm && { qNorm: norm("q_norm"), kNorm: norm("k_norm") }),

@@ -25,7 +25,8 @@ import {
   swiglu,
   withBeside,
 } from "../nn/mod.ts";
-import type { Chameleon, Layer } from "./chameleon.ts";
+import type { Chameleon } from "./chameleon.ts";
+import type { Layer } from "./layer.ts";
 import { type ChameleonConfig, type Projection, PROJECTIONS } from "./config.ts";
 import { type Adapter, mergeAdapter } from "./lora.ts";
 

@@ -10,7 +10,7 @@
 import { type Tensor, type Tensor2D, tf } from "../engine/mod.ts";
 import { onHeap } from "../engine/wasm.ts";
 import { type KeysValues, withBeside } from "../nn/mod.ts";
-import type { Layer } from "./chameleon.ts";
+import type { Layer } from "./layer.ts";
 import type { Decoder, DecodingContext } from "./decode.ts";
 
 /**

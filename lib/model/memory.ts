@@ -9,6 +9,7 @@
 import { CHUNK } from "../nn/attention.ts";
 import type { CheckpointPlan } from "./checkpoint.ts";
 import { type ChameleonConfig, type Projection, PROJECTIONS, projectionShape, type VqConfig } from "./config.ts";
+import { partSize } from "./sharded.ts";
 
 /** A training's memory, in bytes. */
 export interface MemoryPlan {
@@ -160,6 +161,19 @@ export function mergedBytes(config: ChameleonConfig, bytes: number): number {
 /** Elements of a block's matrices. */
 function matrixElements(config: ChameleonConfig): number {
   return PROJECTIONS.reduce((sum, name) => sum + projectionShape(config, name).reduce((a, b) => a * b), 0);
+}
+
+/**
+ * Bytes of weights that one of several processes holds, whose blocks are spread over them: its parts, one block's matrices, and all else.
+ *
+ * @param config the base's shape
+ * @param weights bytes of all of them
+ * @param bytes of an element of a matrix
+ * @param count of processes
+ */
+export function heldBytes(config: ChameleonConfig, weights: number, bytes: number, count: number): number {
+  const elements = matrixElements(config);
+  return weights + bytes * (elements - config.layers * (elements - partSize(elements, count)));
 }
 
 /** Whether such a copy is made: it may take half of what is free for work. */

@@ -10,7 +10,6 @@ export {
   type DecodingState,
   type ForwardOptions,
   hiddenStates,
-  type Layer,
   logitsOf,
   prefill,
 } from "./chameleon.ts";
@@ -45,7 +44,9 @@ export {
   type ScoringSize,
   type TrainingSize,
 } from "./memory.ts";
+export type { BlockNorms, Layer, Matrices } from "./layer.ts";
 export { loadAdapter, saveAdapter } from "./peft.ts";
 export { openEncoder, type PictureEncoder } from "./picture_encoder.ts";
 export { type OutgoingTensor, type StoredTensor } from "./safetensors.ts";
+export type { Gathering, ShardedBlock, ShardedBlocks } from "./sharded.ts";
 export { decodeCodes, encodeFeatures, nearestCodes, type Vqgan, type Weights } from "./vqgan.ts";

@@ -252,3 +252,11 @@ export function upsample2(x: Tensor): Tensor {
   const wide = tf.reshape(tf.concat([x, x], 3), [batch, height, 1, 2 * width * channels]); // [B, h, 1, 2w·C]
   return tf.reshape(tf.concat([wide, wide], 2), [batch, 2 * height, 2 * width, channels]); // [B, 2h, 2w, C]
 }
+
+/** The last positions, on the last axis but one. [B, T, D] → [B, count, D], or [T, d] → [count, d] */
+export function lastPositions(x: Tensor, count: number): Tensor {
+  const axis = x.rank - 2;
+  const first = x.shape[axis]! - count;
+  if (first === 0) return x;
+  return tf.slice(x, x.shape.map((_, i) => i === axis ? first : 0), x.shape.map((size, i) => i === axis ? count : size));
+}

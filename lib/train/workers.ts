@@ -32,6 +32,8 @@ export interface Workers {
   readonly sum: (own: Summed, timely: boolean) => Promise<Summed>;
   /** Adds up a few whole numbers below 2²⁴ over all workers. */
   readonly sumNumbers: (numbers: readonly number[]) => Promise<number[]>;
+  /** Equal parts of all workers, one after the other: [S] → [N · S]; waited for in place. */
+  readonly gather: (part: Tensor) => Tensor;
   /** Waits until nobody needs another any more. */
   readonly leave: () => Promise<void>;
 }
@@ -57,9 +59,9 @@ const BUCKET = 2 ** 22; // elements that are sent together, 16 MiB: the next buc
  * @returns the workers
  */
 export function workersOf(collectives: Collectives): Workers {
-  const { rank, addresses, leave } = collectives;
+  const { rank, addresses, gather, leave } = collectives;
   return {
-    ...{ rank, count: addresses.length, leave },
+    ...{ rank, count: addresses.length, gather, leave },
     sum: async ({ grads, loss, size }, timely) => {
       const numbers = tf.tensor1d([loss, size]);
       const sum = (tensor: Tensor) => collectives.sum(tensor, timely);

@@ -49,6 +49,25 @@ Deno.test("joinCluster() gives up in one sentence when a worker does not come, w
   }
 });
 
+Deno.test("gather() lays float32 and bfloat16 parts one after the other, and says that a worker has ended or hangs", async () => {
+  const expected = (shape: number[], precision: string) => ({ shape, precision, values: [0.25, 1.25] });
+  for (
+    const [other, sentence] of [["gather", /Cannot go on as worker 1 of 2/], ["gather, hang", /has not come to a step's end within 3 s/]]
+  ) {
+    const addresses = freeAddresses(2);
+    const workers = ["gather", other as string].map((what, rank) => worker(rank, addresses, 30, 8, what));
+    for (const { line } of workers) {
+      await line();
+      assertEquals(await line(), { real: expected([6], "float32"), half: expected([8192], "bfloat16") });
+    }
+    if (other === "gather") workers[1]!.child.kill("SIGKILL");
+    const { error, kind } = await workers[0]!.line();
+    assert(kind && (sentence as RegExp).test(`${error}`), `${error}`);
+    if (other !== "gather") workers[1]!.child.kill("SIGKILL");
+    assertEquals(await Promise.all(workers.map(({ end }) => end())), [1, 137]);
+  }
+});
+
 Deno.test("failureOfCluster() names the worker that TensorFlow names, and never this one", () => {
   const cluster = { rank: 1, addresses: ["a:1", "b:1\x1b", "c:1"] };
   const of = (words: string) => failureOfCluster(new Error(words), cluster, { join: 9, loss: 8, hang: 7 }).message;

@@ -1,4 +1,5 @@
-import { compile, dispose, freeze, seedTensor, type Tensor, tf, tidy, valueAndGradients } from "../../lib/engine/mod.ts";
+import { compile, dispose, freeze, seedTensor, type Tensor, tf, tidy, valueAndGradients, valuesOf } from "../../lib/engine/mod.ts";
+import { compileRemaking } from "../../lib/engine/compile.ts";
 import { liveTensors } from "../../lib/engine/scope.ts";
 import { activeBinding } from "../../lib/engine/kernels.ts";
 import { dropout, rmsNorm } from "../../lib/nn/layers.ts";
@@ -82,3 +83,35 @@ Deno.test("a thousand compiled steps leave the number of tensors and the memory 
   assert(Deno.memoryUsage().rss - memory < 64 * 2 ** 20, "resident memory grew by more than 64 MiB");
   x.dispose();
 });
+
+Deno.test(
+  "compileRemaking() gives compile()'s bits, makes its first argument once each way, and keeps none of it",
+  graphs,
+  () =>
+    withoutLeaks(() => {
+      const product = (w: Tensor, x: Tensor, { b }: { b: Tensor }) => tf.tanh(tf.add(tf.matMul(x, w), b)) as Tensor;
+      const [x, b] = [tf.randomNormal([4, 5], 0, 1, "float32", 1), tf.randomNormal([3], 0, 1, "float32", 2)] as Tensor[];
+      const kept = freeze(tf.randomNormal([5, 3], 0, 1, "float32", 3) as Tensor);
+      const made: Tensor[] = [];
+      const make = () => {
+        assert(made.every(({ isDisposed }) => isDisposed), "an earlier one is alive");
+        made.push(tf.mul(kept, 1));
+        return made.at(-1)!;
+      };
+      const [plain, remaking] = [compile(product), compileRemaking(product)];
+      const run = (f: (x: Tensor, b: Tensor) => Tensor) =>
+        tidy(() => {
+          const { value, grads } = valueAndGradients(([x, b]) => tf.sum(f(f(x!, b!).reshape([4, 3]).pad([[0, 0], [0, 2]]), b!)) as Tensor, [
+            x!,
+            b!,
+          ]);
+          return [value, ...grads].map((tensor) => [...valuesOf(tensor)]);
+        });
+      const expected = run((x, b) => plain(kept, x, { b }));
+      assertEquals(run((x, b) => remaking(make, x, { b })), expected);
+      assertEquals(made.length, 4); // two calls, forward and backward
+      assertEquals(run((x, b) => remaking(make, x, { b })), expected);
+      assertEquals(made.length, 8);
+      dispose([x, b, kept]);
+    }),
+);
