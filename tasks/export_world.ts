@@ -7,7 +7,7 @@
 import { UserError } from "../lib/errors.ts";
 import { runTask } from "../lib/experiment/cli.ts";
 import type { Invocation, TaskInfo } from "../lib/experiment/task.ts";
-import { exists, writeFile } from "../lib/files.ts";
+import { exists, readText, writeFile } from "../lib/files.ts";
 import { drawFamilies } from "../lib/report/mod.ts";
 import { showProgress } from "../lib/experiment/progress.ts";
 import { encodePng } from "../lib/tokens/mod.ts";
@@ -43,9 +43,11 @@ async function main({ config, flags }: Invocation): Promise<void> {
   ]];
   const total = counts.reduce((sum, [, count]) => sum + count, 0);
   if ("dry-run" in flags) return console.log(`Would write ${total} trajectories and ${config.export.videos} videos to ${out}.`);
+  const description = JSON.stringify({ renderer: RENDERER, seed, ...data, ...config.export }, null, 2) + "\n"; // written last
   if (exists(`${out}/world.json`) && !("restart" in flags)) {
+    if (readText(`${out}/world.json`) === description) return console.log(`This very world is there already, whole, in ${out}.`);
     throw new UserError(
-      `Cannot write to ${out} as a world is there already: choose another folder with --out=DIR, or --restart to write anew`,
+      `Cannot write to ${out} as another world is there already: choose another folder with --out=DIR, or --restart to write anew`,
     );
   }
   const progress = showProgress("trajectories", total);
@@ -74,7 +76,7 @@ async function main({ config, flags }: Invocation): Promise<void> {
     ) + "\n",
   );
   writeFile(`${out}/world.png`, await drawFamilies(worldTrajectories(data.difficulty, seed, "bench", 2 * FAMILIES.length)));
-  writeFile(`${out}/world.json`, JSON.stringify({ renderer: RENDERER, seed, ...data, ...config.export }, null, 2) + "\n");
+  writeFile(`${out}/world.json`, description);
   console.log(
     `${total} trajectories in ${out}/{train,validation,bench}/list.json, ${videos.length} videos in ${out}/videos/\n  ${out}/world.png   a row a family`,
   );

@@ -41,10 +41,11 @@ async function main(invocation: Invocation): Promise<void> {
   warmUp(models);
 
   // 2. The page, in a thread of its own
-  const [token] = keptSecrets(`${stage.folder}/token.txt`, 1);
-  const page = await servePage(invocation, stage, models, token!);
-  console.log(`http://${config.serve.hostname}:${page.port}/#${token}`);
-  console.log(`Whoever has this link may use the page; ${stage.folder} keeps what is drawn. Stop with Ctrl-C.`);
+  const { hostname, links } = config.serve;
+  const tokens = keptSecrets(`${stage.folder}/token.txt`, links).slice(0, links);
+  const page = await servePage(invocation, stage, models, tokens);
+  console.log(tokens.map((token) => `http://${hostname}:${page.port}/#${token}`).join("\n"));
+  console.log(`Whoever has ${links > 1 ? "such a" : "this"} link may use the page; ${stage.folder} keeps what is drawn. Stop with Ctrl-C.`);
 
   // 3. Questions, those that wait together at once
   for (;;) {
@@ -79,14 +80,19 @@ function warmUp(models: Answering): void {
   answerAll(models, [{ kind: "describe", source, target: source }], watching);
 }
 
-async function servePage(invocation: Invocation, stage: Stage, { vqgan: { config: vq } }: Answering, token: string): Promise<LivePage> {
+async function servePage(
+  invocation: Invocation,
+  stage: Stage,
+  { vqgan: { config: vq } }: Answering,
+  tokens: readonly string[],
+): Promise<LivePage> {
   const { config } = invocation;
   const { candidates, together, hostname, port, other } = config.serve;
   const maker = makerOf(invocation, stage, "cwm");
   const makers: Makers = { cwm: maker, other: maker && { ...maker, adapter: stage.inputs["other"] } };
   const examples = fitsWorld(config) ? await worldExamples(config) : [];
   return await openPage({
-    ...{ folder: stage.folder, token, hostname, port, candidates, together, makers, examples },
+    ...{ folder: stage.folder, tokens, hostname, port, candidates, together, makers, examples },
     ...{ side: vq.resolution, rows: gridSide(vq), compares: other !== "" },
   });
 }

@@ -18,8 +18,6 @@ export interface Target {
   finish(): void;
 }
 
-const MARK = "unfinished.json"; // tells our own unfinished folder from somebody else's
-
 /**
  * Checks that a folder may be made.
  *
@@ -46,17 +44,20 @@ export function openTarget(to: string, content: unknown, disk: Disk = realDisk):
   const place = to.replace(/\/+$/, "");
   const folder = `${place}.unfinished`;
   const digest = createHash("sha256").update(JSON.stringify(content)).digest("hex");
-  const mark = `${folder}/${MARK}`;
-  const resumed = exists(mark) && readText(mark) === digest;
+  const mark = `${folder}.json`; // tells our own unfinished folder from somebody else's; beside it, for it must outlast a renaming that fails
+  const resumed = exists(folder) && exists(mark) && readText(mark) === digest;
   if (!exists(mark)) requireVacant(folder); // not ours
   if (!resumed) disk.remove(folder);
   else for (const { name } of Deno.readDirSync(folder)) if (name.endsWith(".tmp")) disk.remove(`${folder}/${name}`); // cut off while being written
   writeFile(mark, digest, disk);
+  disk.mkdir(folder);
   const finish = () => {
     requireVacant(to); // still: hours may have passed
-    disk.remove(mark);
     disk.remove(place); // an empty folder at most
     disk.rename(folder, place);
+    try {
+      disk.remove(mark);
+    } catch { /* the folder is there whole; a mark alone says nothing */ }
   };
   return { folder, resumed, finish };
 }

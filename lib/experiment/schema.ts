@@ -284,6 +284,7 @@ const SERVE = z.strictObject({
   other: z.string().default("").describe("a second world model to compare with on the same seeds; empty: none"),
   candidates: count.max(16).default(4).describe("images drawn of each question"),
   together: count.max(64).default(8).describe("questions of several people that are drawn together"),
+  links: count.max(1000).default(1).describe("links, each with a share of the queue of its own"),
   hostname: z.string().default("127.0.0.1").describe("where the server listens; 0.0.0.0: everywhere"),
   port: whole.max(65535).default(8001).describe("0: any that is free"),
   ...CHOICE,

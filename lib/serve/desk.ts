@@ -26,21 +26,24 @@ export interface Desk {
   /**
    * Asks.
    *
-   * @param person whose question it is
+   * @param asker whose question it is
    * @param question what is asked
    * @param tell is told what happens; never after the answer, nor after it was taken back
    * @returns takes the question back
    */
-  ask(person: string, question: Question, tell: (told: Told) => void): () => void;
+  ask(asker: Asker, question: Question, tell: (told: Told) => void): () => void;
   /** The next questions to be answered, once there are some. One batch at a time. */
   next(): Promise<Batch>;
   /** The running batch is so far. */
   grow(growth: readonly Growth[]): void;
   /** The running batch is answered. */
   answer(answers: readonly Answer[]): void;
-  /** How many of a person's, and of all, are waiting or running. */
-  load(person: string): { readonly own: number; readonly all: number };
+  /** How many of a tree's, of a person's, and of all are waiting or running. */
+  load(asker: Asker): { readonly tree: number; readonly own: number; readonly all: number };
 }
+
+/** Who asks, and of which tree. */
+export type Asker = Pick<Waiting, "person" | "tree">;
 
 interface Asked extends Waiting {
   readonly question: Question;
@@ -78,8 +81,8 @@ export function openDesk(together: number, onUnwanted: (batch: number) => void =
     tellPlaces();
   };
   return {
-    ask(person, question, tell) {
-      const asked = { person, kind: question.kind === "imagine" ? `imagine ${question.side}` : question.kind, question, tell };
+    ask(asker, question, tell) {
+      const asked = { ...asker, kind: question.kind === "imagine" ? `imagine ${question.side}` : question.kind, question, tell };
       queue.add(asked);
       tellPlaces();
       if (isIdle) begin();
@@ -97,9 +100,10 @@ export function openDesk(together: number, onUnwanted: (batch: number) => void =
       running = [];
       told.forEach((asked, i) => asked?.tell({ answer: answers[i]! }));
     },
-    load(person) {
+    load({ person, tree }) {
       const all = [...inWork(), ...queue.waiting()];
-      return { own: all.filter((asked) => asked.person === person).length, all: all.length };
+      const own = all.filter((asked) => asked.person === person);
+      return { tree: all.filter((asked) => asked.tree === tree).length, own: own.length, all: all.length };
     },
   };
 }

@@ -14,8 +14,8 @@ import type { ExampleSource } from "./server.ts";
 export interface PageSettings {
   /** The run's folder. */
   readonly folder: string;
-  /** The secret in the link. */
-  readonly token: string;
+  /** The links' secrets. */
+  readonly tokens: readonly string[];
   /** Where it listens. */
   readonly hostname: string;
   /** On which port; 0: any that is free. */

@@ -46,10 +46,29 @@ export function rateLimit(perMinute: number, burst: number, now: () => number = 
 
 const MANY = 1000; // buckets, after which those that are full are forgotten
 
+/**
+ * Whether somebody may have one more of what all share: less than half of what is left, so that nobody fills it for all others.
+ *
+ * @param own how many somebody has
+ * @param all how many all have
+ * @param most how many there may be
+ *
+ * @example Alone somebody gets a third of it, and the next one half of what is left of that
+ * ```ts
+ * import { isFairShare } from "./rate.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals([isFairShare(9, 9, 30), isFairShare(10, 10, 30), isFairShare(0, 29, 30), isFairShare(0, 30, 30)], [true, false, true, false]);
+ * ```
+ */
+export function isFairShare(own: number, all: number, most: number): boolean {
+  return own < (most - all) / 2;
+}
+
 /** How many may be inside at once. */
 export interface Gate {
-  /** Lets somebody in, unless it is full: then nothing is done, and the result is undefined. */
-  pass<T>(body: () => Promise<T>): Promise<T | undefined>;
+  /** Lets somebody in, unless it is full or has its share of them: then nothing is done, and the result is undefined. */
+  pass<T>(who: string, body: () => Promise<T>): Promise<T | undefined>;
   /** Lets those inside do something one after the other: what takes much memory. */
   alone<T>(body: () => Promise<T>): Promise<T>;
 }
@@ -66,20 +85,20 @@ export interface Gate {
  * import { assertEquals } from "@std/assert";
  *
  * const one = gate(1);
- * assertEquals(await Promise.all([1, 2].map((n) => one.pass(() => Promise.resolve(n)))), [1, undefined]);
+ * assertEquals(await Promise.all([1, 2].map((n) => one.pass("a", () => Promise.resolve(n)))), [1, undefined]);
  * ```
  */
 export function gate(most: number): Gate {
-  let inside = 0;
+  const inside: string[] = [];
   let last: Promise<unknown> = Promise.resolve();
   return {
-    async pass(body) {
-      if (inside >= most) return;
-      inside++;
+    async pass(who, body) {
+      if (!isFairShare(inside.filter((one) => one === who).length, inside.length, most)) return;
+      inside.push(who);
       try {
         return await body();
       } finally {
-        inside--;
+        inside.splice(inside.indexOf(who), 1);
       }
     },
     alone(body) {

@@ -5,7 +5,7 @@
  * @module
  */
 import { createHash, timingSafeEqual } from "node:crypto";
-import { errorText, UserError } from "../errors.ts";
+import { errorText, isOfDisk, UserError } from "../errors.ts";
 import { readBytes } from "../files.ts";
 import { heatMap } from "../report/sheet.ts";
 import { decodeImage, encodePng } from "../tokens/mod.ts";
@@ -14,7 +14,7 @@ import { KEPT, pageFiles, readBody, readObject, refuse, send, sendBytes, sendPag
 import type { Desk } from "./desk.ts";
 import { exportPath, EXPORTS, LARGEST_UPLOAD, type Makers, saveExample, takePicture, xmpOf } from "./pictures.ts";
 import type { ImagineQuestion, Seen, Side } from "./questions.ts";
-import { type Gate, gate, type RateLimit, rateLimit } from "./rate.ts";
+import { type Gate, gate, isFairShare, type RateLimit, rateLimit } from "./rate.ts";
 import { streamTold } from "./stream.ts";
 import type { TreeNode, Trees } from "./trees.ts";
 
@@ -30,8 +30,8 @@ export interface ExampleSource {
 
 /** What is served. */
 export interface Served {
-  /** The secret in the link. */
-  readonly token: string;
+  /** The links' secrets: people with links of their own have shares of their own. */
+  readonly tokens: readonly string[];
   /** Where trees are kept. */
   readonly trees: Trees;
   /** Where training examples are kept. */
@@ -53,7 +53,7 @@ export interface Served {
 }
 
 /** What one person, or all together, may have. */
-const MOST = { trees: 2000, nodes: 400, own: 4, all: 200, action: 200, uploads: 8 } as const;
+const MOST = { trees: 2000, nodes: 400, own: 4, all: 200, action: 200, uploads: 16 } as const;
 
 const JSON_BODY = { bytes: 4096 } as const;
 
@@ -62,14 +62,15 @@ interface Asking {
   readonly served: Served;
   readonly limits: Limits;
   readonly request: Request;
+  readonly person: string;
   readonly tree: string;
 }
 
 interface Limits {
-  readonly trees: RateLimit; // of all together
+  readonly trees: RateLimit; // of a person
   readonly pictures: RateLimit; // of a tree
   readonly questions: RateLimit; // of a tree
-  readonly uploads: Gate; // of all together
+  readonly uploads: Gate; // of all together, with a share for each person
 }
 
 /**
@@ -77,49 +78,60 @@ interface Limits {
  *
  * @param served what is served
  */
-export function treeHandler(served: Served): (request: Request) => Promise<Response> {
+export function treeHandler(served: Served): (request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>) => Promise<Response> {
   const pages = pageFiles(new URL("page/", import.meta.url));
   const limits = { trees: rateLimit(120, 120), pictures: rateLimit(30, 20), questions: rateLimit(60, 30), uploads: gate(MOST.uploads) };
-  return async (request) => {
+  return async (request, { remoteAddr }) => {
     try {
       const { pathname } = new URL(request.url);
       const page = Object.hasOwn(pages, pathname) ? pages[pathname] : undefined;
       if (page) return request.method === "GET" ? await sendPage(page) : refuse(405, "Only GET works here.");
-      if (pathname.startsWith("/api/")) return await answerApi(served, limits, request, pathname);
+      if (pathname.startsWith("/api/")) return await answerApi(served, limits, request, remoteAddr.hostname);
       return request.method === "GET" ? await sendFile(served, pathname) : refuse(405, "Only GET works here.");
     } catch (error) {
-      if (error instanceof UserError) return refuse(400, error.message);
+      if (error instanceof UserError && !isOfFiles(error.cause)) return refuse(400, error.message);
       console.error(errorText(error));
       return refuse(500, "The server made a mistake; its terminal says more.");
     }
   };
 }
 
-async function answerApi(served: Served, limits: Limits, request: Request, pathname: string): Promise<Response> {
-  if (!isKnown(served.token, request)) return refuse(401, "This link is not known: take the one that deno task serve printed.");
+async function answerApi(served: Served, limits: Limits, request: Request, address: string): Promise<Response> {
+  const link = linkOf(served.tokens, request);
+  if (link < 0) return refuse(401, "This link is not known: take the one that deno task serve printed.");
+  const person = `${link} ${address}`; // who share a link and an address look alike: trees are all that tells them apart
+  const { pathname } = new URL(request.url);
   if (pathname === "/api/state") return request.method === "GET" ? send(200, stateOf(served)) : refuse(405, "Only GET works here.");
-  if (pathname === "/api/trees") return request.method === "POST" ? createTree(served, limits) : refuse(405, "Only POST works here.");
+  if (pathname === "/api/trees") {
+    return request.method === "POST" ? createTree(served, limits, person) : refuse(405, "Only POST works here.");
+  }
   const [, tree, what] = /^\/api\/trees\/([0-9a-f]{32})(?:\/(\w+))?$/.exec(pathname) ?? [];
   if (tree === undefined || !served.trees.has(tree)) return refuse(404, "There is no such tree: begin a new one.");
-  const asking = { served, limits, request, tree };
+  const asking = { served, limits, request, person, tree };
   if (what === undefined) return request.method === "GET" ? send(200, shownTree(served, tree)) : refuse(405, "Only GET works here.");
   const act = Object.hasOwn(ACTS, what) ? ACTS[what as keyof typeof ACTS] : undefined;
   if (!act) return refuse(404, "There is nothing here.");
   return request.method === "POST" ? await act(asking) : refuse(405, "Only POST works here.");
 }
 
-/** Whether a request knows the link's secret; hashes take the same time to compare, whatever was sent. */
-function isKnown(token: string, request: Request): boolean {
+/** Whether a file of ours could not be read or written: that is no fault of who asks, and names paths. */
+function isOfFiles(cause: unknown): boolean {
+  return isOfDisk(cause) || cause instanceof Error && cause.constructor.name in Deno.errors;
+}
+
+/** Which link's secret a request knows; -1: none. Hashes take the same time to compare, whatever was sent. */
+function linkOf(tokens: readonly string[], request: Request): number {
   const hash = (text: string) => createHash("sha256").update(text).digest();
-  return timingSafeEqual(hash(request.headers.get("authorization") ?? ""), hash(`Bearer ${token}`));
+  const sent = hash(request.headers.get("authorization") ?? "");
+  return tokens.map((token) => timingSafeEqual(sent, hash(`Bearer ${token}`))).indexOf(true);
 }
 
 function stateOf({ candidates, rows, side, compares, examples }: Served) {
   return { candidates, rows, side, compares, examples: examples.map(({ title, actions }) => ({ title, actions })) };
 }
 
-function createTree({ trees }: Served, limits: Limits): Response {
-  const seconds = limits.trees.take("all");
+function createTree({ trees }: Served, limits: Limits, person: string): Response {
+  const seconds = limits.trees.take(person);
   if (seconds > 0) return tooOften(seconds);
   if (trees.count() >= MOST.trees) return refuse(507, `There are ${MOST.trees} trees already: take another --run, or remove some.`);
   return send(200, { tree: trees.create(), nodes: [] });
@@ -137,7 +149,7 @@ const ACTS: Readonly<Record<"pictures" | "imagine" | "describe" | "examples", (a
 };
 
 /** A picture that is sent, or one of the examples by its number. */
-async function addPicture({ served, limits, request, tree }: Asking): Promise<Response> {
+async function addPicture({ served, limits, request, person, tree }: Asking): Promise<Response> {
   const seconds = limits.pictures.take(tree);
   if (seconds > 0) return tooOften(seconds);
   const full = refuseFull(served, tree, 1);
@@ -149,7 +161,7 @@ async function addPicture({ served, limits, request, tree }: Asking): Promise<Re
     if (!example) return refuse(404, "There is no such example.");
     return send(200, { nodes: served.trees.grow(tree, [{ parent: null, title: example.title, png: example.png }]).map(shownNode) });
   }
-  const taken = await limits.uploads.pass(async () => {
+  const taken = await limits.uploads.pass(person, async () => {
     const bytes = await readBody(request, { bytes: LARGEST_UPLOAD });
     return bytes instanceof Response ? bytes : await limits.uploads.alone(() => takePicture(bytes, served.side));
   });
@@ -160,7 +172,7 @@ async function addPicture({ served, limits, request, tree }: Asking): Promise<Re
 }
 
 async function imagine(asking: Asking): Promise<Response> {
-  const { served, limits, request, tree } = asking;
+  const { served, request, person, tree } = asking;
   const body = await readObject(request, JSON_BODY);
   if (body instanceof Response) return body;
   const { parent, seed, side = "cwm" } = body;
@@ -170,10 +182,10 @@ async function imagine(asking: Asking): Promise<Response> {
   if (side !== "cwm" && !(side === "other" && served.compares)) return refuse(400, "There is no such world model here.");
   const node = served.trees.nodes(tree)[Number(parent)];
   if (!node) return refuse(404, "There is no such picture in this tree.");
-  const refused = refuseFull(served, tree, served.candidates) ?? refuseBusy(served, limits, tree);
+  const refused = refuseFull(served, tree, served.candidates) ?? refuseBusy(asking);
   if (refused) return refused;
   const question: ImagineQuestion = { kind: "imagine", side, action, seed: seed as number, source: await seen(served.trees, tree, node) };
-  return streamTold(served.desk, tree, question, async (answer) => {
+  return streamTold(served.desk, { person, tree }, question, async (answer) => {
     if (!("candidates" in answer)) return answer;
     const pictures = await Promise.all(answer.candidates.map(async ({ picture, ...drawn }) => ({
       ...{ parent: node.id, title: action, drawn: { side: side as Side, seed: seed as number, ...drawn } },
@@ -183,16 +195,17 @@ async function imagine(asking: Asking): Promise<Response> {
   });
 }
 
-async function describe({ served, limits, request, tree }: Asking): Promise<Response> {
+async function describe(asking: Asking): Promise<Response> {
+  const { served, request, person, tree } = asking;
   const body = await readObject(request, JSON_BODY);
   if (body instanceof Response) return body;
   const nodes = served.trees.nodes(tree);
   const [before, after] = [nodes[Number(body["before"])], nodes[Number(body["after"])]];
   if (!before || !after) return refuse(404, "There is no such picture in this tree.");
-  const busy = refuseBusy(served, limits, tree);
+  const busy = refuseBusy(asking);
   if (busy) return busy;
   const [source, target] = [await seen(served.trees, tree, before), await seen(served.trees, tree, after)];
-  return streamTold(served.desk, tree, { kind: "describe", source, target }, (answer) => Promise.resolve(answer));
+  return streamTold(served.desk, { person, tree }, { kind: "describe", source, target }, (answer) => Promise.resolve(answer));
 }
 
 async function keepExample({ served, limits, request, tree }: Asking): Promise<Response> {
@@ -217,10 +230,13 @@ function refuseFull({ trees }: Served, tree: string, more: number): Response | u
   return refuse(409, `This tree has no room for more pictures: it may have ${MOST.nodes}; begin a new one.`);
 }
 
-function refuseBusy({ desk }: Served, limits: Limits, tree: string): Response | undefined {
-  const { own, all } = desk.load(tree);
-  if (own >= MOST.own) return refuse(429, `You wait for ${own} answers already: wait for one of them, or cancel it.`);
+function refuseBusy({ served, limits, person, tree }: Asking): Response | undefined {
+  const { tree: here, own, all } = served.desk.load({ person, tree });
+  if (here >= MOST.own) return refuse(429, `You wait for ${here} answers already: wait for one of them, or cancel it.`);
   if (all >= MOST.all) return refuse(503, "Too many wait already: try again in a minute.");
+  if (!isFairShare(own, all, MOST.all)) {
+    return refuse(429, `${own} questions by your link wait already: wait for some of them, or cancel them.`);
+  }
   const seconds = limits.questions.take(tree);
   return seconds > 0 ? tooOften(seconds) : undefined;
 }

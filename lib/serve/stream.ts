@@ -7,19 +7,19 @@
 import { encodeBase64 } from "../files.ts";
 import { encodePng } from "../tokens/mod.ts";
 import { PAGE_HEADERS } from "../web/mod.ts";
-import type { Desk, Told } from "./desk.ts";
+import type { Asker, Desk, Told } from "./desk.ts";
 import type { Answer, Growth, Question } from "./questions.ts";
 
 /**
  * Asks, and streams what is told.
  *
  * @param desk where it is asked
- * @param person whose question it is
+ * @param asker whose question it is
  * @param question what is asked
  * @param finish keeps the answer, and gives the last line
  * @returns the stream
  */
-export function streamTold(desk: Desk, person: string, question: Question, finish: (answer: Answer) => Promise<object>): Response {
+export function streamTold(desk: Desk, asker: Asker, question: Question, finish: (answer: Answer) => Promise<object>): Response {
   let takeBack = () => {};
   const encoder = new TextEncoder();
   const lines = new ReadableStream<Uint8Array>({
@@ -39,7 +39,7 @@ export function streamTold(desk: Desk, person: string, question: Question, finis
         isDrawing = true;
         void shownGrowth(told.growth).then(write).finally(() => isDrawing = false);
       };
-      const back = desk.ask(person, question, tell);
+      const back = desk.ask(asker, question, tell);
       takeBack = () => {
         isOpen = false;
         back();

@@ -92,7 +92,7 @@ Deno.test("convert goes on with the next shard, and starts over when the source 
 
     const args = [`--from=${folder}/meta`, `--to=${folder}/7b`, "--size=7b"];
     Deno.mkdirSync(`${folder}/7b.unfinished`);
-    Deno.writeTextFileSync(`${folder}/7b.unfinished/unfinished.json`, "of another source");
+    Deno.writeTextFileSync(`${folder}/7b.unfinished.json`, "of another source");
     Deno.writeTextFileSync(`${folder}/7b.unfinished/model.safetensors`, "of another source");
     const { code, text } = await runTask("convert", ...args);
     assertEquals(code, 0, text);

@@ -38,3 +38,21 @@ Deno.test("a disk that fills while a target is written leaves nothing in its pla
     assert(/Cannot write 1000000000\.00 GB to .* as the disk has [\d.]+ GB left/.test(room.message), room.message);
     requireRoom(folder, 1);
   }));
+
+Deno.test("finish() goes on after any call to the disk failed: the next start puts the folder into its place", () =>
+  withFolder((folder) => {
+    for (const failing of ["remove", "rename"] as const) {
+      const to = `${folder}/${failing}`;
+      const broken = { ...realDisk };
+      const target = openTarget(to, 1, broken);
+      writeFile(`${target.folder}/a`, "a");
+      broken[failing] = () => {
+        throw new Error("Input/output error (os error 5)");
+      };
+      assertThrows(() => target.finish(), Error, "os error 5");
+      const again = openTarget(to, 1);
+      assertEquals([again.resumed, exists(`${again.folder}/a`)], [true, true]);
+      again.finish();
+      assertEquals([[...Deno.readDirSync(to)].map(({ name }) => name), exists(`${to}.unfinished.json`)], [["a"], false]);
+    }
+  }));

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { type End, problemsOf, run, STAGES } from "./stages.ts";
+import { chosenStages, type End, openRoot, problemsOf, run, wholeOf } from "./stages.ts";
 
 const FAILING = new URL("failing_files.ts", import.meta.url).pathname;
 
@@ -25,15 +25,14 @@ async function copyFolder(from: string, to: string): Promise<void> {
 if (import.meta.main) {
   const isReads = Deno.args.includes("--reads");
   const [most = "12", ...names] = Deno.args.filter((arg) => arg !== "--reads");
-  const root = Deno.makeTempDirSync({ prefix: "worldstrap-failing-" });
+  const root = await openRoot();
   const [cache, report] = [`${root}/cache`, `${root}/calls`];
-  const at = (stage: string) => `${root}/${stage}/run`;
   let [all, wrong] = [0, 0];
-  const last = names.length === 0 ? STAGES.length : Math.max(...names.map((name) => STAGES.findIndex(([stage]) => stage === name))) + 1;
-  for (const [name, task, args] of STAGES.slice(0, last)) {
+  for (const { stage, isNamed } of chosenStages(names)) {
+    const { name } = stage;
     const failingAt = async (folder: string, n: number, reads = false): Promise<End> => {
       const env = { FAIL_BELOW: `${folder}/run`, FAIL_AT: `${n}`, FAIL_COUNT: report, ...(reads && { FAIL_READS: "1" }) };
-      return await run(task, folder, args(at), { cache, env, preload: FAILING });
+      return await run(stage, root, folder, { cache, env, preload: FAILING });
     };
     const countIn = async (folder: string, reads: boolean): Promise<number> => {
       const whole = await failingAt(folder, 0, reads);
@@ -41,7 +40,7 @@ if (import.meta.main) {
       return Number(Deno.readTextFileSync(report));
     };
     let calls = await countIn(`${root}/${name}`, false);
-    if (names.length > 0 && !names.includes(name)) continue;
+    if (!isNamed) continue;
     const half = `${root}/${name}-half`;
     if (isReads) { // what goes on reads what is there
       await failingAt(half, Math.ceil(calls / 2));
@@ -55,7 +54,7 @@ if (import.meta.main) {
       if (isReads) await copyFolder(half, folder);
       const failed = await failingAt(folder, n, isReads);
       const again = failed.code === 0 ? failed : await failingAt(folder, 0);
-      const problems = problemsOf(name, failed, again, at(name), `${folder}/run`);
+      const problems = problemsOf(name, failed, again, wholeOf(root, name), `${folder}/run`);
       if (failed.code === 1 && problems.length === 0) sentences++;
       wrong += problems.length;
       for (const problem of problems) console.log(`${name}, call ${n} of ${calls}: WRONG: ${problem}`);

@@ -7,7 +7,7 @@
  * @module
  */
 import { type Random, randomStream } from "../../lib/engine/random.ts";
-import { differences, run, STAGES, start } from "./stages.ts";
+import { chosenStages, differences, openRoot, run, type Stage, start, wholeOf } from "./stages.ts";
 
 /** What became of a stage. */
 interface Killed {
@@ -18,13 +18,13 @@ interface Killed {
 }
 
 /** Kills a stage again and again; where it is done before its share is reached, it begins anew. */
-async function killed(root: string, [name, task, args]: typeof STAGES[number], wanted: number, random: Random): Promise<Killed> {
-  const at = (stage: string) => `${root}/${stage}/run`;
+async function killed(root: string, stage: Stage, wanted: number, random: Random): Promise<Killed> {
+  const { name } = stage;
   const cache = `${root}/cache`; // one for all, killed like the rest
   let usual = 0;
-  for (const folder of [`${root}/${name}-first`, `${root}/${name}`]) { // the first one also compiles
+  for (const folder of [...(wanted > 0 ? [`${root}/${name}-first`] : []), `${root}/${name}`]) { // the first one also compiles
     const began = performance.now();
-    const whole = await run(task, folder, args(at), { cache });
+    const whole = await run(stage, root, folder, { cache });
     if (whole.code !== 0) return { kills: 0, problems: [whole.words.slice(-600)] };
     usual = performance.now() - began;
   }
@@ -33,7 +33,7 @@ async function killed(root: string, [name, task, args]: typeof STAGES[number], w
   for (let round = 0; kills < wanted; round++) {
     const folder = `${root}/${name}-${round}`;
     for (let code = -1; code !== 0 && problems.length < 5;) {
-      const child = start(task, folder, args(at), { cache });
+      const child = start(stage, root, folder, { cache });
       const timer = kills < wanted ? setTimeout(() => child.kill("SIGKILL"), random() * usual) : undefined;
       const { signal, stderr, code: ended } = await child.output();
       clearTimeout(timer);
@@ -41,7 +41,7 @@ async function killed(root: string, [name, task, args]: typeof STAGES[number], w
       if (signal === "SIGKILL") kills++;
       else if (code !== 0) problems.push(new TextDecoder().decode(stderr).slice(-600));
     }
-    problems.push(...differences(at(name), `${folder}/run`).map((path) => `${path} differs`));
+    problems.push(...differences(wholeOf(root, name), `${folder}/run`).map((path) => `${path} differs`));
     Deno.removeSync(folder, { recursive: true });
     if (problems.length > 0) break;
   }
@@ -50,14 +50,14 @@ async function killed(root: string, [name, task, args]: typeof STAGES[number], w
 
 if (import.meta.main) {
   const [wanted = "20", ...names] = Deno.args;
-  const root = Deno.makeTempDirSync({ prefix: "worldstrap-kills-" });
+  const root = await openRoot();
   const random = randomStream("stage kills", 1);
   let [all, wrong] = [0, 0];
-  for (const stage of STAGES) {
-    const { kills, problems } = await killed(root, stage, names.length === 0 || names.includes(stage[0]) ? Number(wanted) : 0, random);
+  for (const { stage, isNamed } of chosenStages(names)) {
+    const { kills, problems } = await killed(root, stage, isNamed ? Number(wanted) : 0, random);
     all += kills;
     wrong += problems.length;
-    console.log(`${stage[0]}: ${kills} kills${problems.map((one) => `\n  WRONG: ${one}`).join("")}`);
+    console.log(`${stage.name}: ${kills} kills${problems.map((one) => `\n  WRONG: ${one}`).join("")}`);
   }
   Deno.removeSync(root, { recursive: true });
   console.log(`${all} kills, ${wrong === 0 ? "nothing wrong" : `${wrong} wrong`}`);

@@ -6,37 +6,69 @@
  */
 import { libtensorflowFolder } from "../../lib/engine/install.ts";
 import { exists } from "../../lib/files.ts";
+import { unpackMeta } from "../convert/support.ts";
 import { denoFolder } from "../support.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 /** What a stage leaves: manifests, results and logs hold times, and nothing half-written may stay. */
-const KEPT = /^(?!log\.).*\.(jsonl|safetensors|png|csv|md|tmp)$|^table\.json$/;
+const KEPT = /^(?!log\.).*\.(jsonl|safetensors|png|mp4|csv|md|tmp)$|^(table|list|truth|config|tokenizer)\.json$/;
 
-/** A stage: its task, its arguments, the stages before it by name. */
-export const STAGES: readonly (readonly [name: string, task: string, args: (at: (name: string) => string) => string[]])[] = [
-  ["train-cdm", "train_cdm", () => []],
-  ["annotate", "annotate", (at) => [`--annotate.cdm=${at("train-cdm")}/adapter`]],
-  ["filter", "filter", (at) => [`--filter.trajectories=${at("annotate")}/trajectories.jsonl`]],
-  ["train-cwm", "train_cwm", (at) => [`--cwm.synthetic=${at("filter")}/trajectories.jsonl`]],
-  ["probe", "probe", (at) => [`--probe.adapter=${at("train-cdm")}/adapter`]],
-  ["sample", "sample", (at) => [`--sample.adapter=${at("train-cwm")}/adapter`]],
-  ["verify", "verify", (at) => [`--verify.adapter=${at("train-cwm")}/adapter`, `--verify.cdm=${at("train-cdm")}/adapter`]],
-  [
-    "distill",
-    "distill",
-    (
-      at,
-    ) => [
-      `--distill.adapter=${at("train-cwm")}/adapter`,
-      `--distill.cdm=${at("train-cdm")}/adapter`,
-      "--distill.sources=6",
-      "--cwm.synthetic=",
-    ],
-  ],
-  ["rollout", "rollout", (at) => [`--rollout.adapter=${at("train-cwm")}/adapter`]],
-  ["judge", "judge", (at) => [`--systems=ours=${at("sample")}`]],
-  ["report", "report", (at) => [`--of=${at("judge")}`]],
+/** A stage. */
+export interface Stage {
+  /** Its name, with dashes; its task has the same with underscores. */
+  readonly name: string;
+  /** Its arguments, of the folders of stages before it, by name, and its own. */
+  readonly args: (at: (name: string) => string, own: string) => string[];
+}
+
+const stage = (name: string, args: Stage["args"] = () => []): Stage => ({ name, args });
+
+/** All stages, each after those whose folders it takes. */
+export const STAGES: readonly Stage[] = [
+  stage("train-cdm"),
+  stage("annotate", (at) => [`--annotate.cdm=${at("train-cdm")}/adapter`]),
+  stage("filter", (at) => [`--filter.trajectories=${at("annotate")}/trajectories.jsonl`]),
+  stage("train-cwm", (at) => [`--cwm.synthetic=${at("filter")}/trajectories.jsonl`]),
+  stage("probe", (at) => [`--probe.adapter=${at("train-cdm")}/adapter`]),
+  stage("sample", (at) => [`--sample.adapter=${at("train-cwm")}/adapter`]),
+  stage("verify", (at) => [`--verify.adapter=${at("train-cwm")}/adapter`, `--verify.cdm=${at("train-cdm")}/adapter`]),
+  stage("distill", (at) => [
+    ...[`--distill.adapter=${at("train-cwm")}/adapter`, `--distill.cdm=${at("train-cdm")}/adapter`],
+    ...["--distill.sources=6", "--cwm.synthetic="],
+  ]),
+  stage("rollout", (at) => [`--rollout.adapter=${at("train-cwm")}/adapter`]),
+  stage("evaluate-actions", (at) => [`--evaluate.dynamics=[cdm=${at("train-cdm")}/adapter]`]),
+  stage("evaluate-images", (at) => [`--systems=copy,ours=${at("sample")}`]),
+  stage("judge", (at) => [`--systems=ours=${at("sample")}`]),
+  stage("report", (at) => [`--of=${at("judge")}`]),
+  stage("pretrain-tiny"),
+  stage("export-world"),
+  stage("merge", (at, own) => [`--adapter=${at("train-cdm")}/adapter`, `--to=${own}/model`]),
+  stage("convert", (at, own) => [`--from=${at(META)}`, "--size=7b", `--to=${own}/model`]),
 ];
+
+/** The recorded checkpoint that is converted; no stage, but it lies beside them. */
+const META = "meta";
+
+/** The folder that a stage fills whole. */
+export const wholeOf = (root: string, name: string) => `${root}/${name}/run`;
+
+/** A folder for runs of stages. */
+export async function openRoot(): Promise<string> {
+  const root = Deno.makeTempDirSync({ prefix: "worldstrap-faults-" });
+  await unpackMeta(wholeOf(root, META));
+  return root;
+}
+
+/** The named stages, all when none is named, and those before them whose folders they take; only the named ones are to be disturbed. */
+export function chosenStages(names: readonly string[]): { readonly stage: Stage; readonly isNamed: boolean }[] {
+  const unknown = names.find((name) => !STAGES.some((stage) => stage.name === name));
+  if (unknown !== undefined) throw new Error(`There is no stage ${unknown}: give some of ${STAGES.map(({ name }) => name).join(" ")}`);
+  const named = new Set(names.length > 0 ? names : STAGES.map(({ name }) => name));
+  const wanted = new Set(named);
+  for (const { name, args } of STAGES.toReversed()) if (wanted.has(name)) args((before) => (wanted.add(before), ""), "");
+  return STAGES.filter(({ name }) => wanted.has(name)).map((stage) => ({ stage, isNamed: named.has(stage.name) }));
+}
 
 /** How a task is started: its cache elsewhere than beside its run, variables, a module that is loaded before it. */
 export interface Start {
@@ -48,12 +80,13 @@ export interface Start {
   readonly preload?: string;
 }
 
-/** Starts a task with its run in a folder. */
-export function start(task: string, folder: string, args: readonly string[], { cache, env, preload }: Start = {}): Deno.ChildProcess {
+/** Starts a stage with its run in a folder; whole stages before it lie below the root. */
+export function start({ name, args }: Stage, root: string, folder: string, { cache, env, preload }: Start = {}): Deno.ChildProcess {
   const before = preload === undefined ? [] : [`--preload=${preload}`];
-  const own = [`--config=${ROOT}data/configs/micro.yaml`, ...args, `--run=${folder}/run`];
+  const run = `${folder}/run`;
+  const own = [`--config=${ROOT}data/configs/micro.yaml`, ...args((stage) => wholeOf(root, stage), run), `--run=${run}`];
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", ...before, `${ROOT}tasks/${task}.ts`, ...own],
+    args: ["run", "-A", "--no-check", ...before, `${ROOT}tasks/${name.replaceAll("-", "_")}.ts`, ...own],
     ...{ cwd: ROOT, stdout: "null", stderr: "piped" },
     env: {
       ...{ NO_COLOR: "1", XDG_CACHE_HOME: cache ?? `${folder}/cache`, DENO_DIR: denoFolder(), LIBTENSORFLOW_DIR: libtensorflowFolder() },
@@ -70,9 +103,9 @@ export interface End {
   readonly words: string;
 }
 
-/** Runs a task to its end. */
-export async function run(task: string, folder: string, args: readonly string[], options?: Start): Promise<End> {
-  const { code, stderr } = await start(task, folder, args, options).output();
+/** Runs a stage to its end. */
+export async function run(stage: Stage, root: string, folder: string, options?: Start): Promise<End> {
+  const { code, stderr } = await start(stage, root, folder, options).output();
   return { code, words: new TextDecoder().decode(stderr).trim() };
 }
 

@@ -13,7 +13,7 @@ function openTestDesk(together: number) {
   const desk = openDesk(together, (batch) => void unwanted.push(batch));
   const ask = (person: string, question: Question) => {
     const told: Told[] = [];
-    return { told, back: desk.ask(person, question, (one) => void told.push(one)) };
+    return { told, back: desk.ask({ person, tree: person }, question, (one) => void told.push(one)) };
   };
   return { desk, ask, unwanted };
 }
@@ -31,7 +31,7 @@ Deno.test("a desk answers those together who wait together, of one kind and one 
       "place" in one ? Array(3).fill(one) : [one]
     ),
   );
-  assertEquals([actionsOf((await desk.next()).questions), desk.load("b")], [["b1"], { own: 1, all: 2 }]);
+  assertEquals([actionsOf((await desk.next()).questions), desk.load({ person: "b", tree: "b" })], [["b1"], { tree: 1, own: 1, all: 2 }]);
 });
 
 Deno.test("a desk says how many are before somebody, also while a batch runs and when others go away", async () => {
@@ -63,7 +63,7 @@ Deno.test("a question that is taken back is told nothing more; only a batch that
   waiting.back();
   a.back();
   const before = a.told.length;
-  assertEquals([unwanted, desk.load("a").own], [[], 0]);
+  assertEquals([unwanted, desk.load({ person: "a", tree: "a" }).own], [[], 0]);
   desk.grow([{ pictures: [], rows: 1 }, { pictures: [], rows: 1 }]);
   assertEquals(a.told.length, before);
   b.back();

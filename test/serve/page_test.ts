@@ -2,7 +2,7 @@ import { openPage } from "../../lib/serve/mod.ts";
 import { assert, assertEquals, assertRejects, UserError, withFolder } from "../support.ts";
 import { MAKER, tinyExamples, TOKEN } from "./support.ts";
 
-const SETTINGS = { token: TOKEN, hostname: "127.0.0.1", port: 0, side: 64, rows: 8, candidates: 1, together: 2, compares: false };
+const SETTINGS = { tokens: [TOKEN], hostname: "127.0.0.1", port: 0, side: 64, rows: 8, candidates: 1, together: 2, compares: false };
 
 Deno.test("openPage() answers requests while the models' thread is busy, and hears at once that nobody wants an answer any more", () =>
   withFolder(async (folder) => {

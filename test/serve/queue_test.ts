@@ -3,9 +3,9 @@ import { assert, assertEquals } from "../support.ts";
 
 /** A queue of things named by their person and number. */
 function queueOf(...names: readonly string[]) {
-  const queue = fairQueue<{ person: string; kind: string; name: string }>();
+  const queue = fairQueue<{ person: string; tree: string; kind: string; name: string }>();
   const add = (name: string, kind = "draw") => {
-    const item = { person: name[0]!, kind, name };
+    const item = { person: name[0]!, tree: /[A-Z]/.exec(name)?.[0] ?? "", kind, name }; // "aT1": the first of a's tree T
     queue.add(item);
     return item;
   };
@@ -63,4 +63,16 @@ Deno.test("remove() takes one out that waits, and says when it does not wait any
   assertEquals(order(), ["a1", "a2"]);
   take(1);
   assertEquals(queue.remove(items[0]!), false);
+});
+
+Deno.test("fairQueue() gives people with many trees no more turns, and is fair to the trees of one person", () => {
+  const { add, take, order, queue, items } = queueOf("aT1", "aT2", "aT3", "aU1", "aV1", "b1", "b2");
+  assertEquals(order(), ["aT1", "b1", "aU1", "b2", "aV1", "aT2", "aT3"]);
+  assertEquals(queue.remove(items[3]!), true); // the others of its person move up
+  assertEquals(order(), ["aT1", "b1", "aV1", "b2", "aT2", "aT3"]);
+  assertEquals(take(2), ["aT1", "b1"]);
+  add("c1");
+  add("aW1");
+  assertEquals(order(), ["c1", "aV1", "b2", "aW1", "aT2", "aT3"]);
+  assertEquals([take(4), take(4), take(4)], [["c1", "aV1", "b2", "aW1"], ["aT2", "aT3"], []]);
 });

@@ -25,16 +25,24 @@ Deno.test("gate() lets so many in and the next when one is out; inside one works
   const two = gate(2);
   let most = 0;
   let working = 0;
-  const work = () =>
-    two.pass(() =>
+  const work = (who: string) =>
+    two.pass(who, () =>
       two.alone(async () => {
         most = Math.max(most, ++working);
         await new Promise((done) => setTimeout(done, 5));
         return working--;
-      })
-    );
-  assertEquals(await Promise.all([work(), work(), work()]), [1, 1, undefined]);
+      }));
+  assertEquals(await Promise.all([work("a"), work("b"), work("c")]), [1, 1, undefined]);
   assertEquals(most, 1);
-  await assertRejects(() => two.pass(() => two.alone(() => Promise.reject(new Error("broken")))), Error, "broken");
-  assertEquals(await Promise.all([work(), work()]), [1, 1]);
+  await assertRejects(() => two.pass("a", () => two.alone(() => Promise.reject(new Error("broken")))), Error, "broken");
+  assertEquals(await Promise.all([work("a"), work("b")]), [1, 1]);
+});
+
+Deno.test("gate() lets nobody fill it: there is room for others, whoever came first", async () => {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const eight = gate(8);
+  const asked = ["a", "a", "a", "a", "b", "b", "b", "c", "c", "d", "e", "f"].map((who) => eight.pass(who, () => promise));
+  resolve(1);
+  const passed = (await Promise.all(asked)).map((one) => one === 1);
+  assertEquals(passed, [true, true, true, false, true, true, false, true, false, true, true, false]);
 });

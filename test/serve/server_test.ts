@@ -7,6 +7,8 @@ import { decodeImage, encodePng } from "../../lib/tokens/mod.ts";
 import { assert, assertEquals, withFolder } from "../support.ts";
 import { MAKER, TOKEN } from "./support.ts";
 
+const OTHER = "f".repeat(32); // another link's
+
 const plain = (value: number, side = 8) => ({ width: side, height: side, data: new Uint8Array(3 * side * side).fill(value) });
 const png = await encodePng(plain(10)) as Uint8Array<ArrayBuffer>;
 
@@ -34,7 +36,7 @@ async function withServer(body: (server: TestServer) => Promise<void>): Promise<
     const unwanted: number[] = [];
     const desk = openDesk(4, (batch) => void unwanted.push(batch));
     const served = {
-      ...{ token: TOKEN, trees: openTrees(folder), examplesFolder: `${folder}/examples`, desk, side: 8, rows: 2, candidates: 2 },
+      ...{ tokens: [TOKEN, OTHER], trees: openTrees(folder), examplesFolder: `${folder}/examples`, desk, side: 8, rows: 2, candidates: 2 },
       ...{ compares: false, examples: [{ title: "example 1", png, actions: ["open it"] }], makers: { cwm: MAKER, other: MAKER } },
     };
     const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, treeHandler(served));
@@ -42,7 +44,7 @@ async function withServer(body: (server: TestServer) => Promise<void>): Promise<
     const work = async () => {
       const { questions } = await desk.next();
       desk.grow(questions.map(() => ({ pictures: [plain(1), plain(2)], rows: 1 })));
-      await new Promise((done) => setTimeout(done, 30)); // pictures of rows are on their way
+      await new Promise((done) => setTimeout(done, 150)); // pictures of rows are on their way
       desk.answer(questions.map(answerOf));
       return questions;
     };
@@ -234,6 +236,28 @@ Deno.test("who waits for four answers waits for one of them first; who asks too 
     assert((await refusal(refused!))[1].startsWith("That is too often: try again in "));
   }));
 
+Deno.test("nobody fills the queue for others: one link has a third of it, and another's question is among the next", () =>
+  withServer(async ({ ask, begin, work }) => {
+    const streams: Response[] = [];
+    let refused: Response | undefined;
+    while (!refused) {
+      const tree = await begin();
+      for (let seed = 0; seed < 4 && !refused; seed++) {
+        const answer = await ask(`/api/trees/${tree}/imagine`, { parent: 0, action: "much", seed });
+        if (answer.status === 200) streams.push(answer);
+        else refused = answer;
+      }
+    }
+    assertEquals([streams.length, ...await refusal(refused)], [
+      ...[67, 429, "67 questions by your link wait already: wait for some of them, or cancel them."],
+    ]);
+    const other = { authorization: `Bearer ${OTHER}` };
+    const tree = await begin();
+    streams.push(await ask(`/api/trees/${tree}/imagine`, { parent: 0, action: "little", seed: 1 }, other));
+    assertEquals((await work()).map((one) => one.kind === "imagine" && one.action), ["much", "little", "much", "much"]);
+    await Promise.all(streams.map((stream) => stream.body!.cancel()));
+  }));
+
 Deno.test("a question is taken back when its connection is closed, waiting or running, and leaves nothing", () =>
   withServer(async ({ ask, begin, work, unwanted }) => {
     const [mine, theirs] = [await begin(), await begin()];
@@ -275,4 +299,11 @@ Deno.test("other methods are refused, and a disk that refuses is said without it
     const last = (await linesOf(stream)).at(-1);
     console.error = error;
     assertEquals(last, { error: "The answer could not be kept; the terminal of the server says why." });
+    const next = await begin();
+    Deno.removeSync(`${folder}/trees/${next}/pictures`, { recursive: true });
+    Deno.writeTextFileSync(`${folder}/trees/${next}/pictures`, "");
+    console.error = () => {};
+    const answers = [await ask(`/api/trees/${next}/pictures`, png), await ask(`/tree/${next}/0.png`)];
+    console.error = error;
+    for (const answer of answers) assertEquals(await refusal(answer), [500, "The server made a mistake; its terminal says more."]);
   }));

@@ -1,4 +1,4 @@
-import type { Desk, Told } from "../../lib/serve/desk.ts";
+import type { Asker, Desk, Told } from "../../lib/serve/desk.ts";
 import type { Question } from "../../lib/serve/questions.ts";
 import { streamTold } from "../../lib/serve/stream.ts";
 import { assertEquals } from "../support.ts";
@@ -11,7 +11,7 @@ function handDesk() {
   let tell: (told: Told) => void = () => {};
   const back = { count: 0 };
   const desk = {
-    ask: (_: string, __: Question, to: typeof tell) => {
+    ask: (_: Asker, __: Question, to: typeof tell) => {
       tell = to;
       return () => void back.count++;
     },
@@ -21,7 +21,7 @@ function handDesk() {
 
 Deno.test("streamTold() writes a line for each thing told, and the kept answer last", async () => {
   const { desk, tell, back } = handDesk();
-  const response = streamTold(desk, "a", question, (answer) => Promise.resolve({ kept: answer }));
+  const response = streamTold(desk, { person: "a", tree: "t" }, question, (answer) => Promise.resolve({ kept: answer }));
   tell({ place: 1 });
   tell({ begun: true });
   tell({ answer: { action: "x", logLikelihood: -1 } });
@@ -32,7 +32,7 @@ Deno.test("streamTold() writes a line for each thing told, and the kept answer l
 
 Deno.test("streamTold() shows one set of rows at a time, however fast they come", async () => {
   const { desk, tell } = handDesk();
-  const response = streamTold(desk, "a", question, () => Promise.resolve({ end: true }));
+  const response = streamTold(desk, { person: "a", tree: "t" }, question, () => Promise.resolve({ end: true }));
   for (const rows of [1, 2, 3]) tell({ growth: { pictures: [picture], rows } });
   await new Promise((done) => setTimeout(done, 100));
   tell({ growth: { pictures: [picture], rows: 4 } });
@@ -44,7 +44,7 @@ Deno.test("streamTold() shows one set of rows at a time, however fast they come"
 
 Deno.test("streamTold() takes the question back when nobody reads any more, and keeps nothing of what comes after", async () => {
   const { desk, tell, back } = handDesk();
-  const response = streamTold(desk, "a", question, () => Promise.resolve({ end: true }));
+  const response = streamTold(desk, { person: "a", tree: "t" }, question, () => Promise.resolve({ end: true }));
   tell({ place: 0 });
   await response.body!.cancel();
   assertEquals(back.count, 1);

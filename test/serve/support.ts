@@ -48,7 +48,16 @@ export async function tinyExamples(count: number) {
 /** Serves a page while a test's body runs. */
 export async function withPage(models: Answering, compares: boolean, body: (page: TestPage) => Promise<void>): Promise<void> {
   await withFolder(async (folder) => {
-    const settings = { folder, token: TOKEN, hostname: "127.0.0.1", port: 0, side: 64, rows: 8, candidates: models.candidates, compares };
+    const settings = {
+      folder,
+      tokens: [TOKEN],
+      hostname: "127.0.0.1",
+      port: 0,
+      side: 64,
+      rows: 8,
+      candidates: models.candidates,
+      compares,
+    };
     const examples = await tinyExamples(3);
     const page = await openPage({ ...settings, together: models.together, examples, makers: { cwm: MAKER, other: MAKER } });
     let gate = Promise.resolve();
