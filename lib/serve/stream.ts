@@ -28,9 +28,9 @@ export function streamTold(desk: Desk, asker: Asker, question: Question, finish:
       let isOpen = true;
       const write = (line: object) => isOpen && controller.enqueue(encoder.encode(JSON.stringify(line) + "\n"));
       const end = (line: object) => {
-        write(line);
+        write(line); // whose reader may be found gone by it
+        if (isOpen) controller.close();
         isOpen = false;
-        controller.close();
       };
       const tell = (told: Told) => {
         if ("answer" in told) return void finish(told.answer).catch(failed).then((line) => isOpen && end(line));

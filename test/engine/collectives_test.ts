@@ -63,8 +63,10 @@ Deno.test("gather() lays float32 and bfloat16 parts one after the other, and say
     if (other === "gather") workers[1]!.child.kill("SIGKILL");
     const { error, kind } = await workers[0]!.line();
     assert(kind && (sentence as RegExp).test(`${error}`), `${error}`);
+    const code = await workers[0]!.end();
+    assert(code === 1 || code === 134, `${code}`); // a thread of TensorFlow's may abort a process that has said why and ends
     if (other !== "gather") workers[1]!.child.kill("SIGKILL");
-    assertEquals(await Promise.all(workers.map(({ end }) => end())), [1, 137]);
+    assertEquals(await workers[1]!.end(), 137);
   }
 });
 
