@@ -38,7 +38,7 @@ async function main(invocation: Invocation): Promise<void> {
 
   // 1. Transitions of the training, both models on one base
   const synthetic = pathsOf(config.cwm.synthetic).flatMap((name) => outputsOf(name, config));
-  const list = withSynthetic(trainingTrajectories(config), synthetic, config.cwm.syntheticLimit);
+  const list = withSynthetic(trainingTrajectories(config), synthetic, config.cwm.syntheticLimit, "none");
   const order = permutation(randomStream("distill", seed), list.trajectories.length).slice(0, options.sources || undefined);
   const chosen = order.map((i) => list.trajectories[i]!);
   const inputs = { trajectories: digestOf(chosen.map(({ id, action }) => [id, action])) };

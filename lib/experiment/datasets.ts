@@ -6,7 +6,7 @@
 import { UserError } from "../errors.ts";
 import { exists } from "../files.ts";
 import { readConfig } from "../model/backbones.ts";
-import { readSynthetic } from "../synthesis/filter.ts";
+import { type Confidence, readSynthetic } from "../synthesis/filter.ts";
 import { downsample, joinLists, readAurora, readEpic, type TrajectoryList } from "../trajectories/mod.ts";
 
 import { SIDE, worldTrajectories, type WorldTrajectory } from "../world/mod.ts";
@@ -67,10 +67,11 @@ function worldTraining(config: Config): WorldTrajectory[] {
  * @param list the supervised ones
  * @param files of task `filter`
  * @param most of each file; 0: all
+ * @param confidence how the dynamics model's confidence weighs their losses
  * @returns both as one list
  */
-export function withSynthetic(list: TrajectoryList, files: readonly string[], most: number): TrajectoryList {
-  return joinLists([list, ...files.map((file) => readSynthetic(file, most))]);
+export function withSynthetic(list: TrajectoryList, files: readonly string[], most: number, confidence: Confidence): TrajectoryList {
+  return joinLists([list, ...files.map((file) => readSynthetic(file, most, confidence))]);
 }
 
 /** A bench: real triplets, or the tiny world's with what is true of them. */

@@ -117,6 +117,9 @@ const CDM = z.strictObject({
 const CWM = z.strictObject({
   synthetic: LIST.default("").describe("filtered trajectories to train on beside the others: files of task filter, or the stage filter"),
   syntheticLimit: whole.default(7000).describe("take so many of each data set, the likeliest in each class; 0: all (paper A.8.3: 7K)"),
+  confidence: z.enum(["none", "probability", "mean"]).default("none").describe(
+    "the loss of a synthetic trajectory counts as much as the dynamics model finds its action probable (beyond the paper); mean: scaled to mean 1",
+  ),
   weights: z.enum(["l2", "none"]).default("l2").describe("recognition weights of the loss (paper §3.2); none: C-FT"),
   normalise: z.enum(["mean", "none"]).default("mean").describe("scale the weights of an image to mean 1; none: as in paper eq. 2"),
   floor: share.default(0.1).describe("share of the loss that all tokens carry alike; 0: as in paper eq. 2"),

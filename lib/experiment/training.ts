@@ -77,13 +77,21 @@ export async function openTraining(invocation: Invocation, task: TaskInfo, plan:
   const { model: { path, precision }, [plan.section]: options } = config;
   const checkpoint = planCheckpoint(path, precision);
   const limit = plan.section === "cwm" ? config.cwm.syntheticLimit : 0; // a second round of the dynamics model takes all that was filtered
-  const all = withSynthetic(trainingTrajectories(config), plan.synthetic ?? [], limit);
+  const all = withSynthetic(
+    trainingTrajectories(config),
+    plan.synthetic ?? [],
+    limit,
+    plan.section === "cwm" ? config.cwm.confidence : "none",
+  );
   const clean = usableTrajectories(all, "allow-missing" in flags);
   const list = plan.section === "cdm" && config.cdm.asVideo ? withVideoCopies(clean, checkpoint.config.vq.resolution) : clean;
   const onMachine = cluster?.onMachine ?? workersAsked(flags); // a dry run starts none
   if (isFirst) announce(task.name, config, plan, list, checkpoint, onMachine);
   const pictures = await picturesOf(list);
-  const inputs = { trajectories: digestOf(list.trajectories.map(({ id, action }) => [id, action])), pictures: digestOf(pictures) };
+  const inputs = {
+    trajectories: digestOf(list.trajectories.map(({ id, action, weight }) => [id, action, ...(weight === undefined ? [] : [weight])])),
+    pictures: digestOf(pictures),
+  };
   const sections = ["seed", "data", "model", plan.section] as const;
   if (workers) {
     await requireSame(workers, {

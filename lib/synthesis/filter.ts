@@ -204,20 +204,40 @@ export const SYNTHETIC = "synthetic";
  * assertEquals(ws.synthesis.readSynthetic(`${folder}/trajectories.jsonl`, 0).problems.length, 1);
  * ```
  */
-export function readSynthetic(path: string, most: number): TrajectoryList {
+export function readSynthetic(path: string, most: number, confidence: Confidence = "none"): TrajectoryList {
   const all = readAnnotated(path);
   const problems: Problem[] = [];
   const trajectories: Trajectory[] = [];
-  for (const { id, action, source, target } of topKOfDataSets(all, (own) => most === 0 ? own.length : most)) {
+  const chosen = topKOfDataSets(all, (own) => most === 0 ? own.length : most);
+  const weights = confidenceWeights(chosen, confidence, path);
+  for (const [i, { id, action, source, target }] of chosen.entries()) {
     const lost = [source, target].find((file) => !isInside(file) || !exists(`${parent(path)}/${file}`));
     if (lost !== undefined) problems.push({ id, reason: `${lost} not found beside ${path}` });
     else if (action.trim() === "") problems.push({ id, reason: "it has no action" });
     else {
       const [before, after] = [source, target].map((file) => fileObservation(`${parent(path)}/${file}`)) as [Observation, Observation];
-      trajectories.push({ id, subset: SYNTHETIC, source: before, action, target: after });
+      trajectories.push({ id, subset: SYNTHETIC, source: before, action, target: after, ...(weights && { weight: weights[i]! }) });
     }
   }
   return { trajectories, problems };
+}
+
+/** How the dynamics model's confidence weighs a synthetic trajectory's loss: not at all, by the action's probability, or that to mean 1. */
+export type Confidence = "none" | "probability" | "mean";
+
+function confidenceWeights(all: readonly AnnotatedTrajectory[], confidence: Confidence, path: string): number[] | undefined {
+  if (confidence === "none") return;
+  const without = all.find(({ sum }) => sum === undefined);
+  if (without) {
+    throw new UserError(
+      `Cannot weigh ${
+        quoted(without.id)
+      } of ${path} by the likelihood of its action, as it has none: annotate again, or give --cwm.confidence=none`,
+    );
+  }
+  const weights = all.map(({ sum }) => Math.exp(sum!));
+  const scale = confidence === "mean" ? 1 / mean(weights) : 1;
+  return weights.map((weight) => scale * weight);
 }
 
 /** Whether a path stays below the folder that it counts from. */

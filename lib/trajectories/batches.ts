@@ -125,7 +125,9 @@ export function worldBatch(
   shape: BatchShape,
 ): SizedBatch {
   const sequences = items.map((item) => worldSequenceOf(item, vocabulary));
-  const weights = items.map(({ distances }, i) => weightsOf(sequences[i]!.completion, recognitionWeights(distances, options), vocabulary));
+  const weights = items.map(({ distances, trajectory: { weight = 1 } }, i) =>
+    weightsOf(sequences[i]!.completion, recognitionWeights(distances, options), vocabulary).map((own) => weight * own)
+  );
   return completionBatch(sequences, vocabulary, shape, shape.firstId ?? vocabulary.firstImage, weights);
 }
 

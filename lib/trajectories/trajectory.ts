@@ -27,6 +27,8 @@ export interface Trajectory {
   readonly action: string;
   /** What was seen after. */
   readonly target: Observation;
+  /** How much its loss counts; 1 when absent. */
+  readonly weight?: number;
 }
 
 /** Something that keeps a trajectory from being used. */
