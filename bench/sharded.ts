@@ -6,6 +6,7 @@
  * @module
  */
 import { cacheFolder } from "../lib/engine/mod.ts";
+import { freeAddresses } from "../lib/experiment/workers.ts";
 import type { ChameleonConfig } from "../lib/model/mod.ts";
 import { loadText, machine, machineText } from "./machine.ts";
 import { startChild } from "./peer.ts";
@@ -44,12 +45,10 @@ export async function main(only = ""): Promise<void> {
 
 /** What each process says. */
 function measure(folder: string, processes: number, spread: boolean): Promise<ShardedAnswer[]> {
-  const listeners = Array.from({ length: processes }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
-  const addresses = listeners.map(({ addr }) => `127.0.0.1:${(addr as Deno.NetAddr).port}`).join();
-  listeners.forEach((listener) => listener.close());
+  const addresses = freeAddresses(processes);
   const script = new URL("sharded_ours.ts", import.meta.url).pathname;
-  return Promise.all(listeners.map(async (_, rank) => {
-    const child = startChild(Deno.execPath(), ["run", "-A", script, folder, `${rank}`, addresses, `${spread}`]);
+  return Promise.all(addresses.map(async (_, rank) => {
+    const child = startChild(Deno.execPath(), ["run", "-A", script, folder, `${rank}`, addresses.join(), `${spread}`]);
     try {
       return await child.ask<ShardedAnswer>({});
     } finally {

@@ -35,11 +35,3 @@ export function startWorker(script: string, args: readonly string[]): Worker {
   };
   return { child, line, end };
 }
-
-/** Addresses on this machine whose ports are free. */
-export function freeAddresses(count: number): string[] {
-  const listeners = Array.from({ length: count }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
-  const addresses = listeners.map(({ addr }) => `127.0.0.1:${(addr as Deno.NetAddr).port}`);
-  listeners.forEach((listener) => listener.close());
-  return addresses;
-}

@@ -121,7 +121,7 @@ export function environmentsOf(count: number): Record<string, string>[] {
 }
 
 /** Addresses on this machine whose ports are free. */
-function freeAddresses(count: number): string[] {
+export function freeAddresses(count: number): string[] {
   const listeners = Array.from({ length: count }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
   const addresses = listeners.map(({ addr }) => `127.0.0.1:${(addr as Deno.NetAddr).port}`);
   listeners.forEach((listener) => listener.close());

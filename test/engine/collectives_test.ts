@@ -1,7 +1,8 @@
 /** Collectives between processes: they cannot be seen from one. */
 import { failureOfCluster } from "../../lib/engine/collectives.ts";
 import { assert, assertEquals } from "../support.ts";
-import { freeAddresses, startWorker, type Worker } from "../workers.ts";
+import { freeAddresses } from "../../lib/experiment/workers.ts";
+import { startWorker, type Worker } from "../workers.ts";
 
 const CHILD = new URL("collectives_child.ts", import.meta.url).pathname;
 

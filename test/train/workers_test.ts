@@ -3,7 +3,8 @@ import { piecesOf, rowsOf } from "../../lib/train/workers.ts";
 import { readLog } from "../../lib/train/loop.ts";
 import { dispose, tf } from "../../lib/engine/mod.ts";
 import { assert, assertClose, assertEquals, assertThrows, engine, UserError, withFolder, withoutLeaks } from "../support.ts";
-import { freeAddresses, startWorker, type Worker } from "../workers.ts";
+import { freeAddresses } from "../../lib/experiment/workers.ts";
+import { startWorker, type Worker } from "../workers.ts";
 
 await engine();
 const CHILD = new URL("workers_child.ts", import.meta.url).pathname;
