@@ -75,7 +75,7 @@ async function main(invocation: Invocation): Promise<void> {
   const stage = await openStage(invocation, TASK, { inputs, adapters: { cdm: options.cdm } });
   if (!stage) return;
   const { text, vqgan, vocabulary } = loadModels(config, { text: stage.adapters["cdm"] });
-  const annotator: Annotator = { sampler: text, vqgan, vocabulary, cdm: stage.inputs["cdm"]! };
+  const annotator: Annotator = { text, vqgan, vocabulary, cdm: stage.inputs["cdm"]! };
 
   // 2. Some videos at a time, a line each
   const pool = openMotionPool();

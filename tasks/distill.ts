@@ -48,7 +48,7 @@ async function main(invocation: Invocation): Promise<void> {
   const origin = originOf(invocation, stage, "cwm");
   const models = loadModels(config, { image: stage.adapters["cwm"], text: stage.adapters["cdm"] });
   requireDecoder(models, config);
-  const { image, text, vqgan, vocabulary } = models;
+  const { image, vqgan, vocabulary } = models;
   const { items, problems } = await encodeBench({ ...list, trajectories: chosen }, vqgan);
   writeSkipped(folder, problems);
 
@@ -60,7 +60,7 @@ async function main(invocation: Invocation): Promise<void> {
     const chunk = items.slice(best.length - behind, best.length - behind + options.together);
     const queries = chunk.map(({ source, trajectory: { id, action } }) => ({ id, source, action }));
     const drawn = drawObservations(image, vocabulary, queries, options.candidates, { ...options, seed });
-    const rewards = rewardCandidates(text, vocabulary, queries, drawn, options.likelihood);
+    const rewards = rewardCandidates(models, queries, drawn, options.likelihood);
     for (const [i, { trajectory: { id, subset, action, source } }] of chunk.entries().drop(behind)) {
       const score = Math.max(...rewards[i]!);
       const place = rewards[i]!.indexOf(score);

@@ -21,7 +21,7 @@ import { type ActionPair, type ActionScores, openBertScorer, scoreActions } from
 import { actionSignatures } from "../lib/metrics/actions.ts";
 import { loadAdapter } from "../lib/model/mod.ts";
 import { drawActions, writeTable } from "../lib/report/mod.ts";
-import { predictActions } from "../lib/sample/mod.ts";
+import { lookAtTrajectories, picturePairs, predictActions } from "../lib/sample/mod.ts";
 import { BATCH } from "../lib/sample/predict_actions.ts";
 import { type Problem, type Trajectory, type TrajectoryList, usableTrajectories } from "../lib/trajectories/mod.ts";
 
@@ -121,15 +121,15 @@ async function predictAll(
   const work: Work<Asked, readonly [system: string, id: string, action: string]> = {
     ...{ name: TASK.name, unit: "actions", folder, idOf: ({ system, trajectory: { id } }) => `${system}: ${id}` },
     batches: [...Map.groupBy(asked, ({ system }) => system).values()].flatMap((own, i) => batchesOf(own, BATCH, i * count)),
-    run: ({ items }) => {
+    run: async ({ items }) => {
       const { system } = items[0]!;
       const pairs = items.flatMap(({ trajectory }) => readable.get(trajectory) ?? []);
       const streams = pairs.map(({ trajectory: { id } }) => id);
       const options = { temperature: config.evaluate.temperature, seed: config.seed, streams };
-      const actions = pairs.length === 0
-        ? []
-        : predictActions({ ...text, adapter: loaded.get(system) || undefined }, vocabulary, pairs, options);
-      return Promise.resolve(actions.map((action, i) => [system, streams[i]!, action] as const));
+      if (pairs.length === 0) return [];
+      using look = await lookAtTrajectories({ text: { ...text, adapter: loaded.get(system) || undefined }, vqgan, vocabulary }, pairs);
+      const actions = predictActions(look.text, look.vocabulary, picturePairs(look), options);
+      return actions.map((action, i) => [system, streams[i]!, action] as const);
     },
   };
   const worked = await workTogether(work, queue);

@@ -101,7 +101,7 @@ async function baseGate({ config: { data, seed }, vqgan, vocabulary, text, image
   const nameIn = (most: number) => measureNaming({ text, vqgan, vocabulary }, DIFFICULTIES[data.difficulty], most, seed);
   const [naming, fuller] = [await nameIn(1), await nameIn(3)];
   const counterfactuals = counterfactualActions(items.map(({ trajectory }) => trajectory), data.difficulty, seed);
-  const points = probe({ text, image, vocabulary }, items, counterfactuals, seed);
+  const points = await probe({ text, image, vqgan, vocabulary }, items, counterfactuals, seed);
   const preferences = preferencesBySubset(points).filter(({ subset }) => subset === "all");
   const prefers = mean(preferences.map(({ prefersReference }) => prefersReference));
   const { colour, shape, place } = naming;
@@ -115,9 +115,9 @@ async function baseGate({ config: { data, seed }, vqgan, vocabulary, text, image
 }
 
 async function dynamicsGate(bench: Bench): Promise<Outcome> {
-  const { text, vocabulary, items } = bench;
-  const tried = await trySeeds(bench, { task: "train-cdm", args: [] }, (adapter) => {
-    const measured = measureActions({ ...text, adapter }, vocabulary, items);
+  const { text, vqgan, vocabulary, items } = bench;
+  const tried = await trySeeds(bench, { task: "train-cdm", args: [] }, async (adapter) => {
+    const measured = await measureActions({ text: { ...text, adapter }, vqgan, vocabulary }, items);
     return { share: shareOf(measured.right), byFamily: shareByFamily(items, measured.right), said: measured.predicted };
   });
   const shares = tried.map(({ share }) => share);
@@ -153,14 +153,14 @@ async function worldGate(bench: Bench): Promise<Outcome> {
 async function trySeeds<T>(
   { config, invocation, folder, chameleon }: Bench,
   { task, args }: TaskRun,
-  measure: (adapter: LoraAdapter, seed: number) => T,
+  measure: (adapter: LoraAdapter, seed: number) => T | Promise<T>,
 ): Promise<(T & { readonly seed: number; readonly seconds: number })[]> {
   const tried = [];
   for (let seed = config.seed; seed < config.seed + config.gates.seeds; seed++) {
     const run = `${folder}/${task}-${seed}`;
     await runTaskProcess({ task, args: [...args, ...passedArguments(invocation), `--seed=${seed}`, `--run=${run}`] });
     const { seconds } = readManifest(run)!;
-    tried.push({ seed, seconds, ...measure(loadAdapter(`${run}/adapter`, chameleon.config), seed) });
+    tried.push({ seed, seconds, ...await measure(loadAdapter(`${run}/adapter`, chameleon.config), seed) });
   }
   return tried;
 }

@@ -16,7 +16,7 @@ import { openStage } from "../lib/experiment/stage.ts";
 import { loadVocabulary } from "../lib/tokens/mod.ts";
 import { vocabularyMap } from "../lib/tokens/vocabulary.ts";
 import { readLog } from "../lib/train/loop.ts";
-import { initTransformer, isLearnt, TINY_VQ, tinyConfig } from "../lib/pretrain/losses.ts";
+import { initTransformer, TINY_VQ, tinyConfig } from "../lib/pretrain/losses.ts";
 import { DIFFICULTIES } from "../lib/world/mod.ts";
 import { alikeScenes, nearScenes } from "../lib/world/documents.ts";
 import { tinyTokenizer } from "../lib/world/tokenizer.ts";
@@ -49,16 +49,17 @@ async function main(invocation: Invocation): Promise<void> {
   // 3. Every scene's image codes, those of scenes that are nearly the same too, and the vocabulary
   const world = DIFFICULTIES[pretrain.difficulty];
   const near = makeGroups(config, nearScenes);
-  const alikePool = { world, groups: encodeGroups(vqgan, groups, pictures) };
-  const nearPool = { world, groups: encodeGroups(vqgan, near, await drawGroups(near)) };
   const tokenizer = tinyTokenizer(TINY_VQ.codes, pretrain.backbone);
+  const shape = tinyConfig(tokenizer.size, pretrain.backbone);
+  const areSeen = shape.seeing !== undefined;
+  const alikePool = { world, groups: encodeGroups(vqgan, groups, pictures, areSeen) };
+  const nearPool = { world, groups: encodeGroups(vqgan, near, await drawGroups(near), areSeen) };
   for (const [name, text] of Object.entries(tokenizer.files)) writeFile(`${run.folder}/model/${name}`, text);
   const vocabulary = loadVocabulary(`${run.folder}/model`, TINY_VQ.codes);
 
   // 4. The transformer
-  const shape = tinyConfig(tokenizer.size, pretrain.backbone);
   const first = initTransformer(shape, config.seed);
-  const names = [...first.keys()].filter(isLearnt);
+  const names = [...first.keys()];
   const stage = { names, vocabulary, shape };
   const { steps, nearSteps, lr } = pretrain;
   const taught = await trainTransformer(
@@ -77,7 +78,7 @@ async function main(invocation: Invocation): Promise<void> {
   const { loss } = readLog(`${run.folder}/transformer-near`).at(-1)!;
 
   // 5. The checkpoint
-  const named = new Map([...first, ...weights, ...Object.entries(vqgan.weights).map(([name, t]) => [`model.vqmodel.${name}`, t] as const)]);
+  const named = new Map([...weights, ...Object.entries(vqgan.weights).map(([name, t]) => [`model.vqmodel.${name}`, t] as const)]);
   const out = pretrain.out || `${run.folder}/model`;
   const model = modelOf(out, shape, (name) => named.get(name));
   saveModel(out, model, { vocabularyMap: vocabularyMap(vocabulary), tokenizer: tokenizer.files }, "BF16");

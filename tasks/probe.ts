@@ -57,7 +57,7 @@ async function main(invocation: Invocation): Promise<void> {
 
   // 3. Likelihoods
   const progress = showProgress("probe", items.length);
-  const points = probe(models, items, counterfactuals.actions, seed, {
+  const points = await probe(models, items, counterfactuals.actions, seed, {
     likelihood: options.likelihood,
     onDone: (done) => progress.update(done),
   });

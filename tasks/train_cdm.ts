@@ -13,12 +13,12 @@ import { adapterTensors, createAdapter, saveAdapter, withAdapterTensors } from "
 import { drawActions } from "../lib/report/mod.ts";
 import { reportTraining } from "../lib/report/training.ts";
 import { LONGEST_REHEARSED, rehearsal, requireRehearsable } from "../lib/pretrain/rehearsal.ts";
-import { predictActions, textSampler } from "../lib/sample/mod.ts";
+import { lookAtTrajectories, picturePairs, predictActions, textSampler } from "../lib/sample/mod.ts";
 import { completionGradients } from "../lib/train/completion_loss.ts";
 import { train } from "../lib/train/loop.ts";
 import { validateEvery } from "../lib/train/validation.ts";
 import type { Sequence } from "../lib/tokens/mod.ts";
-import { batchItems, dynamicsBatch, dynamicsSequenceOf, type EncodedTrajectory, longestSequence } from "../lib/trajectories/mod.ts";
+import { batchItems, dynamicsSequenceOf, type EncodedTrajectory, longestSequence, seenDynamicsBatch } from "../lib/trajectories/mod.ts";
 
 const TASK: TaskInfo = {
   name: "train-cdm",
@@ -47,36 +47,34 @@ async function main(invocation: Invocation): Promise<void> {
   const longest = longestSequence([...[...items, ...held].map((item) => dynamicsSequenceOf(item, vocabulary)), ...rehearsed]);
   const labels = options.rehearse > 0 ? { labels: LONGEST_REHEARSED } : {};
   const shape = { limit: chameleon.config.maxPositions, multiple: longest, ...labels };
-  const lay = (chosen: readonly EncodedTrajectory[], beside: readonly Sequence[] = []) => dynamicsBatch(chosen, vocabulary, shape, beside);
+  const lay = async (chosen: readonly EncodedTrajectory[], beside: readonly Sequence[] = []) =>
+    await seenDynamicsBatch(chosen, vqgan, vocabulary, shape, beside);
   const validate = validateEvery(objective, { folder, held, batch: options.batch, every: options.validateEvery, steps, batchOf: lay });
 
   // 3. The loop over steps
   let trained = adapter;
   const shown = items.slice(0, options.samples);
   const isWhole = !chameleon.sharded; // the first worker alone cannot draw with a base that is spread
-  const draw = (path: string) =>
-    drawActions(
-      path,
-      shown,
-      [predictActions({ ...sampler, adapter: trained, budget: training.budget }, vocabulary, shown)],
-      vqgan.config.resolution,
-    );
+  const draw = async (path: string) => {
+    using look = await lookAtTrajectories({ text: { ...sampler, adapter: trained, budget: training.budget }, vqgan, vocabulary }, shown);
+    await drawActions(path, shown, [predictActions(look.text, look.vocabulary, picturePairs(look))], vqgan.config.resolution);
+  };
   const progress = showProgress(TASK.name, steps);
   const loop = train({
     ...{ folder, digest, adamw: options, accumulate: options.accumulate, saveEvery: options.saveEvery },
     ...{ workers: training.workers, rows: options.batch },
     initial: () => [...adapterTensors(adapter).values()],
     schedule: { lr: options.lr, warmup: options.warmup, steps },
-    batch: (micro) => {
+    batch: async (micro) => {
       const chosen = batchItems(items, seed, options.batch - options.rehearse, micro);
       const beside = batchItems(rehearsed, seed, options.rehearse, micro);
-      return { ...lay(chosen, beside), samples: chosen.map(({ trajectory }) => trajectory.id) };
+      return { ...await lay(chosen, beside), samples: chosen.map(({ trajectory }) => trajectory.id) };
     },
     gradients: (params, batch, micro) => gradients(params, batch, options.lora.dropout > 0 ? seedTensor(seed, "dropout", micro) : null),
   });
   for await (const { step, loss, speed, params } of loop) {
     trained = withAdapterTensors(adapter, params);
-    validate(step, trained);
+    await validate(step, trained);
     progress.update(step, `loss ${loss.toFixed(3)}, ${speed} tokens/s`);
     if (isWhole && step < steps && options.sampleEvery > 0 && step % options.sampleEvery === 0) {
       await draw(`${folder}/samples/${String(step).padStart(6, "0")}.png`);

@@ -99,7 +99,7 @@ async function main(invocation: Invocation): Promise<void> {
   });
   for await (const { step, loss, speed, params } of loop) {
     trained = withAdapterTensors(adapter, params);
-    validate(step, trained);
+    await validate(step, trained);
     progress.update(step, `loss ${loss.toFixed(3)}, ${speed} tokens/s`);
     if (isWhole && step < steps && options.sampleEvery > 0 && step % options.sampleEvery === 0) {
       await draw(`${folder}/samples/${String(step).padStart(6, "0")}.png`);

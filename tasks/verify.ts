@@ -48,7 +48,7 @@ async function main(invocation: Invocation): Promise<void> {
   // 1. Both models on one base, the bench
   const models = loadModels(config, { image: stage.adapters["cwm"], text: stage.adapters["cdm"] });
   requireDecoder(models, config);
-  const { image, text, vqgan, vocabulary } = models;
+  const { image, vqgan, vocabulary } = models;
   const all = batchesOf(bench.list.trajectories, options.together);
   const own = ownBatches(all, flags["shard"], "verify.together");
   const { items, problems } = await encodeBench({ ...bench.list, trajectories: own.flatMap(({ items }) => items) }, vqgan);
@@ -60,7 +60,7 @@ async function main(invocation: Invocation): Promise<void> {
     const queries = chunk.map(({ source, trajectory: { id, action } }) => ({ id, source, action }));
     const drawing = { repeat, seed: seed + repeat };
     const drawn = drawObservations(image, vocabulary, queries, options.candidates, { ...options, seed: seed + repeat });
-    const rewards = rewardCandidates(text, vocabulary, queries, drawn, options.likelihood);
+    const rewards = rewardCandidates(models, queries, drawn, options.likelihood);
     const pools: Candidate[][] = [];
     for (const [i, { trajectory }] of chunk.entries()) {
       const pictures = decodedImages(vqgan, drawn[i]!);

@@ -5,9 +5,18 @@
  */
 import type { Vqgan } from "../model/mod.ts";
 import { mean } from "../metrics/mod.ts";
-import { generate, predictActions, type Sampler, type SamplingOptions } from "../sample/mod.ts";
+import {
+  generate,
+  lookAt,
+  lookAtTrajectories,
+  picturePairs,
+  predictActions,
+  type Reader,
+  type Sampler,
+  type SamplingOptions,
+} from "../sample/mod.ts";
 import { randomStream } from "../engine/mod.ts";
-import { decodedImages, encodePictures, type RgbImage, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
+import { decodedImages, type RgbImage, type Vocabulary, worldPrompt } from "../tokens/mod.ts";
 import { imageIds, pictureCodes, pictureLength } from "../tokens/sequences.ts";
 import type { EncodedTrajectory } from "../trajectories/mod.ts";
 import {
@@ -144,22 +153,26 @@ export interface Naming {
 /**
  * Lets a model say what it sees in held-out scenes, and counts what is right of it.
  *
- * @param models a text sampler, the VQGAN that encodes the scenes, their vocabulary
+ * @param reader the model
  * @param world the dial
  * @param most objects a scene
  * @param seed of the scenes
  * @returns shares that are named right
  */
 export async function measureNaming(
-  { text, vqgan, vocabulary }: { readonly text: Sampler; readonly vqgan: Vqgan; readonly vocabulary: Vocabulary },
+  reader: Reader,
   world: Difficulty,
   most: number,
   seed: number,
 ): Promise<Naming> {
   const scenes = Array.from({ length: 200 }, (_, i) => randomScene(randomStream("naming", seed, i), world, { least: 1, most }));
-  const codes = encodePictures(vqgan, await renderScenes(scenes));
+  const pictures = await renderScenes(scenes);
+  using look = lookAt(reader, pictures.map((picture) => ({ picture })));
+  const { text, vocabulary } = look;
   const captions = inBatches(scenes.length, (start, end) => {
-    const prompts = codes.slice(start, end).map((image) => [vocabulary.bos, ...imageIds(vocabulary, image)]);
+    const prompts = look.pictures.slice(start, end).map((
+      image,
+    ) => [vocabulary.bos, ...vocabulary.turn.before, ...imageIds(vocabulary, image)]);
     return generate(text, prompts, 32, { temperature: 0, seed: 0 }, vocabulary.eos).map((ids) => vocabulary.decode(ids));
   });
   const right = scenes.flatMap(({ objects }, i) => {
@@ -187,12 +200,12 @@ function sorted({ objects }: Scene): string[] {
 }
 
 /** Share of the trajectories whose action is predicted right by meaning, in all and by family. */
-export function measureActions(
-  sampler: Sampler,
-  vocabulary: Vocabulary,
+export async function measureActions(
+  reader: Reader,
   items: readonly EncodedWorldTrajectory[],
-): { predicted: string[]; right: boolean[] } {
-  const predicted = predictActions(sampler, vocabulary, items);
+): Promise<{ predicted: string[]; right: boolean[] }> {
+  using look = await lookAtTrajectories(reader, items);
+  const predicted = predictActions(look.text, look.vocabulary, picturePairs(look));
   return { predicted, right: items.map(({ trajectory }, i) => doesTheSame(predicted[i]!, trajectory)) };
 }
 

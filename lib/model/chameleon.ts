@@ -34,14 +34,13 @@ import type { ChameleonConfig } from "./config.ts";
 import type { BlockNorms, Layer, Matrices } from "./layer.ts";
 import { type Adapter, type BlockAdapter, blockAdapter } from "./lora.ts";
 import { project } from "./projections.ts";
+import { embedded, type Embeddings } from "./seen.ts";
 import type { ShardedBlocks } from "./sharded.ts";
 
 /** The transformer: its shape and weights. */
-export interface Chameleon {
+export interface Chameleon extends Embeddings {
   /** The shape. */
   readonly config: ChameleonConfig;
-  /** Token embeddings, [V, D]. */
-  readonly embed: Tensor;
   /** Blocks; none where they are spread over processes. */
   readonly layers: readonly Layer[];
   /** Blocks that are spread over processes; such a model is trained with checkpointing, by all of them, and does nothing else. */
@@ -270,7 +269,7 @@ function forward(model: Chameleon, tokens: Tensor, pass: Pass): { hidden: Tensor
   const shape = shapeOf(model, pass.checkpoint ?? false);
   const { cos, sin, padding, queries, given = queries } = pass;
   const cache: KeysValues[] = []; // stays empty when checkpointing
-  let x = toPrecision(tf.gather(model.embed, tokens), "float32"); // [B, T, D]
+  let x = toPrecision(embedded(model, tokens), "float32"); // [B, T, D]
   const count = sharded?.blocks.length ?? model.layers.length;
   for (let i = 0; i < count; i++) {
     const lora = blockAdapter(pass.adapter, i, pass.seed, pass.training ?? false);

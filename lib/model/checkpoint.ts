@@ -16,6 +16,7 @@ import type { BlockNorms, Layer, Matrices } from "./layer.ts";
 import { differences, listed, readTensor } from "./stored_tensors.ts";
 import { type OutgoingTensor, readInto, readModelHeaders, type StoredTensor } from "./safetensors.ts";
 import { type Gathering, readPart, type ShardedBlocks, shardedBlocks } from "./sharded.ts";
+import { seePictures } from "./siglip.ts";
 import { writeShards } from "./shards.ts";
 import { withCodes, withoutCodes } from "./janus.ts";
 import type { Vqgan, Weights } from "./vqgan.ts";
@@ -204,7 +205,8 @@ function joined(model: Model, modules: Weights): Model {
   const { chameleon: text } = model;
   const chameleon = freeze(withCodes(text, modules));
   dispose([text.embed, text.head]);
-  return { ...model, chameleon, modules };
+  const see = (images: Tensor) => seePictures(text.config.seeing!, modules, images); // [B, n, D]
+  return { ...model, chameleon, modules, vqgan: { ...model.vqgan, see } };
 }
 
 /** Frees a model's weights. */

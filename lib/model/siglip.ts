@@ -2,13 +2,12 @@
  * How Janus sees pictures that it is asked about: a SigLIP encoder (Zhai et al. 2023) and an aligner, whose vectors stand where
  * tokens would. Weights go by their names on disk, without `model.`.
  *
- * Shapes: B pictures of n places, W width of the encoder, H heads, d width of a head, D width of the transformer, V ids, N pictures.
+ * Shapes: B pictures of n places, W width of the encoder, H heads, d width of a head, D width of the transformer.
  *
  * @module
  */
-import { compile, precisionOf, type Tensor, type Tensor4D, tf, toPrecision } from "../engine/mod.ts";
+import { compile, type Tensor, type Tensor4D, tf } from "../engine/mod.ts";
 import { affine, gelu, joinHeads, layerNorm, splitHeads } from "../nn/mod.ts";
-import type { Chameleon } from "./chameleon.ts";
 import type { SeeingConfig } from "./config.ts";
 import type { Weights } from "./vqgan.ts";
 
@@ -22,18 +21,6 @@ import type { Weights } from "./vqgan.ts";
  */
 export function seePictures(config: SeeingConfig, weights: Weights, images: Tensor): Tensor {
   return seeCompiled(weights, config, images); // [B, n, D]
-}
-
-/**
- * A transformer that may look at pictures: row `V + i · n + j` of its embeddings is place j of picture i.
- *
- * @param model the transformer, with V embeddings
- * @param seen vectors of pictures, [N, n, D]
- * @returns the same with N · n more embeddings
- */
-export function withSeen(model: Chameleon, seen: Tensor): Chameleon {
-  const rows = toPrecision(tf.reshape(seen, [-1, seen.shape[2]!]), precisionOf(model.embed)); // [N·n, D]
-  return { ...model, embed: tf.concat([model.embed, rows], 0) };
 }
 
 const seeCompiled: (weights: Weights, config: SeeingConfig, images: Tensor) => Tensor = compile(

@@ -23,6 +23,8 @@ export interface Vqgan {
   readonly encode?: (images: Tensor) => Tensor;
   /** Another tokenizer's decoder, [B, g, g, E] → [B, h, w, 3]; absent where the checkpoint brought none. */
   readonly decode?: (vectors: Tensor) => Tensor;
+  /** What the model sees of pictures that it is asked about, a vector for each place, [B, h, w, 3] → [B, g·g, D]; absent: their codes. */
+  readonly see?: (images: Tensor) => Tensor;
 }
 
 const GROUPS = 32;

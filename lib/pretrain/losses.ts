@@ -5,10 +5,12 @@
  *
  * @module
  */
-import { type ChameleonConfig, encodeFeatures, hiddenStates, logitsOf, type VqConfig } from "../model/mod.ts";
+import { type Chameleon, type ChameleonConfig, encodeFeatures, hiddenStates, logitsOf, type VqConfig, type Weights } from "../model/mod.ts";
 import { pictureShapes, picturesOf } from "../model/backbones.ts";
 import type { Backbone } from "../model/config.ts";
 import { withCodes } from "../model/janus.ts";
+import { withOwnSeen } from "../model/seen.ts";
+import { seePictures } from "../model/siglip.ts";
 import { modulesOf, transformerOf, weightShapes } from "../model/checkpoint.ts";
 import { decodeVectors } from "../model/vqgan.ts";
 import {
@@ -26,9 +28,10 @@ import {
   withGradient,
 } from "../engine/mod.ts";
 import { crossEntropy, upsample2 } from "../nn/mod.ts";
-import type { Vocabulary } from "../tokens/mod.ts";
+import type { RgbImage, Vocabulary } from "../tokens/mod.ts";
+import { imagesToTensor } from "../tokens/images.ts";
 import type { ScenePool } from "../world/mod.ts";
-import { randomDocuments } from "../world/documents.ts";
+import { type Document, randomDocuments } from "../world/documents.ts";
 import type { TrainingBatch } from "../train/loop.ts";
 
 /** Levels of the codebook's axes: a fixed grid, as in finite scalar quantization (Mentzer et al. 2023), never collapses. */
@@ -181,11 +184,6 @@ function ourAxes(shape: readonly number[]): readonly number[] {
   return shape.length >= 4 ? [...shape.slice(2), shape[1]!, shape[0]!] : shape;
 }
 
-/** Whether documents teach a weight; Janus's SigLIP and aligner see no pictures there, and stay as they begin. */
-export function isLearnt(name: string): boolean {
-  return !/^model\.(vision_model|aligner)\./.test(name);
-}
-
 /** A batch of documents on arrays. */
 export interface DocumentBatch {
   /** Ids, [B, T]. */
@@ -194,6 +192,8 @@ export interface DocumentBatch {
   readonly labels: Tensor;
   /** Weights of the labels; 0 at padding, [B, T]. */
   readonly weights: Tensor;
+  /** Pictures that are seen, m a document, black where it has fewer, [B · m, h, w, 3]; absent: none ever is. */
+  readonly images?: Tensor;
 }
 
 /**
@@ -229,10 +229,21 @@ export function documentBatch(
       tokens: tf.tensor2d(tokens, shape, "int32"), // [B, T]
       labels: tf.tensor2d(labels, shape, "int32"), // [B, T]
       weights: tf.tensor2d(weights, shape), // [B, T]
+      ...seenIn(documents, pool),
     },
     size: documents.reduce((sum, { ids }) => sum + ids.length, 0),
     samples: [],
   };
+}
+
+/** The pictures of documents, as many a document as one has at most, and one at least. */
+function seenIn(documents: readonly Document[], { groups }: ScenePool): Pick<DocumentBatch, "images"> {
+  const any = groups[0]![0]!.picture;
+  if (!any) return {};
+  const most = Math.max(1, ...documents.map(({ pictures }) => pictures.length));
+  const black = { ...any, data: new Uint8Array(any.data.length) };
+  const filled = documents.flatMap(({ pictures }) => [...pictures, ...Array<RgbImage>(most - pictures.length).fill(black)]);
+  return { images: imagesToTensor(filled) };
 }
 
 /** Loss of the transformer on documents, and its gradients; products run in `precision` on float32 weights. */
@@ -245,18 +256,27 @@ export const documentGradients: (
 ) => { value: Tensor; grads: Tensor[] } = compile(
   (names: readonly string[], params: readonly Tensor[], config: ChameleonConfig, batch: DocumentBatch, precision: Precision) =>
     valueAndGradients((weights) => {
-      const isMatrix = (name: string) => !name.includes("norm") && !name.includes("embed");
+      const isMatrix = (name: string) => !/norm|embed|vision_model|model\.aligner/.test(name);
       const byName = new Map(names.map((name, i) => [name, isMatrix(name) ? toPrecision(weights[i]!, precision) : weights[i]!]));
       const text = transformerOf(config, (name) => byName.get(name));
       // One softmax over text and codes: what it learns holds for each of the two alone, which is how Janus is asked afterwards
-      const chameleon = config.backbone === "janus" ? withCodes(text, modulesOf(config, (name) => byName.get(name))) : text;
-      const hidden = hiddenStates(chameleon, batch.tokens); // [B, T, D]
+      const modules = modulesOf(config, (name) => byName.get(name));
+      const chameleon = config.backbone === "janus" ? withCodes(text, modules) : text;
+      const own = looking(chameleon, modules, batch);
+      const hidden = hiddenStates(own.model, own.tokens); // [B, T, D]
       const logits = tf.reshape(logitsOf(hidden, chameleon.head), [-1, chameleon.head.shape[0]!]); // [B·T, V]
       const losses = crossEntropy(logits, tf.reshape(batch.labels, [-1])); // [B·T]
       const flat = tf.reshape(batch.weights, [-1]); // [B·T]
       return tf.div(tf.sum(tf.mul(losses, flat)), tf.sum(flat)); // a scalar
     }, params),
 );
+
+/** The transformer with a batch's pictures before its eyes, where it has any. */
+function looking(model: Chameleon, modules: Weights, { tokens, images }: DocumentBatch): { model: Chameleon; tokens: Tensor } {
+  if (!images) return { model, tokens };
+  const seen = seePictures(model.config.seeing!, modules, images); // [B·m, n, D]
+  return withOwnSeen(model, tokens, tf.reshape(seen, [tokens.shape[0]!, -1, seen.shape[2]!]));
+}
 
 function initial(name: string, shape: readonly number[], seed: number): Tensor {
   if (/norm\w*(\.\d+)?\.weight$/.test(name) || name.endsWith("conv_y.bias")) return tf.ones([...shape]);

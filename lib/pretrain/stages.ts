@@ -30,14 +30,16 @@ export async function drawGroups(groups: readonly (readonly Scene[])[]): Promise
   return grouped(groups, await renderScenes(groups.flat()));
 }
 
-/** Scenes with their image codes, in groups. */
+/** Scenes with their image codes, in groups; with their pictures for a model that sees them otherwise. */
 export function encodeGroups(
   vqgan: Vqgan,
   groups: readonly (readonly Scene[])[],
   pictures: readonly (readonly RgbImage[])[],
+  areSeen = false,
 ): EncodedScene[][] {
-  const codes = encodePictures(vqgan, pictures.flat());
-  return grouped(groups, groups.flat().map((scene, i) => ({ scene, codes: codes[i]! })));
+  const all = pictures.flat();
+  const codes = encodePictures(vqgan, all);
+  return grouped(groups, groups.flat().map((scene, i) => ({ scene, codes: codes[i]!, ...(areSeen && { picture: all[i]! }) })));
 }
 
 /** What was made of all scenes in turn, in their groups again. */

@@ -4,8 +4,18 @@
  * @module
  */
 import { pearson, wilson } from "../metrics/mod.ts";
-import { type Likelihood, type LikelihoodKind, logLikelihoods, type Sampler, scoreOf } from "../sample/mod.ts";
-import { dynamicsSequence, type Vocabulary, worldSequence } from "../tokens/mod.ts";
+import {
+  type Likelihood,
+  type LikelihoodKind,
+  logLikelihoods,
+  type Look,
+  lookAtTrajectories,
+  picturePairs,
+  type Reader,
+  type Sampler,
+  scoreOf,
+} from "../sample/mod.ts";
+import { dynamicsSequence, type Sequence, worldSequence } from "../tokens/mod.ts";
 import { type Negative, NEGATIVES, negativesOf, type ScoredTransition } from "./negatives.ts";
 import type { EncodedTrajectory } from "../trajectories/mod.ts";
 
@@ -15,13 +25,9 @@ export const PROBE_TASKS = ["action", "observation"] as const;
 export type ProbeTask = typeof PROBE_TASKS[number];
 
 /** Models to probe. */
-export interface ProbedModel {
-  /** Draws and scores text, over the whole vocabulary. */
-  readonly text: Sampler;
+export interface ProbedModel extends Reader {
   /** Draws and scores image tokens, over those alone or over the whole vocabulary. */
   readonly image: Sampler;
-  /** The vocabulary. */
-  readonly vocabulary: Vocabulary;
 }
 
 /** Likelihoods of one trajectory, true and manipulated. */
@@ -67,24 +73,26 @@ export interface ProbeOptions {
  * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
  * const world = ws.worldTrajectories("easy", 1, "bench", 2);
  * const { encoded } = await ws.encodeTrajectories(world, vqgan, Deno.makeTempDirSync());
- * const models = { text: ws.textSampler(chameleon, vocabulary), image: ws.imageSampler(chameleon, vocabulary), vocabulary };
- * assert(ws.probe.probe(models, encoded, new Map(), 1).length >= 2 * 2 * 2);
+ * const models = { text: ws.textSampler(chameleon, vocabulary), image: ws.imageSampler(chameleon, vocabulary), vqgan, vocabulary };
+ * const points = await ws.probe.probe(models, encoded, new Map(), 1);
+ * assert(points.length >= 2 * 2 * 2);
  * ```
  */
-export function probe(
+export async function probe(
   model: ProbedModel,
   items: readonly EncodedTrajectory[],
   counterfactuals: ReadonlyMap<string, string>,
   seed: number,
   { likelihood = "mean", onDone }: ProbeOptions = {},
-): ProbePoint[] {
+): Promise<ProbePoint[]> {
   const negatives = negativesOf(items, counterfactuals, seed);
   const points: ProbePoint[] = [];
   for (let i = 0; i < items.length; i += BATCH) {
     const chunk = items.slice(i, i + BATCH);
+    using look = await lookAtTrajectories(model, chunk);
     for (const task of PROBE_TASKS) {
       const transitions = chunk.map((item, j) => ({ reference: truthOf(item), ...negatives[i + j] }));
-      const likelihoods = scoreTransitions(model, task, transitions);
+      const likelihoods = scoreTransitions(task === "action" ? dynamicsScorer(look, chunk) : worldScorer(model), transitions);
       chunk.forEach(({ trajectory: { id, subset } }, j) => {
         const { reference, ...others } = likelihoods[j]!;
         for (const negative of NEGATIVES) {
@@ -106,23 +114,38 @@ function truthOf({ source, target, trajectory: { action } }: EncodedTrajectory):
   return { source, action, target };
 }
 
+/** Who is asked how likely transitions are, and in which words. */
+interface Scorer {
+  readonly sampler: Sampler;
+  readonly sequence: (transition: ScoredTransition) => Sequence;
+}
+
+/** Asks for the action between two pictures of a look at trajectories. */
+function dynamicsScorer(look: Look, items: readonly EncodedTrajectory[]): Scorer {
+  const seen = new Map<ArrayLike<number>, ArrayLike<number>>();
+  picturePairs(look).forEach((pair, i) => seen.set(items[i]!.source, pair.source).set(items[i]!.target, pair.target));
+  return {
+    sampler: look.text,
+    sequence: ({ source, action, target }) => dynamicsSequence(look.vocabulary, seen.get(source)!, seen.get(target)!, action),
+  };
+}
+
+/** Asks for the next picture. */
+function worldScorer({ image, vocabulary }: ProbedModel): Scorer {
+  return { sampler: image, sequence: ({ source, action, target }) => worldSequence(vocabulary, source, action, target) };
+}
+
 /** Likelihoods of transitions by name; those of a trajectory share what their prompts begin with. */
 function scoreTransitions(
-  { text, image, vocabulary }: ProbedModel,
-  task: ProbeTask,
+  { sampler, sequence }: Scorer,
   named: readonly Readonly<Partial<Record<"reference" | Negative, ScoredTransition>>>[],
 ): Partial<Record<string, Likelihood>>[] {
-  const sequence = ({ source, action, target }: ScoredTransition) =>
-    task === "action" ? dynamicsSequence(vocabulary, source, target, action) : worldSequence(vocabulary, source, action, target);
   const together = named.map((transitions) => { // the inverse begins with another image: it goes by itself
     const { inverse, ...rest } = transitions;
     return { rest: Object.entries(rest), inverse: inverse ? [["inverse", inverse] as const] : [] };
   });
   const families = together.flatMap(({ rest, inverse }) => [rest, inverse].filter(({ length }) => length > 0));
-  const scored = logLikelihoods(
-    task === "action" ? text : image,
-    families.map((family) => family.map(([, transition]) => sequence(transition))),
-  );
+  const scored = logLikelihoods(sampler, families.map((family) => family.map(([, transition]) => sequence(transition))));
   let next = 0;
   return together.map(({ rest, inverse }) => {
     const own = [rest, inverse].filter(({ length }) => length > 0).flatMap((family) => {

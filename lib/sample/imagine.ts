@@ -6,20 +6,15 @@
 import type { PictureEncoder, Vqgan } from "../model/mod.ts";
 import { decodedImages, encodePictures, type RgbImage, squareCrop, type Vocabulary } from "../tokens/mod.ts";
 import { imageIds, openingIds } from "../tokens/sequences.ts";
+import type { Reader } from "./look.ts";
 import { drawObservations, type ObservationOptions, type OnRow } from "./predict_images.ts";
 import type { Sampler } from "./sampler.ts";
 import { rewardCandidates } from "./verify.ts";
 
 /** Both models on one base. */
-export interface Imagination {
+export interface Imagination extends Reader {
   /** The world model, its head over image tokens. */
   readonly image: Sampler;
-  /** The dynamics model, its head over the whole vocabulary. */
-  readonly text: Sampler;
-  /** Encodes and decodes pictures. */
-  readonly vqgan: Vqgan;
-  /** The vocabulary. */
-  readonly vocabulary: Vocabulary;
 }
 
 /** What is asked. */
@@ -70,16 +65,17 @@ export interface Candidate {
  * ```
  */
 export function imagineAll(
-  { image, text, vqgan, vocabulary }: Imagination,
+  models: Imagination,
   queries: readonly ImagineQuery[],
   count: number,
   options: ObservationOptions,
   onRow?: OnRow,
 ): Candidate[][] {
+  const { image, vqgan, vocabulary } = models;
   const named = queries.map((query) => ({ ...query, id: "imagine" })); // the seed tells them apart
   const drawn = drawObservations(image, vocabulary, named, count, { ...options, seed: 0 }, onRow);
   const before = queries[0] ? beforeCandidates(vocabulary, queries[0].source) : 0;
-  const rewards = rewardCandidates(text, vocabulary, queries, drawn, "mean", before);
+  const rewards = rewardCandidates(models, queries, drawn, "mean", before);
   return drawn.map((candidates, i) => {
     const pictures = decodedImages(vqgan, candidates); // a query at a time: few shapes are compiled
     return candidates.map((codes, j) => ({ picture: pictures[j]!, codes, candidate: j, logLikelihood: rewards[i]![j]! }))

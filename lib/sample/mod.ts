@@ -17,6 +17,7 @@ export { generate } from "./generate.ts";
 export { generateInPasses } from "./jacobi.ts";
 export { type Candidate, codesOf, type Imagination, imagineAll, type ImagineQuery, unfinished } from "./imagine.ts";
 export { type Likelihood, type LikelihoodKind, logLikelihoods, scoreOf } from "./likelihood.ts";
+export { type Look, lookAt, lookAtTrajectories, picturePairs, type Reader, type View } from "./look.ts";
 export { type ImagePair, predictActions } from "./predict_actions.ts";
 export { drawObservations, type ObservationOptions, type ObservationQuery, type OnRow } from "./predict_images.ts";
 export { rollOut, type RolloutStart } from "./rollout.ts";

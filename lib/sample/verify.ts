@@ -5,8 +5,8 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { dynamicsSequence, type Vocabulary } from "../tokens/mod.ts";
-import type { Sampler } from "./sampler.ts";
+import { dynamicsSequence } from "../tokens/mod.ts";
+import { lookAt, type Reader } from "./look.ts";
 import type { ObservationQuery } from "./predict_images.ts";
 import { type LikelihoodKind, logLikelihoods, scoreOf } from "./likelihood.ts";
 
@@ -14,8 +14,7 @@ import { type LikelihoodKind, logLikelihoods, scoreOf } from "./likelihood.ts";
  * Rewards of candidates: the log-likelihood of the action between source and candidate, by a dynamics model.
  * The source is read once for all candidates of a query.
  *
- * @param sampler the dynamics model, its head over the whole vocabulary
- * @param vocabulary of the model
+ * @param reader the dynamics model
  * @param queries sources and actions
  * @param candidates codes of the candidates of each query
  * @param kind mean a token, or sum
@@ -27,26 +26,28 @@ import { type LikelihoodKind, logLikelihoods, scoreOf } from "./likelihood.ts";
  * import * as ws from "worldstrap";
  * import { assertEquals } from "@std/assert";
  *
- * const { chameleon } = ws.loadModel("data/tiny", "float32");
+ * const { chameleon, vqgan } = ws.loadModel("data/tiny", "float32");
  * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
  * const queries = [{ id: "a", source: new Uint16Array(64), action: "remove the red circle" }];
  * const candidates = [[Array<number>(64).fill(1), Array<number>(64).fill(2)]];
- * const [rewards] = ws.sample.rewardCandidates(ws.textSampler(chameleon, vocabulary), vocabulary, queries, candidates);
+ * const [rewards] = ws.sample.rewardCandidates({ text: ws.textSampler(chameleon, vocabulary), vqgan, vocabulary }, queries, candidates);
  * assertEquals(rewards!.length, 2);
  * ```
  */
 export function rewardCandidates(
-  sampler: Sampler,
-  vocabulary: Vocabulary,
+  reader: Reader,
   queries: readonly Pick<ObservationQuery, "source" | "action">[],
   candidates: readonly (readonly (readonly number[])[])[],
   kind: LikelihoodKind = "mean",
   shared?: number,
 ): number[][] {
-  const families = queries.map(({ source, action }, i) =>
-    candidates[i]!.map((codes) => dynamicsSequence(vocabulary, source, codes, action))
-  );
-  return logLikelihoods(sampler, families, shared).map((family) => family.map((likelihood) => scoreOf(likelihood, kind)));
+  using look = lookAt(reader, queries.flatMap(({ source }, i) => [source, ...candidates[i]!].map((codes) => ({ codes }))));
+  let next = 0;
+  const families = queries.map(({ action }, i) => {
+    const source = look.pictures[next++]!;
+    return candidates[i]!.map(() => dynamicsSequence(look.vocabulary, source, look.pictures[next++]!, action));
+  });
+  return logLikelihoods(look.text, families, shared).map((family) => family.map((likelihood) => scoreOf(likelihood, kind)));
 }
 
 /**

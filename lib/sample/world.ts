@@ -10,6 +10,7 @@ import { disposeModel } from "../model/checkpoint.ts";
 import { disposeAdapter } from "../model/lora.ts";
 import { decodeImage, encodePng, loadVocabulary, type RgbImage } from "../tokens/mod.ts";
 import { type Candidate, codesOf, imagineAll, unfinished } from "./imagine.ts";
+import { lookAt, picturePairs, type View } from "./look.ts";
 import { predictActions } from "./predict_actions.ts";
 import type { ObservationOptions } from "./predict_images.ts";
 import { disposeSampler, imageSampler, textSampler } from "./sampler.ts";
@@ -106,8 +107,8 @@ export async function open({ model = "data/tiny", cwm, cdm, precision = "bfloat1
       for (const candidate of ranked!) yield shown(candidate);
     },
     async describe(source, target) {
-      const [before, after] = [await read(source), await read(target)];
-      return predictActions(text, vocabulary, [{ source: before, target: after }])[0]!;
+      using look = lookAt({ text, vqgan, vocabulary }, await Promise.all([source, target].map(viewOf)));
+      return predictActions(look.text, look.vocabulary, picturePairs(look))[0]!;
     },
     close() {
       for (const sampler of [image, text]) disposeSampler(sampler);
@@ -115,6 +116,10 @@ export async function open({ model = "data/tiny", cwm, cdm, precision = "bfloat1
       disposeModel(base);
     },
   };
+}
+
+async function viewOf(source: Source): Promise<View> {
+  return typeof source === "object" && "codes" in source ? source : { picture: await pixelsOf(source) };
 }
 
 async function pixelsOf(picture: RgbImage | string): Promise<RgbImage> {

@@ -10,8 +10,10 @@ import {
   type Imagination,
   imagineAll,
   logLikelihoods,
+  lookAt,
   type ObservationOptions,
   type OnRow,
+  picturePairs,
   predictActions,
   type Sampler,
   unfinished,
@@ -95,10 +97,10 @@ function samplerOf({ image, other }: Answering, side: Side): Sampler {
 }
 
 function describe(models: Answering, { source, target }: DescribeQuestion): Answer {
-  const { text, vocabulary } = models;
-  const [before, after] = [seenCodes(models, source), seenCodes(models, target)];
-  const action = predictActions(text, vocabulary, [{ source: before, target: after }])[0]!;
-  const [likelihoods] = logLikelihoods(text, [[dynamicsSequence(vocabulary, before, after, action)]]);
+  using look = lookAt(models, [source, target]);
+  const { text, vocabulary, pictures: [before, after] } = look;
+  const action = predictActions(text, vocabulary, picturePairs(look))[0]!;
+  const [likelihoods] = logLikelihoods(text, [[dynamicsSequence(vocabulary, before!, after!, action)]]);
   return { action, logLikelihood: likelihoods![0]!.mean };
 }
 

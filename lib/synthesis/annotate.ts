@@ -5,9 +5,8 @@
  */
 import { UserError } from "../errors.ts";
 import { writeFile } from "../files.ts";
-import type { Vqgan } from "../model/mod.ts";
-import { logLikelihoods, predictActions, type Sampler, type SamplingOptions } from "../sample/mod.ts";
-import { dynamicsSequence, encodePictures, encodePng, type RgbImage, squareCrop, type Vocabulary } from "../tokens/mod.ts";
+import { logLikelihoods, lookAt, picturePairs, predictActions, type Reader, type SamplingOptions } from "../sample/mod.ts";
+import { dynamicsSequence, encodePng, type RgbImage } from "../tokens/mod.ts";
 import {
   type KeyFrameOptions,
   keyFramePairs,
@@ -131,13 +130,7 @@ export async function framesAt(path: string, indices: ReadonlySet<number>): Prom
 }
 
 /** A dynamics model that annotates. */
-export interface Annotator {
-  /** Draws text, and scores it over the whole vocabulary. */
-  readonly sampler: Sampler;
-  /** Encodes frames. */
-  readonly vqgan: Vqgan;
-  /** The vocabulary. */
-  readonly vocabulary: Vocabulary;
+export interface Annotator extends Reader {
   /** Digest of the adapter. */
   readonly cdm: string;
 }
@@ -169,21 +162,21 @@ export interface AnnotatedPair {
  * const { chameleon, vqgan } = ws.loadModel("data/tiny", "float32");
  * const vocabulary = ws.loadVocabulary("data/tiny", 1000);
  * const grey = { width: 64, height: 64, data: new Uint8Array(64 * 64 * 3).fill(128) };
- * const annotator = { sampler: ws.textSampler(chameleon, vocabulary), vqgan, vocabulary, cdm: "example" };
+ * const annotator = { text: ws.textSampler(chameleon, vocabulary), vqgan, vocabulary, cdm: "example" };
  * assertEquals(ws.synthesis.annotatePairs(annotator, [[grey, grey]], { temperature: 0, seed: 1 }).length, 1);
  * ```
  */
 export function annotatePairs(
-  { sampler, vqgan, vocabulary }: Annotator,
+  annotator: Annotator,
   images: readonly (readonly [RgbImage, RgbImage])[],
   options: SamplingOptions,
   said?: readonly string[],
 ): AnnotatedPair[] {
-  const codes = encodePictures(vqgan, images.flat().map((image) => squareCrop(image, vqgan.config.resolution)));
-  const pairs = images.map((_, i) => ({ source: codes[2 * i]!, target: codes[2 * i + 1]! }));
-  const actions = said ?? predictActions(sampler, vocabulary, pairs, options);
-  const families = pairs.map(({ source, target }, i) => [dynamicsSequence(vocabulary, source, target, actions[i]!)]);
-  return logLikelihoods(sampler, families).map(([likelihood], i) => ({
+  using look = lookAt(annotator, images.flat().map((picture) => ({ picture })));
+  const pairs = picturePairs(look);
+  const actions = said ?? predictActions(look.text, look.vocabulary, pairs, options);
+  const families = pairs.map(({ source, target }, i) => [dynamicsSequence(look.vocabulary, source, target, actions[i]!)]);
+  return logLikelihoods(look.text, families).map(([likelihood], i) => ({
     ...{ action: actions[i]!, score: likelihood!.mean, sum: likelihood!.sum },
   }));
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { tf, tidy, valuesOf } from "../engine/mod.ts";
+import { type Tensor, tf, tidy, valuesOf } from "../engine/mod.ts";
 import { decodeCodes, nearestCodes, openEncoder, type PictureEncoder, type Vqgan } from "../model/mod.ts";
 import { imagesToTensor, tensorToImages } from "./images.ts";
 import { picturesAtOnce } from "../model/memory.ts";
@@ -41,6 +41,24 @@ export function encodePictures(vqgan: Vqgan, pictures: readonly RgbImage[], open
     codes.dispose();
   }
   return encoded;
+}
+
+const SEEN_TOGETHER = 16; // always a full batch: the last bits depend on its size, and few shapes are compiled
+
+/**
+ * What a model that does not look at codes sees of pictures.
+ *
+ * @param vqgan of a backbone with an encoder of its own for what it is asked about
+ * @param pictures of the VQGAN's resolution
+ * @returns a vector for each place, [N, n, D]; the first picture stands again at the end, until N is a multiple of 16
+ */
+export function seenPictures({ see }: Vqgan, pictures: readonly RgbImage[]): Tensor {
+  const batches = Math.ceil(pictures.length / SEEN_TOGETHER);
+  const all = [...pictures, ...Array<RgbImage>(batches * SEEN_TOGETHER - pictures.length).fill(pictures[0]!)];
+  return tidy(() => {
+    const batch = (i: number) => imagesToTensor(all.slice(i * SEEN_TOGETHER, (i + 1) * SEEN_TOGETHER)); // [16, h, w, 3]
+    return tf.concat(Array.from({ length: batches }, (_, i) => see!(batch(i))), 0); // [N, n, D]
+  });
 }
 
 /**

@@ -75,6 +75,23 @@ export function idsToCodes({ firstImage, codes: limit }: Vocabulary, ids: ArrayL
 }
 
 /**
+ * What stands for pictures that are seen and not encoded where their codes would: numbers of places behind all codes.
+ *
+ * @param vocabulary of the model
+ * @param pictures how many
+ * @param places of a picture
+ * @returns a vocabulary with an id for each place, and the places of each picture, row by row
+ */
+export function withPlaces(vocabulary: Vocabulary, pictures: number, places: number): { vocabulary: Vocabulary; places: number[][] } {
+  const { codes } = vocabulary;
+  const placesOf = (picture: number) => Array.from({ length: places }, (_, place) => codes + picture * places + place);
+  return {
+    vocabulary: { ...vocabulary, codes: codes + pictures * places },
+    places: Array.from({ length: pictures }, (_, i) => placesOf(i)),
+  };
+}
+
+/**
  * The world model's sequence; the completion is the target's image tokens.
  *
  * @param vocabulary of the model

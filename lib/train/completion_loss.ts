@@ -7,6 +7,7 @@
  * @module
  */
 import { type Adapter, type Chameleon, hiddenStates, logitsOf, withAdapterTensors } from "../model/mod.ts";
+import { withOwnSeen } from "../model/seen.ts";
 import { compile, type Tensor, tf, valueAndGradients } from "../engine/mod.ts";
 import { crossEntropy } from "../nn/mod.ts";
 import type { CompletionBatch } from "../trajectories/mod.ts";
@@ -55,7 +56,8 @@ export function completionLoss(
   seed: Tensor | null,
 ): Tensor {
   const [count, completions] = batch.labels.shape as [number, number];
-  const hidden = hiddenStates(model, batch.tokens, {
+  const own = batch.seen ? withOwnSeen(model, batch.tokens, batch.seen) : { model, tokens: batch.tokens };
+  const hidden = hiddenStates(own.model, own.tokens, {
     adapter,
     seed: seed ?? undefined,
     padding: batch.padding,

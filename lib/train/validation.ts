@@ -31,7 +31,7 @@ export interface Validation<T> {
   /** Steps of the training. */
   readonly steps: number;
   /** Lays some in a batch. */
-  readonly batchOf: (items: readonly T[]) => SizedBatch;
+  readonly batchOf: (items: readonly T[]) => SizedBatch | Promise<SizedBatch>;
 }
 
 /**
@@ -45,19 +45,19 @@ export interface Validation<T> {
 export function validateEvery<T>(
   options: CompletionLossOptions,
   { folder, held, batch, every, steps, batchOf }: Validation<T>,
-): (step: number, adapter: LoraAdapter) => void {
-  if (held.length === 0) return () => {};
+): (step: number, adapter: LoraAdapter) => Promise<void> {
+  if (held.length === 0) return () => Promise.resolve();
   const path = `${folder}/validation.jsonl`;
   const lossOf = compile((factors: readonly Tensor[], tensors: CompletionBatch) =>
     completionLoss({ ...options, adapter: withAdapterTensors(options.adapter, factors) }, tensors, null)
   );
-  return (step, adapter) => {
+  return async (step, adapter) => {
     const isDue = step % every === 0 || step === steps;
     if (!isDue || resumeLog<ValidationLog>(path).some((line) => line.step === step)) return;
     let sum = 0;
     for (let start = 0; start < held.length; start += batch) {
       const items = held.slice(start, start + batch);
-      const { tensors } = batchOf(items);
+      const { tensors } = await batchOf(items);
       sum += items.length * takeNumber(tidy(() => lossOf([...adapterTensors(adapter).values()], tensors)));
       dispose(tensors);
     }

@@ -19,6 +19,8 @@ export interface CompletionBatch {
   readonly labels: Tensor;
   /** Loss weights of those; the loss is the mean over [B, N]. */
   readonly weights: Tensor;
+  /** What is seen at the places of each row's pictures, whose ids follow all others, [B, m, D]; absent: pictures are codes. */
+  readonly seen?: Tensor;
 }
 
 /**

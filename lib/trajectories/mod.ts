@@ -20,5 +20,6 @@ export { featureDistances } from "./distances.ts";
 export { recognitionWeights, type WeightOptions } from "./recognition_weights.ts";
 export { type EncodedTrajectory, encodeTrajectories, type Encoding } from "./token_cache.ts";
 export { readEpic } from "./epic.ts";
+export { seenDynamicsBatch } from "./seen_batches.ts";
 export { downsample, holdOut, joinLists } from "./mixture.ts";
 export { type Observation, type Problem, type Trajectory, type TrajectoryList } from "./trajectory.ts";

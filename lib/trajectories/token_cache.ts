@@ -127,7 +127,8 @@ async function prepare(trajectory: Trajectory, pack: Pack, vqgan: Vqgan): Promis
   }
 }
 
-async function loadPair({ source, target }: Trajectory, { config }: Vqgan): Promise<[RgbImage, RgbImage]> {
+/** The pictures of a trajectory as a model sees them: squares of its side. */
+export async function loadPair({ source, target }: Trajectory, { config }: Vqgan): Promise<[RgbImage, RgbImage]> {
   const load = async (observation: Observation) => squareCrop(await observation.load(), config.resolution);
   return await Promise.all([load(source), load(target)]);
 }

@@ -7,8 +7,8 @@
  */
 import { permutation, type Random, randomInt } from "../engine/mod.ts";
 import { pick } from "../engine/random.ts";
-import { DYNAMICS_QUESTION, type Vocabulary } from "../tokens/mod.ts";
-import { imageIds } from "../tokens/sequences.ts";
+import { DYNAMICS_QUESTION, type RgbImage, type Vocabulary } from "../tokens/mod.ts";
+import { imageIds, withPlaces } from "../tokens/sequences.ts";
 import { randomTransition } from "./dataset.ts";
 import { fullCaption, onlyIn, placesApart, shortCaption } from "./captions.ts";
 import type { Difficulty } from "./difficulty.ts";
@@ -22,6 +22,8 @@ export interface EncodedScene {
   readonly scene: Scene;
   /** Its image, as codes. */
   readonly codes: ArrayLike<number>;
+  /** Its image, for a model that sees what it says something of, and does not read codes. */
+  readonly picture?: RgbImage;
 }
 
 /** Scenes to make documents of. */
@@ -34,14 +36,16 @@ export interface ScenePool {
 
 /** A document: ids, and what each costs in the loss. */
 export interface Document {
-  /** Ids from `<s>` to `</s>`. */
+  /** Ids from `<s>` to `</s>`; those behind all codes are places of its pictures. */
   readonly ids: readonly number[];
+  /** Pictures that are seen in it, two at most. */
+  readonly pictures: readonly RgbImage[];
   /** Weight of each id in the loss. */
   readonly weights: readonly number[];
 }
 
 /** Parts of a document with their weight in the loss. */
-type Parts = readonly (readonly [content: string | readonly number[], weight: number])[];
+type Parts = readonly (readonly [content: string | EncodedScene, weight: number])[];
 
 /**
  * Documents for a point of the curriculum: first naming one object, then several, then everything. A batch holds documents
@@ -88,35 +92,37 @@ function nearlySame(random: Random, groups: ScenePool["groups"]): Parts {
   const group = pick(random, groups);
   const [first, second] = permutation(random, group.length).map((i) => group[i]!) as [EncodedScene, EncodedScene];
   const kind = random();
-  if (kind < 0.35) return [[codesOf(first.codes), 0.1], [codesOf(second.codes), 1]];
+  if (kind < 0.35) return [[first, 0.1], [second, 1]];
   return kind < 0.65 ? locate(first, second) : kind < 0.85 ? compare(first, second) : describeThenDraw(first, second);
 }
 
 /** An image, then what is said of it. */
-function look(random: Random, { scene, codes }: EncodedScene, imageWeight: number): Parts {
+function look(random: Random, image: EncodedScene, imageWeight: number): Parts {
+  const { scene } = image;
   const facts = () => `${shortCaption(random, scene)}, ${shortCaption(random, scene)}`;
-  return [[codesOf(codes), imageWeight], [random() < 0.6 ? fullCaption(scene) : facts(), 1]];
+  return [[image, imageWeight], [random() < 0.6 ? fullCaption(scene) : facts(), 1]];
 }
 
 /** What is said, then the image. */
-function draw({ scene, codes }: EncodedScene): Parts {
-  return [[`${fullCaption(scene)} on ${scene.background.tone}`, 0.2], [codesOf(codes), 1]];
+function draw(image: EncodedScene): Parts {
+  const { scene } = image;
+  return [[`${fullCaption(scene)} on ${scene.background.tone}`, 0.2], [image, 1]];
 }
 
 /** Two images, then what is in each, or in one alone. */
 function compare(first: EncodedScene, second: EncodedScene): Parts {
   const only = `only first ${onlyIn(first.scene, second.scene)}. only second ${onlyIn(second.scene, first.scene)}`;
-  return [[codesOf(first.codes), 0.1], [codesOf(second.codes), 0.3], [only, 1]];
+  return [[first, 0.1], [second, 0.3], [only, 1]];
 }
 
 /** Two images, then the places where they differ: the shortest thing to say that cannot be said without comparing. */
 function locate(first: EncodedScene, second: EncodedScene): Parts {
-  return [[codesOf(first.codes), 0.1], [codesOf(second.codes), 0.3], [`only ${placesApart(first.scene, second.scene)}`, 1]];
+  return [[first, 0.1], [second, 0.3], [`only ${placesApart(first.scene, second.scene)}`, 1]];
 }
 
 /** An image, what is said of another, and that other image. */
 function describeThenDraw(first: EncodedScene, second: EncodedScene): Parts {
-  return [[codesOf(first.codes), 0.1], [fullCaption(second.scene), 0.2], [codesOf(second.codes), 1]];
+  return [[first, 0.1], [fullCaption(second.scene), 0.2], [second, 1]];
 }
 
 /** A sentence about an action, without images. */
@@ -201,20 +207,30 @@ function differences(a: Scene, b: Scene): number {
   return inA.symmetricDifference(inB).size;
 }
 
-function codesOf(codes: ArrayLike<number>): number[] {
-  return Array.from(codes);
-}
-
 function join(vocabulary: Vocabulary, parts: Parts): Document {
   const { bos, turn, eos } = vocabulary;
   const ids: number[] = [bos, ...turn.before];
   const weights: number[] = ids.map(() => 0);
+  const pictures: RgbImage[] = [];
+  const isSaid = typeof parts.at(-1)![0] === "string"; // words are learnt from what is seen, pictures from codes
   parts.forEach(([content, weight], i) => {
-    const part = typeof content === "string" ? vocabulary.encode(content) : imageIds(vocabulary, content);
+    if (typeof content !== "string" && isSaid && content.picture) {
+      const part = seenIds(vocabulary, content.codes.length, pictures.push(content.picture) - 1);
+      ids.push(...part);
+      weights.push(...part.map(() => 0));
+      return;
+    }
+    const part = typeof content === "string" ? vocabulary.encode(content) : imageIds(vocabulary, content.codes);
     const endsTurn = i < parts.length - 1 && typeof content === "string" && part.length > 0; // as the models' prompts have it
     const all = endsTurn ? [...part, ...turn.after] : part;
     ids.push(...all);
     weights.push(...all.map(() => weight));
   });
-  return { ids: [...ids, eos], weights: [...weights, 1] };
+  return { ids: [...ids, eos], weights: [...weights, 1], pictures };
+}
+
+/** Ids of a picture that is seen, by its number in the document. */
+function seenIds(vocabulary: Vocabulary, places: number, picture: number): number[] {
+  const own = withPlaces(vocabulary, picture + 1, places);
+  return imageIds(own.vocabulary, own.places[picture]!);
 }

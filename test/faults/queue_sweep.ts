@@ -49,7 +49,7 @@ async function work(folder: string, pairs: number, address: string | undefined):
   await openBackend();
   const { chameleon, vqgan } = loadModel("data/tiny", "bfloat16");
   const vocabulary = loadVocabulary("data/tiny", vqgan.config.codes);
-  const annotator = { sampler: textSampler(chameleon, vocabulary), vqgan, vocabulary, cdm: "base" };
+  const annotator = { text: textSampler(chameleon, vocabulary), vqgan, vocabulary, cdm: "base" };
   const job: Work<Trajectory, unknown> = {
     ...{ name: "sweep", unit: "pairs", folder, batches: batchesOf(worldTrajectories("easy", 1, "train", pairs), TOGETHER) },
     idOf: ({ id }) => id,

@@ -12,7 +12,8 @@ import {
 import { freezeHead } from "../../lib/model/chameleon.ts";
 import { disposeModel } from "../../lib/model/checkpoint.ts";
 import { disposeAdapter } from "../../lib/model/lora.ts";
-import { seePictures, withSeen } from "../../lib/model/siglip.ts";
+import { withSeen } from "../../lib/model/seen.ts";
+import { seePictures } from "../../lib/model/siglip.ts";
 import { dispose, tf, tidy } from "../../lib/engine/mod.ts";
 import { completionGradients } from "../../lib/train/completion_loss.ts";
 import { assertClose, assertEquals, assertGradients, engine, openReference, take, withoutLeaks } from "../support.ts";

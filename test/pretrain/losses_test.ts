@@ -144,6 +144,39 @@ Deno.test("documentGradients() are ln V where the head says nothing, and what th
     dispose([params, batch, value, grads, silent, flat.grads]);
   }));
 
+Deno.test("documentGradients() of a Janus teach SigLIP and aligner by what is said of pictures, and the loss changes by them", () =>
+  withoutLeaks(() => {
+    const config = { ...tinyConfig(40, "janus"), hiddenSize: 16, intermediateSize: 24, layers: 1, heads: 2, keyHeads: 2 };
+    const [side, places] = [config.seeing!.side, 64];
+    const first = 40 + config.vq.codes; // the first place
+    const weights = initTransformer(config, 3);
+    const names = [...weights.keys()];
+    const params = [...weights.values()].map((tensor) =>
+      tidy(() => tf.add(tensor, tf.mul(uniform(tensor.shape, seedTensor("off")), 0.05)))
+    );
+    const row = (start: number) => [1, ...Array.from({ length: places }, (_, place) => first + start + place), 5, 6];
+    const batch = {
+      tokens: tf.tensor2d([row(0), row(places)], undefined, "int32"),
+      labels: tf.tensor2d([row(0), row(places)].map((ids) => [...ids.slice(1), 7]), undefined, "int32"),
+      weights: tf.tensor2d([0, 1].map(() => Array.from({ length: places + 3 }, (_, i) => i < places ? 0 : 1))),
+      images: tidy(() => tf.sub(uniform([4, side, side, 3], seedTensor("pictures")), 0.5)),
+    };
+    const run = (own: readonly Tensor[]) => documentGradients(names, own, config, batch, "float32");
+    const { value, grads } = run(params);
+    const ofEyes = grads.map((grad, i) => /vision_model|model\.aligner/.test(names[i]!) ? grad : null);
+    const squared = take(tidy(() => tf.addN(ofEyes.flatMap((grad) => grad ? [tf.sum(tf.square(grad))] : []))))[0]!;
+    assert(squared > 1e-8, `${squared}`);
+    const step = 0.02 / Math.sqrt(squared);
+    const [more, less] = [step, -step].map((length) => {
+      const moved = tidy(() => params.map((param, i) => ofEyes[i] ? tf.add(param, tf.mul(ofEyes[i], length)) : tf.clone(param)));
+      const { value: there, grads: unused } = run(moved);
+      dispose([moved, unused]);
+      return take(there)[0]!;
+    });
+    assertClose([(more! - less!) / (2 * step)], [squared], 0.05 * squared, "slope along the gradient");
+    dispose([[...weights.values()], params, value, grads, batch]);
+  }));
+
 Deno.test("vqganGradients() of the decoder are what the loss changes by; the encoder gets its own past the quantisation", () =>
   withoutLeaks(() => {
     const weights = initVqgan(1);

@@ -1,4 +1,4 @@
-import { createAdapter, loadModel, PROJECTIONS } from "../../lib/model/mod.ts";
+import { createAdapter, loadModel, PROJECTIONS, type Vqgan } from "../../lib/model/mod.ts";
 import { freezeHead } from "../../lib/model/chameleon.ts";
 import { disposeModel } from "../../lib/model/checkpoint.ts";
 import { disposeAdapter } from "../../lib/model/lora.ts";
@@ -11,14 +11,14 @@ await engine();
 const TINY = new URL("../../data/tiny", import.meta.url).pathname;
 const OPTIONS = { temperature: 1, topK: 0, topP: 1, guidanceText: 1, guidanceImage: 1, seed: 4 };
 
-function withTiny(body: (image: Sampler, text: Sampler, vocabulary: Vocabulary) => void): Promise<void> {
+function withTiny(body: (image: Sampler, text: Sampler, vocabulary: Vocabulary, vqgan: Vqgan) => void): Promise<void> {
   return withoutLeaks(() => {
     const model = loadModel(TINY, "float32");
     const vocabulary = loadVocabulary(TINY, 1000);
     const adapter = createAdapter(model.chameleon.config, { rank: 2, alpha: 8, dropout: 0, targets: PROJECTIONS }, 3);
     const head = freezeHead(model.chameleon, vocabulary);
     const text = { model: model.chameleon, adapter, head: model.chameleon.head, firstId: 0, pad: vocabulary.pad };
-    body({ ...text, head, firstId: vocabulary.firstImage }, text, vocabulary);
+    body({ ...text, head, firstId: vocabulary.firstImage }, text, vocabulary, model.vqgan);
     dispose(head);
     disposeAdapter(adapter);
     disposeModel(model);
@@ -63,10 +63,10 @@ Deno.test("drawObservations() gives a query the same candidates alone and with o
   }));
 
 Deno.test("rewardCandidates() are the likelihoods of the action, candidate by candidate", () =>
-  withTiny((_, text, vocabulary) => {
+  withTiny((_, text, vocabulary, vqgan) => {
     const queries = [query("a", "remove the red circle"), query("b", "push it")];
     const candidates = queries.map(({ id }) => [0, 1, 2].map((j) => query(`${id}${j}`, "").source));
-    const rewards = rewardCandidates(text, vocabulary, queries, candidates);
+    const rewards = rewardCandidates({ text, vqgan, vocabulary }, queries, candidates);
     queries.forEach(({ source, action }, i) => {
       const alone = candidates[i]!.map((codes) =>
         logLikelihoods(text, [[dynamicsSequence(vocabulary, source, codes, action)]])[0]![0]!.mean

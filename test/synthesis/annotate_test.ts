@@ -67,7 +67,7 @@ Deno.test("annotatePairs() scores each action as the model's mean log-likelihood
     const { chameleon, ...rest } = loadModel(TINY, "float32");
     const vocabulary = loadVocabulary(TINY, 1000);
     const sampler = textSampler(chameleon, vocabulary);
-    const annotator = { sampler, vqgan: rest.vqgan, vocabulary, cdm: "x" };
+    const annotator = { text: sampler, vqgan: rest.vqgan, vocabulary, cdm: "x" };
     const scenes = worldTrajectories("default", 4, "bench", 2).flatMap(({ before, after }) => [before, after]);
     const images = await renderScenes(scenes);
     const pairs = [0, 2].map((i) => [images[i]!, images[i + 1]!] as const);

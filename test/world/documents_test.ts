@@ -21,6 +21,30 @@ Deno.test("alikeScenes() and nearScenes() never show an action", () => {
   }
 });
 
+Deno.test("randomDocuments() show a scene's picture where words about it are learnt, and its codes where it is drawn", () => {
+  const world = DIFFICULTIES.default;
+  const vocabulary = loadVocabulary("data/tiny", 1000); // its text stands behind its codes, Janus's before them
+  const apart = { ...vocabulary, firstImage: vocabulary.size, size: vocabulary.size + 1000 };
+  const picture = { width: 1, height: 1, data: new Uint8Array(3) };
+  const groups = Array.from(
+    { length: 30 },
+    (_, i) => alikeScenes(randomStream("pool", i), world, 3).map((scene) => ({ scene, codes: new Uint16Array(64), picture })),
+  );
+  const counts = [0, 0, 0];
+  for (let step = 0; step < 60; step++) {
+    const progress = Math.min(1, step / 50);
+    for (const { ids, weights, pictures } of randomDocuments(randomStream("documents", step), { world, groups }, 16, progress, apart)) {
+      const places = ids.filter((id) => id >= apart.size);
+      assertEquals(places, Array.from({ length: 64 * pictures.length }, (_, place) => apart.size + place));
+      assert(ids.every((id, i) => id < apart.size || weights[i] === 0));
+      const isDrawn = ids.some((id, i) => id >= apart.firstImage && id < apart.size && weights[i] === 1);
+      assert(!isDrawn || pictures.length === 0);
+      counts[pictures.length]!++;
+    }
+  }
+  assert(counts.every((count) => count > 20), `${counts}`);
+});
+
 Deno.test("randomDocuments() show no image beside the words of an action", () => {
   const world = DIFFICULTIES.default;
   const vocabulary = loadVocabulary("data/tiny", 1000);
