@@ -22,14 +22,17 @@ Deno.test("imagineAll() gives a question the candidates that it has alone, whate
     const sizes: number[] = [];
     const together = imagineAll(models, [a!, b!, { ...a!, seed: 9 }, a!], 2, OPTIONS, (codes) => void sizes.push(codes[1]![0]!.length));
     assertEquals(sizes, [8, 16, 24, 32, 40, 48, 56, 64]);
-    assertEquals(together[3], together[0]);
+    const drawnOf = (candidates: typeof together[0]) => candidates.map(({ logLikelihood: _, ...drawn }) => drawn);
+    const rewardsOf = (candidates: typeof together[0]) => candidates.map(({ logLikelihood }) => logLikelihood);
+    assertEquals(drawnOf(together[3]!), drawnOf(together[0]!));
+    assertClose(rewardsOf(together[3]!), rewardsOf(together[0]!), 1e-5); // a product's last bits may depend on the row (AVX2)
     for (const [i, query] of [a!, b!].entries()) {
       const [alone] = imagineAll(models, [query], 2, OPTIONS);
       assertEquals(
         alone!.map(({ codes, candidate }) => [codes, candidate]),
         together[i]!.map(({ codes, candidate }) => [codes, candidate]),
       );
-      assertClose(alone!.map(({ logLikelihood }) => logLikelihood), together[i]!.map(({ logLikelihood }) => logLikelihood), 1e-4);
+      assertClose(rewardsOf(alone!), rewardsOf(together[i]!), 1e-4);
     }
     const first = together[0]![0]!;
     const [half] = unfinished(vqgan, a!.source, [first.codes.slice(0, 32)]);

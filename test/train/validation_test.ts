@@ -15,7 +15,7 @@ const TINY = new URL("../../data/tiny", import.meta.url).pathname;
 
 Deno.test("validateEvery() measures the mean loss of what is held out, when it is due, once", () =>
   withFolder((folder) =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const model = loadModel(TINY, "float32");
       const vocabulary = loadVocabulary(TINY, 1000);
       const lora = { rank: 2, alpha: 2, dropout: 0.5, targets: ["q_proj" as const] };
@@ -31,10 +31,10 @@ Deno.test("validateEvery() measures the mean loss of what is held out, when it i
       const batchOf = (items: readonly EncodedTrajectory[]) => worldBatch(items, vocabulary, weights, { limit: 1024, multiple: 16 });
       const validation = { folder, held, batch: 2, every: 10, steps: 25, batchOf };
       const validate = validateEvery(options, validation);
-      for (const step of [1, 10, 11]) validate(step, first);
-      validate(20, later);
-      validateEvery(options, validation)(20, first); // a training that resumes
-      validate(25, first);
+      for (const step of [1, 10, 11]) await validate(step, first);
+      await validate(20, later);
+      await validateEvery(options, validation)(20, first); // a training that resumes
+      await validate(25, first);
       assertEquals(readValidation(folder).map(({ step }) => step), [10, 20, 25]);
       const plain = [first, later].map((adapter) =>
         held.reduce((sum, item) => {
@@ -46,7 +46,7 @@ Deno.test("validateEvery() measures the mean loss of what is held out, when it i
       );
       assertClose(readValidation(folder).map(({ loss }) => loss), [plain[0]!, plain[1]!, plain[0]!], 1e-4);
       assert(Math.abs(plain[0]! - plain[1]!) > 1e-3 && adapterTensors(first).size > 0);
-      validateEvery(options, { ...validation, folder: `${folder}/none`, held: [] })(10, first);
+      await validateEvery(options, { ...validation, folder: `${folder}/none`, held: [] })(10, first);
       assertEquals(readValidation(`${folder}/none`), []);
       disposeSampler(sampler);
       for (const adapter of [first, later]) disposeAdapter(adapter);
