@@ -13,6 +13,7 @@ import { decodedImages, dynamicsSequence, encodePictures } from "../../lib/token
 import { seenPictures } from "../../lib/tokens/image_codes.ts";
 import { withPlaces } from "../../lib/tokens/sequences.ts";
 import { probe } from "../../lib/probe/mod.ts";
+import { annotatePairs } from "../../lib/synthesis/mod.ts";
 import { assert, assertClose, assertEquals, engine, withoutLeaks } from "../support.ts";
 import { janusReader, loadJanus, noise, noisyTrajectories } from "../tiny_janus.ts";
 
@@ -39,6 +40,8 @@ Deno.test("lookAt() lets a Janus say and score what a table of embeddings with S
       const [ours, theirs] = [look.text, byHand].map((text) => logLikelihoods(text, sequences).flat().map(({ mean }) => mean));
       assertClose(ours!, theirs!, 1e-5, "likelihoods");
       assert(Math.abs(ours![0]! - ours![1]!) > 1e-4, "other pictures, the same likelihood");
+      const annotated = annotatePairs({ ...reader, cdm: "x" }, [[pictures[0]!, pictures[1]!]], { temperature: 0, seed: 1 }, ["push it"]);
+      assertClose([annotated[0]!.score], [ours![0]!], 1e-5, "annotation");
     }
     dispose(longer);
     disposeSampler(reader.text);
