@@ -209,24 +209,21 @@ function differences(a: Scene, b: Scene): number {
 
 function join(vocabulary: Vocabulary, parts: Parts): Document {
   const { bos, turn, eos } = vocabulary;
-  const ids: number[] = [bos, ...turn.before];
-  const weights: number[] = ids.map(() => 0);
   const pictures: RgbImage[] = [];
   const isSaid = typeof parts.at(-1)![0] === "string"; // words are learnt from what is seen, pictures from codes
-  parts.forEach(([content, weight], i) => {
-    if (typeof content !== "string" && isSaid && content.picture) {
-      const part = seenIds(vocabulary, content.codes.length, pictures.push(content.picture) - 1);
-      ids.push(...part);
-      weights.push(...part.map(() => 0));
-      return;
+  const laid = parts.map(([content, weight], i): { ids: readonly number[]; weight: number } => {
+    if (typeof content !== "string") {
+      const isSeen = isSaid && content.picture;
+      return isSeen
+        ? { ids: seenIds(vocabulary, content.codes.length, pictures.push(content.picture) - 1), weight: 0 }
+        : { ids: imageIds(vocabulary, content.codes), weight };
     }
-    const part = typeof content === "string" ? vocabulary.encode(content) : imageIds(vocabulary, content.codes);
-    const endsTurn = i < parts.length - 1 && typeof content === "string" && part.length > 0; // as the models' prompts have it
-    const all = endsTurn ? [...part, ...turn.after] : part;
-    ids.push(...all);
-    weights.push(...all.map(() => weight));
+    const said = vocabulary.encode(content);
+    const endsTurn = i < parts.length - 1 && said.length > 0; // as the models' prompts have it
+    return { ids: endsTurn ? [...said, ...turn.after] : said, weight };
   });
-  return { ids: [...ids, eos], weights: [...weights, 1], pictures };
+  const all = [{ ids: [bos, ...turn.before], weight: 0 }, ...laid, { ids: [eos], weight: 1 }];
+  return { ids: all.flatMap(({ ids }) => ids), weights: all.flatMap(({ ids, weight }) => ids.map(() => weight)), pictures };
 }
 
 /** Ids of a picture that is seen, by its number in the document. */
