@@ -88,7 +88,9 @@ function cut(text: string, most: number): string {
  */
 export function isOfDisk(error: unknown): error is Error {
   return error instanceof Error &&
-    /os error (5|13|28|30|122)\b|No space left|Input\/output error|quota exceeded|Read-only file system/.test(error.message);
+    /os error (5|13|28|30|122)\b|No space left|Input\/output error|quota exceeded|Read-only file system|disk is full|disk I\/O error/.test(
+      error.message,
+    );
 }
 
 /**

@@ -4,6 +4,7 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
+import { errorText } from "../errors.ts";
 import { KEPT, type PageFile, pageFiles, readObject, refuse, send, sendBytes, sendPage } from "../web/mod.ts";
 import { joinStudy, participantOf, pictureOf, screenOf, storeVote, type VoteOutcome, type VoteRequest } from "./study.ts";
 
@@ -31,21 +32,29 @@ const OUTCOMES: Readonly<Record<VoteOutcome, readonly [status: number, error: st
  */
 export function studyHandler(study: DatabaseSync, pictures: Pictures): (request: Request) => Promise<Response> {
   return async (request) => {
-    const { pathname } = new URL(request.url);
-    const page = Object.hasOwn(PAGES, pathname) ? PAGES[pathname] : undefined;
-    if (page) return request.method === "GET" ? await sendPage(page) : refuse(405, "Only GET works here.");
-    const picture = /^\/image\/([0-9a-f]{32})$/.exec(pathname);
-    if (picture) return await sendPicture(study, pictures, picture[1]!);
-    if (pathname !== "/api/screen" && pathname !== "/api/join" && pathname !== "/api/vote") return refuse(404, "There is nothing here.");
-    if (request.method !== (pathname === "/api/screen" ? "GET" : "POST")) return refuse(405, "Another method is wanted here.");
-    const secret = /^Bearer ([0-9a-f]{32})$/.exec(request.headers.get("authorization") ?? "")?.[1];
-    const participant = secret === undefined ? undefined : participantOf(study, secret);
-    if (secret === undefined || participant === undefined) return refuse(401, "This invite link is not known: ask for another.");
-    if (pathname === "/api/screen") return send(200, screenOf(study, participant));
-    const body = await readObject(request, { bytes: LARGEST_BODY });
-    if (body instanceof Response) return body;
-    return pathname === "/api/join" ? answerJoin(study, secret, body) : answerVote(study, participant, body);
+    try {
+      const { pathname } = new URL(request.url);
+      const page = Object.hasOwn(PAGES, pathname) ? PAGES[pathname] : undefined;
+      if (page) return request.method === "GET" ? await sendPage(page) : refuse(405, "Only GET works here.");
+      const picture = /^\/image\/([0-9a-f]{32})$/.exec(pathname);
+      return picture ? await sendPicture(study, pictures, picture[1]!) : await answerApi(study, request, pathname);
+    } catch (error) { // a full disk, a picture that is gone
+      console.error(errorText(error));
+      return refuse(500, "The server cannot do this now: try again in a minute.");
+    }
   };
+}
+
+async function answerApi(study: DatabaseSync, request: Request, pathname: string): Promise<Response> {
+  if (pathname !== "/api/screen" && pathname !== "/api/join" && pathname !== "/api/vote") return refuse(404, "There is nothing here.");
+  if (request.method !== (pathname === "/api/screen" ? "GET" : "POST")) return refuse(405, "Another method is wanted here.");
+  const secret = /^Bearer ([0-9a-f]{32})$/.exec(request.headers.get("authorization") ?? "")?.[1];
+  const participant = secret === undefined ? undefined : participantOf(study, secret);
+  if (secret === undefined || participant === undefined) return refuse(401, "This invite link is not known: ask for another.");
+  if (pathname === "/api/screen") return send(200, screenOf(study, participant));
+  const body = await readObject(request, { bytes: LARGEST_BODY });
+  if (body instanceof Response) return body;
+  return pathname === "/api/join" ? answerJoin(study, secret, body) : answerVote(study, participant, body);
 }
 
 function answerJoin(study: DatabaseSync, secret: string, { consent }: Readonly<Record<string, unknown>>): Response {

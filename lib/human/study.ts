@@ -258,7 +258,7 @@ function transact<T>(study: DatabaseSync, body: () => T): T {
     study.exec("COMMIT");
     return result;
   } catch (error) {
-    study.exec("ROLLBACK");
+    if (study.isTransaction) study.exec("ROLLBACK"); // a full disk has rolled it back already
     throw error;
   }
 }

@@ -147,3 +147,37 @@ Deno.test("studyHandler() takes what is right once, and answers everything else 
     assert((await image.text()).endsWith(" ") && image.headers.get("x-content-type-options") === "nosniff");
     study.close();
   }));
+
+Deno.test("studyHandler() on a disk that is full refuses in a sentence, keeps every vote that it took, and goes on once there is room", () =>
+  withFolder(async (folder) => {
+    const { study, invites } = begin(folder, 6);
+    const handle = studyHandler(study, () => Promise.reject(new Error(`${folder} is gone`)));
+    const call = async (path: string, secret: string, body?: object) => {
+      const headers = { authorization: `Bearer ${secret}` };
+      const sent = body ? { method: "POST", headers, body: JSON.stringify(body) } : { headers };
+      const response = await handle(new Request(`http://127.0.0.1${path}`, sent));
+      return { status: response.status, ...await response.json() };
+    };
+    const room = (pages: number) => study.exec(`PRAGMA max_page_count = ${pages}`);
+    const [late, ...early] = invites as [string, ...string[]];
+    const { source } = (await Promise.all(early.map((secret) => call("/api/join", secret, { consent: true }))))[0];
+    assertEquals((await call(`/image/${source}`, early[0]!)).error, "The server cannot do this now: try again in a minute.");
+    room(1); // the least that SQLite takes: as many pages as there are
+    const full = await call("/api/join", late, { consent: true });
+    assertEquals([full.status, full.error], [500, "The server cannot do this now: try again in a minute."]);
+    let [kept, refused] = [0, 0];
+    for (const secret of early) {
+      for (let state = await call("/api/screen", secret); state.screen === "item"; state = await call("/api/screen", secret)) {
+        const answer = await call("/api/vote", secret, { item: state.item, best: state.choices[0], worst: state.choices[1] });
+        if (answer.status === 200) kept++;
+        else {
+          refused++;
+          assertEquals([answer.status, readVotes(study).length], [500, kept]);
+          room(1000);
+        }
+      }
+    }
+    assertEquals([kept, readVotes(study).length, refused], [125, 125, 1]); // the first pages of votes had room for some
+    assertEquals((await call("/api/join", late, { consent: true })).screen, "item");
+    study.close();
+  }));
