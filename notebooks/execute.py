@@ -6,6 +6,7 @@ import asyncio, json, os, pathlib, sys, tempfile
 import nbclient, nbformat
 
 SILENCE = 0.3  # seconds without a message after which a cell is done
+CELL = 1800  # seconds that a cell may take: some train a model, which a slow laptop does in minutes
 
 
 class PatientClient(nbclient.NotebookClient):
@@ -35,7 +36,7 @@ def main(deno, out, paths):
         os.environ["JUPYTER_PATH"] = folder
         for path in map(pathlib.Path, paths):
             notebook = nbformat.read(path, as_version=4)
-            PatientClient(notebook, kernel_name="deno", timeout=300, resources={"metadata": {"path": str(path.parent)}}).execute()
+            PatientClient(notebook, kernel_name="deno", timeout=CELL, resources={"metadata": {"path": str(path.parent)}}).execute()
             for cell in notebook.cells:
                 cell.metadata.pop("execution", None)  # times differ from run to run
             nbformat.write(notebook, pathlib.Path(out, path.name))
