@@ -10,6 +10,7 @@
  * @module
  */
 import { libtensorflowFolder } from "../../lib/engine/install.ts";
+import { exists } from "../../lib/files.ts";
 import { encodePng } from "../../lib/tokens/mod.ts";
 import { worldTrajectories } from "../../lib/world/mod.ts";
 import { denoFolder } from "../support.ts";
@@ -106,11 +107,21 @@ async function problemsOf(
   };
 }
 
-/** Lets each so-manieth call of a server's start fail: how many did, how many were told in a sentence, what was wrong. */
-export async function failStarts(server: Server, root: string, reads: boolean, every: number) {
+/** Which calls of a server's start fail. */
+export interface Calls {
+  /** Whether they are those that read or look. */
+  readonly reads: boolean;
+  /** Each so-manieth. */
+  readonly every: number;
+  /** Below which folder, when it is not the server's. */
+  readonly below?: string;
+}
+
+/** Lets calls of a server's start fail: how many did, how many were told in a sentence, what was wrong. */
+export async function failStarts(server: Server, root: string, { reads, every, below }: Calls) {
   const report = `${root}/calls`;
   const env = (folder: string, at: number) => ({
-    ...{ FAIL_BELOW: folder, FAIL_AT: `${at}`, FAIL_COUNT: report },
+    ...{ FAIL_BELOW: below ?? folder, FAIL_AT: `${at}`, FAIL_COUNT: report },
     ...(reads && { FAIL_READS: "1" }),
   });
   const whole = await startServer(server, `${root}/whole`, env(`${root}/whole`, 0));
@@ -124,7 +135,7 @@ export async function failStarts(server: Server, root: string, reads: boolean, e
     failed++;
     if (found.told) told++;
     wrong.push(...found.problems.map((one) => `${server.name}, call ${at} of ${calls}: ${one}`));
-    Deno.removeSync(folder, { recursive: true });
+    if (exists(folder)) Deno.removeSync(folder, { recursive: true });
   }
   Deno.removeSync(`${root}/whole`, { recursive: true });
   return { calls, failed, told, wrong };
@@ -133,16 +144,18 @@ export async function failStarts(server: Server, root: string, reads: boolean, e
 if (import.meta.main) {
   const root = Deno.makeTempDirSync({ prefix: "worldstrap-starts-" });
   const { serve, people } = await servers(root);
+  const every = Number(Deno.args[0] ?? 1);
   let bad = 0;
-  for (const server of [people, serve]) {
-    for (const reads of [false, true]) {
-      const { calls, failed, told, wrong } = await failStarts(server, root, reads, Number(Deno.args[0] ?? 1));
-      console.log(
-        `${server.name}: ${failed} of ${calls} calls that ${reads ? "read or look" : "write"} failed, ${told} told in a sentence`,
-      );
-      for (const one of wrong) console.log(`  WRONG: ${one}`);
-      bad += wrong.length;
-    }
+  const tried: [server: Server, reads: boolean, below?: string][] = [
+    ...[people, serve].flatMap((server) => [false, true].map((reads): [Server, boolean] => [server, reads])),
+    [people, true, `${root}/pictures`],
+  ];
+  for (const [server, reads, below] of tried) {
+    const { calls, failed, told, wrong } = await failStarts(server, root, { reads, every, ...(below && { below }) });
+    const which = `${reads ? "read or look" : "write"}${below ? ` at ${below}` : ""}`;
+    console.log(`${server.name}: ${failed} of ${calls} calls that ${which} failed, ${told} told in a sentence`);
+    for (const one of wrong) console.log(`  WRONG: ${one}`);
+    bad += wrong.length;
   }
   Deno.removeSync(root, { recursive: true });
   Deno.exit(bad === 0 ? 0 : 1);
