@@ -1,8 +1,7 @@
 /**
- * `human-eval` on a full disk, as a server that runs. SQLite's calls are not Deno's, so the study lies
- * on a small file system in memory instead. It must start, or end with one sentence and start once there is room; while it runs the disk
- * fills up again and again, and every vote must be taken, or refused in one sentence without a path, and none that was taken may be lost.
- * It needs root, to mount.
+ * `human-eval` on a full disk, as a server that runs. The study lies on a small file system in memory. It must start, or end with one sentence
+ * and start once there is room; while it runs the disk fills up again and again, and every vote must be taken, or refused in one sentence
+ * without a path, and none that was taken may be lost. It needs root, to mount.
  *
  *   sudo deno run -A test/faults/human_eval_full.ts
  *
