@@ -105,3 +105,27 @@ export function errorText(error: unknown): string {
   const stack = error instanceof Error ? error.stack ?? error.message : String(error);
   return printable(`this is a bug in Worldstrap; please report it with these lines\n${stack}`);
 }
+
+/**
+ * For what may be left out when it cannot be read: something in its place, but not when the disk failed. It would be left out for good, and
+ * another time it can be read.
+ *
+ * @param instead what is taken for it
+ * @returns a handler of errors
+ *
+ * @example A broken picture may be left out, one on a disk that fails may not
+ * ```ts
+ * import { unlessOfDisk } from "./errors.ts";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * const orNone = unlessOfDisk(undefined);
+ * assertEquals(orNone(new Error("it is no PNG")), undefined);
+ * assertThrows(() => orNone(new Error("Input/output error (os error 5)")));
+ * ```
+ */
+export function unlessOfDisk<T>(instead: T): (error: unknown) => T {
+  return (error) => {
+    if (isOfDisk(error)) throw error;
+    return instead;
+  };
+}

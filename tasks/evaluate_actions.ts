@@ -14,7 +14,7 @@ import { digestOf } from "../lib/experiment/run.ts";
 import type { Config } from "../lib/experiment/schema.ts";
 import { openStage, type Stage, writeSkipped } from "../lib/experiment/stage.ts";
 import { BENCH_FLAG, type Invocation, QUEUE_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
-import { UserError } from "../lib/errors.ts";
+import { unlessOfDisk, UserError } from "../lib/errors.ts";
 import { fileNameOf, writeFile } from "../lib/files.ts";
 import { doesTheSame } from "../lib/gates/mod.ts";
 import { type ActionPair, type ActionScores, openBertScorer, scoreActions } from "../lib/metrics/mod.ts";
@@ -153,7 +153,7 @@ async function firstReadable(trajectories: readonly Trajectory[], most: number):
   const readable: Trajectory[] = [];
   for (const trajectory of trajectories) {
     const { source, target } = trajectory;
-    if (await Promise.all([source.load(), target.load()]).then(() => true, () => false)) readable.push(trajectory);
+    if (await Promise.all([source.load(), target.load()]).then(() => true, unlessOfDisk(false))) readable.push(trajectory);
     if (readable.length === most) break;
   }
   return readable;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { UserError } from "../lib/errors.ts";
+import { unlessOfDisk, UserError } from "../lib/errors.ts";
 import { listOf, runTask } from "../lib/experiment/cli.ts";
 import { benchTrajectories } from "../lib/experiment/datasets.ts";
 import { exists } from "../lib/files.ts";
@@ -85,7 +85,8 @@ function planText(items: readonly StudyItem[], { protocol, perSubset, participan
 
 /** Trajectories that every system has a picture for. */
 async function comparable(trajectories: readonly Trajectory[], systems: readonly System[]): Promise<Trajectory[]> {
-  const has = (system: System, trajectory: Trajectory) => system.predict(trajectory).then((picture) => picture !== undefined, () => false);
+  const has = (system: System, trajectory: Trajectory) =>
+    system.predict(trajectory).then((picture) => picture !== undefined, unlessOfDisk(false));
   const whole: Trajectory[] = [];
   for (const trajectory of trajectories) { // one by one: all pictures at once take gigabytes
     if ((await Promise.all(systems.map((system) => has(system, trajectory)))).every(Boolean)) whole.push(trajectory);

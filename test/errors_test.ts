@@ -1,5 +1,5 @@
-import { errorText, printable, quoted, UserError } from "../lib/errors.ts";
-import { assert, assertEquals } from "./support.ts";
+import { errorText, printable, quoted, unlessOfDisk, UserError } from "../lib/errors.ts";
+import { assert, assertEquals, assertThrows } from "./support.ts";
 
 Deno.test("printable() escapes what steers a terminal or turns text around, and leaves line breaks and letters", () => {
   assertEquals(printable("a\x1b[2Jb\x07\u202ec\u2028d"), "a\\u001b[2Jb\\u0007\\u202ec\\u2028d");
@@ -17,6 +17,13 @@ Deno.test("quoted() takes one line, says where it cut, and shows what is no text
   assertEquals(quoted("a\nb\tc"), '"a\\nb\\u0009c"');
   assertEquals([quoted("abcd", 4), quoted("abcde", 4)], ['"abcd"', '"abcd…"']);
   assertEquals([quoted(7), quoted(null), quoted([1, "a"]), quoted(undefined)], ["7", "null", '[1,"a"]', "undefined"]);
+});
+
+Deno.test("unlessOfDisk() gives what stands for a broken thing, and passes on that the disk failed", () => {
+  assertEquals(unlessOfDisk(0)(new UserError("it is no PNG")), 0);
+  for (const words of ["Cannot read a.png: Input/output error (os error 5)", "No space left on device (os error 28)"]) {
+    assertThrows(() => unlessOfDisk(0)(new UserError(words)), UserError, words);
+  }
 });
 
 Deno.test("UserError keeps its cause, and its message is safe to print", () => {

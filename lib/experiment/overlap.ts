@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { UserError } from "../errors.ts";
+import { unlessOfDisk, UserError } from "../errors.ts";
 import { exists, parent, readText, writeFile } from "../files.ts";
 import type { TrajectoryList } from "../trajectories/mod.ts";
 import { type Bench, benchTrajectories, pathsOf } from "./datasets.ts";
@@ -27,12 +27,13 @@ export async function benchPictures(config: Config): Promise<string[]> {
  *
  * @param list trajectories
  * @returns SHA-256 of each distinct picture, sorted
+ * @throws UserError when the disk fails: what was trained on would not be known as such
  */
 export async function picturesOf({ trajectories }: Pick<TrajectoryList, "trajectories">): Promise<string[]> {
   const observations = trajectories.flatMap(({ source, target }) => [source, target]);
   const keys = new Set<string>();
   for (let i = 0; i < observations.length; i += AT_ONCE) {
-    const found = await Promise.all(observations.slice(i, i + AT_ONCE).map((one) => one.key().catch(() => undefined)));
+    const found = await Promise.all(observations.slice(i, i + AT_ONCE).map((one) => one.key().catch(unlessOfDisk(undefined))));
     for (const key of found) if (key !== undefined) keys.add(key);
   }
   return [...keys].sort();

@@ -97,11 +97,44 @@ CREATE TABLE vote (participant TEXT NOT NULL, item INTEGER NOT NULL, best TEXT N
 /** The name under which the source picture is kept beside the systems. */
 export const SOURCE_PICTURE = "";
 
-/** Opens a study's file. WAL lets several servers read and write; FULL puts a vote on disk before it is acknowledged. */
+/**
+ * Opens a study's file.
+ *
+ * @param path the file
+ * @returns the study; close it
+ * @throws UserError when the file cannot be opened, is no database, or holds no study: a start on a full disk leaves an empty file
+ */
 export function openStudy(path: string): DatabaseSync {
-  const study = new DatabaseSync(path);
-  study.exec("PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-  return study;
+  const study = openFile(path);
+  if (hasBegun(study)) return study;
+  study.close();
+  throw new UserError(`Cannot use ${path}: it holds no study yet; run human-eval serve first`);
+}
+
+/** WAL lets several servers read and write; FULL puts a vote on disk before it is acknowledged. */
+function openFile(path: string): DatabaseSync {
+  let study: DatabaseSync | undefined;
+  try {
+    study = new DatabaseSync(path);
+    study.exec("PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+    return study;
+  } catch (error) {
+    study?.close();
+    throw fileError(path, error);
+  }
+}
+
+/** SQLite says neither which file it was nor what to do. */
+function fileError(path: string, error: unknown): UserError {
+  const { message } = error as Error;
+  return new UserError(
+    `Cannot use ${path} as a study's file (${message}): free some space or mend the disk, or give another --run=DIR if it is none`,
+    { cause: error },
+  );
+}
+
+function hasBegun(study: DatabaseSync): boolean {
+  return study.prepare("SELECT 1 FROM sqlite_master WHERE name = 'study'").get() !== undefined;
 }
 
 /**
@@ -109,25 +142,35 @@ export function openStudy(path: string): DatabaseSync {
  *
  * @param path its file
  * @param options systems, items, invites
- * @throws UserError when the file belongs to another study, or there is too little to compare
+ * @throws UserError when the file cannot be written or belongs to another study, or there is too little to compare
  */
 export function createStudy(path: string, { systems, items, invites, perSubset, seed }: StudyOptions): DatabaseSync {
   if (systems.length < 2) throw new UserError("Cannot compare fewer than two systems: give --systems=DIR,DIR");
   if (items.length === 0) throw new UserError("Cannot begin a study: no trajectory has a picture of every system");
   const digest = hash(JSON.stringify({ systems, items, perSubset, seed }));
-  const study = openStudy(path);
-  transact(study, () => {
-    if (study.prepare("SELECT 1 FROM sqlite_master WHERE name = 'study'").get() === undefined) {
-      study.exec(SCHEMA);
-      study.prepare("INSERT INTO study VALUES (?, ?, ?, ?)").run(digest, JSON.stringify(systems), perSubset, seed);
-      const insert = study.prepare("INSERT INTO item (trajectory, subset, action) VALUES (?, ?, ?)");
-      for (const { id, subset, action } of items) insert.run(id, subset, action);
-    }
-    for (const secret of invites) study.prepare("INSERT OR IGNORE INTO invite VALUES (?, NULL)").run(hash(secret));
-  });
-  if (study.prepare("SELECT digest FROM study").get()!["digest"] === digest) return study;
+  const study = openFile(path);
+  try {
+    transact(study, () => {
+      if (!hasBegun(study)) beginStudy(study, { systems, items, perSubset, seed, digest });
+      for (const secret of invites) study.prepare("INSERT OR IGNORE INTO invite VALUES (?, NULL)").run(hash(secret));
+    });
+    if (study.prepare("SELECT digest FROM study").get()!["digest"] === digest) return study;
+  } catch (error) {
+    study.close();
+    throw fileError(path, error);
+  }
   study.close();
   throw new UserError(`Cannot go on with ${path}: it holds a study of other systems or items; give another --run=DIR`);
+}
+
+function beginStudy(
+  study: DatabaseSync,
+  { systems, items, perSubset, seed, digest }: Omit<StudyOptions, "invites"> & { readonly digest: string },
+): void {
+  study.exec(SCHEMA);
+  study.prepare("INSERT INTO study VALUES (?, ?, ?, ?)").run(digest, JSON.stringify(systems), perSubset, seed);
+  const insert = study.prepare("INSERT INTO item (trajectory, subset, action) VALUES (?, ?, ?)");
+  for (const { id, subset, action } of items) insert.run(id, subset, action);
 }
 
 /** The participant of an invite; null when the link was not used yet, undefined when there is no such invite. */

@@ -9,6 +9,7 @@ import { JUDGEMENT_RESULT, readResult } from "../experiment/results.ts";
 import { readManifest } from "../experiment/run.ts";
 import { CONFIG, type Config } from "../experiment/schema.ts";
 import { openSystems } from "../experiment/systems.ts";
+import { unlessOfDisk } from "../errors.ts";
 import { exists, readJson, writeFile } from "../files.ts";
 import type { Score } from "../judge/mod.ts";
 import { readScores } from "../judge/scores_file.ts";
@@ -78,12 +79,12 @@ async function galleryOf(config: Config, folder: string): Promise<GalleryItem[]>
   return await Promise.all(list.trajectories.map(async (trajectory) => {
     const { id, action, subset } = trajectory;
     const predicted = await Promise.all(opened.map(async (system) => {
-      const picture = await system.predict(trajectory).catch(() => undefined);
+      const picture = await system.predict(trajectory).catch(unlessOfDisk(undefined));
       return picture
         ? [{
           title: system.name,
           note: notes.get(`${system.name} ${id}`) ?? "",
-          png: await thumbnail(picture, await system.xmp(trajectory).catch(() => undefined)),
+          png: await thumbnail(picture, await system.xmp(trajectory).catch(unlessOfDisk(undefined))),
         }]
         : [];
     }));

@@ -6,7 +6,7 @@
  * @module
  */
 import { quoted, UserError } from "../errors.ts";
-import { appendLine, exists, resumeLog, writeFile } from "../files.ts";
+import { appendLine, diskError, exists, resumeLog, writeFile } from "../files.ts";
 import { randomToken } from "../web/mod.ts";
 import type { Side } from "./questions.ts";
 
@@ -67,11 +67,11 @@ export interface Trees {
  *
  * @param folder the run's
  * @returns its trees
+ * @throws UserError naming the folder when the disk refuses
  */
 export function openTrees(folder: string): Trees {
   const root = `${folder}/trees`;
-  Deno.mkdirSync(root, { recursive: true });
-  let count = [...Deno.readDirSync(root)].length;
+  let count = countIn(root);
   const folderOf = (tree: string) => {
     if (!/^[0-9a-f]{32}$/.test(tree)) throw new UserError(`Cannot use ${quoted(tree)} as a tree's name: 32 hexadecimal digits are wanted`);
     return `${root}/${tree}`;
@@ -98,6 +98,16 @@ export function openTrees(folder: string): Trees {
     exportsFolder: (tree) => `${folderOf(tree)}/exports`,
     count: () => count,
   };
+}
+
+/** How many trees there are; their folder is made. */
+function countIn(root: string): number {
+  try {
+    Deno.mkdirSync(root, { recursive: true });
+    return [...Deno.readDirSync(root)].length;
+  } catch (error) {
+    throw diskError(`open ${root}`, error);
+  }
 }
 
 /**

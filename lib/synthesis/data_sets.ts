@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { unlessOfDisk } from "../errors.ts";
 import { permutation, randomStream } from "../engine/mod.ts";
 import type { Problem } from "../trajectories/mod.ts";
 import { videoLength } from "../video/mod.ts";
@@ -71,7 +72,7 @@ async function limited(
   for (const video of videos) {
     if ((clips > 0 && taken.size >= clips) || (hours > 0 && seconds >= 3600 * hours)) break;
     taken.add(video);
-    if (hours > 0) seconds += await withVideoFile(video, lengthOf).catch(() => 0); // annotation says what is wrong with it
+    if (hours > 0) seconds += await withVideoFile(video, lengthOf).catch(unlessOfDisk(0)); // annotation says what is wrong with it
   }
   return taken;
 }

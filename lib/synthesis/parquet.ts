@@ -4,8 +4,8 @@
  * @module
  */
 import type { ColumnChunk, Compressors, FileMetaData } from "hyparquet";
-import { quoted, UserError } from "../errors.ts";
-import { checkRegular } from "../files.ts";
+import { isOfDisk, quoted, UserError } from "../errors.ts";
+import { checkRegular, diskError } from "../files.ts";
 
 /** An open parquet file; nothing is kept open on the disk. */
 export interface Parquet {
@@ -53,6 +53,7 @@ export async function openParquet(path: string): Promise<Parquet> {
       try {
         return await parquetReadObjects(options);
       } catch (error) {
+        if (isOfDisk(error)) throw diskError(`read ${path}`, error);
         return refuse(`rows ${rowStart} to ${rowEnd} are broken (${quoted((error as Error).message?.split("\n")[0], 80)})`);
       }
     },

@@ -20,9 +20,11 @@ export function randomToken(): string {
 export function keptSecrets(path: string, count: number): string[] {
   const before = exists(path) ? readText(path).split("\n").filter((line) => line !== "") : [];
   const added = Array.from({ length: Math.max(0, count - before.length) }, randomToken);
-  if (added.length > 0) {
-    writeFile(path, [...before, ...added].join("\n") + "\n");
-    Deno.chmodSync(path, 0o600);
-  }
+  if (added.length > 0) writeFile(path, [...before, ...added].join("\n") + "\n");
+  if (isOpenToOthers(path)) Deno.chmodSync(path, 0o600); // of a start that ended in between too
   return [...before, ...added];
+}
+
+function isOpenToOthers(path: string): boolean {
+  return exists(path) && ((Deno.statSync(path).mode ?? 0) & 0o077) !== 0;
 }

@@ -12,7 +12,7 @@ import {
 import { writeFile } from "../../lib/files.ts";
 import { encodePng } from "../../lib/tokens/mod.ts";
 import { readAurora } from "../../lib/trajectories/mod.ts";
-import { assert, assertEquals, assertThrows, UserError, withFolder } from "../support.ts";
+import { assert, assertEquals, assertRejects, assertThrows, UserError, withFolder } from "../support.ts";
 
 const TINY = new URL("../../data/tiny", import.meta.url).pathname;
 
@@ -40,4 +40,13 @@ Deno.test("an overlap is refused, or said in every table", () => {
   assertThrows(() => requireNoOverlap(3, {}), UserError, "pictures of the bench are among those trained on (3)");
   requireNoOverlap(3, { "allow-overlap": "" });
   assert(overlapNote(3).includes("pictures of the bench were trained on (3") && overlapNote(0) === "");
+});
+
+Deno.test("picturesOf() leaves out what is no picture's file, and takes nothing for unseen as the disk failed", async () => {
+  const list = (words: string) => {
+    const observation = { name: "", key: () => Promise.reject(new UserError(words)), load: () => Promise.reject(new UserError(words)) };
+    return { trajectories: [{ id: "a", subset: "ag", action: "go", source: observation, target: observation }] };
+  };
+  assertEquals(await picturesOf(list("Cannot read a.png as it is not there")), []);
+  await assertRejects(() => picturesOf(list("Cannot read a.png: Input/output error (os error 5)")), UserError, "os error 5");
 });

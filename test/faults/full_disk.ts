@@ -10,7 +10,8 @@ import { chosenStages, filesOf, openRoot, problemsOf, run, wholeOf } from "./sta
 
 const SHARES = [0.02, 0.25, 0.5, 0.75, 0.95];
 
-async function mount(...args: string[]): Promise<void> {
+/** Mounts, or throws what `mount` says. */
+export async function mount(...args: string[]): Promise<void> {
   const { success, stderr } = await new Deno.Command("mount", { args }).output();
   if (!success) throw new Error(`mount ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
 }

@@ -1,4 +1,6 @@
 import { openStudy, readVotes } from "../../lib/human/mod.ts";
+import { exists } from "../../lib/files.ts";
+import { servers, startServer } from "../faults/server_starts.ts";
 import { assert, assertEquals, withFolder } from "../support.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
@@ -102,4 +104,16 @@ Deno.test("200 participants at once: three times kill -9 in the middle, and no a
     }).output();
     assertEquals([code, new TextDecoder().decode(stdout).includes("5000 votes of 200 participants")], [0, true]);
     assertEquals(Deno.readTextFileSync(`${folder}/analysis/votes.csv`).trim().split("\n").length, 5001);
+  }));
+
+Deno.test("human-eval begins no study without an item whose picture the disk failed to read", () =>
+  withFolder(async (folder) => {
+    const { people } = await servers(folder);
+    const failing = (at: number) => ({ FAIL_BELOW: `${folder}/pictures`, FAIL_AT: `${at}`, FAIL_READS: "1" });
+    for (const at of [12, 13]) { // in the middle of looking for pictures and reading them
+      const { links, stop } = await startServer(people, `${folder}/run`, failing(at));
+      const { code, words } = await stop();
+      assert(links.length === 0 && code === 1 && /^human-eval: Cannot .*\(os error 5\)/m.test(words), words);
+      assertEquals(exists(`${folder}/run/study.db`), false);
+    }
   }));

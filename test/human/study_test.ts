@@ -11,7 +11,7 @@ import {
   studyHandler,
 } from "../../lib/human/mod.ts";
 import { randomToken } from "../../lib/web/mod.ts";
-import { assert, assertEquals, assertThrows, withFolder } from "../support.ts";
+import { assert, assertEquals, assertThrows, UserError, withFolder } from "../support.ts";
 
 const SUBSETS = ["magicbrush", "ag", "something", "whatsup", "kubric"];
 const SYSTEMS = ["got", "smartedit", "cft", "cwm"];
@@ -180,4 +180,19 @@ Deno.test("studyHandler() on a disk that is full refuses in a sentence, keeps ev
     assertEquals([kept, readVotes(study).length, refused], [125, 125, 1]); // the first pages of votes had room for some
     assertEquals((await call("/api/join", late, { consent: true })).screen, "item");
     study.close();
+  }));
+
+Deno.test("openStudy() and createStudy() say in a sentence that a file is no study's; one that a failed start left empty is begun anew", () =>
+  withFolder((folder) => {
+    const options = { systems: SYSTEMS, items: ITEMS, invites: [], perSubset: 5, seed: 1 };
+    Deno.writeTextFileSync(`${folder}/empty.db`, "");
+    assertThrows(() => openStudy(`${folder}/empty.db`), UserError, "it holds no study yet; run human-eval serve first");
+    createStudy(`${folder}/empty.db`, options).close();
+    openStudy(`${folder}/empty.db`).close();
+    Deno.writeTextFileSync(`${folder}/noise.db`, "no database ".repeat(500));
+    Deno.mkdirSync(`${folder}/folder.db`);
+    for (const path of [`${folder}/noise.db`, `${folder}/folder.db`, `${folder}/none/study.db`]) {
+      assertThrows(() => openStudy(path), UserError, `Cannot use ${path} as a study's file (`);
+      assertThrows(() => createStudy(path, options), UserError, `Cannot use ${path} as a study's file (`);
+    }
   }));

@@ -34,3 +34,11 @@ Deno.test("openPage() says in a sentence that a port is taken", () =>
     const settings = { ...SETTINGS, folder, port: (taken.addr as Deno.NetAddr).port, examples: [], makers: { cwm: MAKER, other: MAKER } };
     await assertRejects(() => openPage(settings), UserError, "something listens there already; give another --serve.port");
   }));
+
+Deno.test("openPage() says in a sentence that the trees' folder cannot be had, and asks for no other port", () =>
+  withFolder(async (folder) => {
+    Deno.writeTextFileSync(`${folder}/trees`, "a file where the folder should be");
+    const settings = { ...SETTINGS, folder, examples: [], makers: { cwm: MAKER, other: MAKER } };
+    const { message } = await assertRejects(() => openPage(settings), UserError, `Cannot open ${folder}/trees: `);
+    assert(!message.includes("--serve.port"), message);
+  }));

@@ -108,3 +108,12 @@ Deno.test("dataSetRows() are Table 4: each data set before and after the filter,
   assertEquals(rows[3]!["words an action"], null);
   assertEquals(dataSetRows([line("a", undefined, -1)], []).map((row) => row["data set"]), ["all", "all"]);
 });
+
+Deno.test("listDataSets() counts a video without a length as none, and takes no more of them as the disk failed", () =>
+  withFolder(async (folder) => {
+    const { ucf } = writeVideos(folder);
+    const failing = (words: string) => () => Promise.reject(new UserError(words));
+    const sets = { ucf: { ...ucf!, hours: 1 } };
+    assertEquals((await listDataSets(sets, 1, "", failing("it is no video"))).videos.length, 3);
+    await assertRejects(() => listDataSets(sets, 1, "", failing("Input/output error (os error 5)")), UserError, "os error 5");
+  }));

@@ -1,5 +1,6 @@
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { openParquet } from "../../lib/synthesis/parquet.ts";
+import { failing } from "../faults/failing_files.ts";
 import { assert, assertEquals, assertRejects, UserError, withFolder } from "../support.ts";
 
 const FIXTURE = new URL("../parity/reference/frames.parquet", import.meta.url).pathname;
@@ -86,3 +87,12 @@ Deno.test("openParquet() survives bytes of the footer and of the pages changed: 
       assert(all.includes(wanted), `${wanted} not in:\n${all}`);
     }
   }));
+
+Deno.test("openParquet() does not call rows broken that the disk failed to read", async () => {
+  const file = await openParquet(FIXTURE);
+  Object.assign(failing, { below: FIXTURE, at: 2, calls: 0, reads: true }); // 1: a look at its size
+  const { message } = await assertRejects(() => file.read(["frame"], 0, 4), UserError, "Input/output error (os error 5)");
+  failing.below = "";
+  assert(!message.includes("broken"), message);
+  assertEquals((await file.read(["frame"], 0, 4)).length, 4);
+});

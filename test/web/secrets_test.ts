@@ -10,3 +10,12 @@ Deno.test("keptSecrets() gives the same secrets again, more where more are wante
     assert([...two, randomToken()].every((secret) => /^[0-9a-f]{32}$/.test(secret)));
     assertEquals(new Set(keptSecrets(path, 3)).size, 3);
   }));
+
+Deno.test("keptSecrets() closes a file to others that a start left open when its disk failed, or it was killed", () =>
+  withFolder((folder) => {
+    const path = `${folder}/token.txt`;
+    const [token] = keptSecrets(path, 1);
+    Deno.chmodSync(path, 0o644);
+    assertEquals(keptSecrets(path, 1), [token!]);
+    assertEquals(Deno.statSync(path).mode! & 0o777, 0o600);
+  }));
