@@ -1,5 +1,5 @@
 /**
- * `human-eval` on a full disk, as a server that runs. SQLite's calls are not Deno's, so that none of them can be made to fail: the study lies
+ * `human-eval` on a full disk, as a server that runs. SQLite's calls are not Deno's, so the study lies
  * on a small file system in memory instead. It must start, or end with one sentence and start once there is room; while it runs the disk
  * fills up again and again, and every vote must be taken, or refused in one sentence without a path, and none that was taken may be lost.
  * It needs root, to mount.
@@ -14,15 +14,20 @@ import { type Server, servers, startServer } from "./server_starts.ts";
 
 const SIZES = [4, 8, 12, 16, 24, 32, 48, 64, 80, 96, 112, 128]; // KiB; it takes about 112
 
-interface State {
+/** What the page is told. */
+export interface State {
+  /** Which screen. */
   readonly screen?: string;
+  /** The item's token. */
   readonly item?: string;
+  /** The pictures' tokens. */
   readonly choices?: readonly string[];
+  /** Why not. */
   readonly error?: string;
 }
 
 /** Asks as the page does. */
-async function ask(link: string, path: string, body?: object): Promise<State> {
+export async function ask(link: string, path: string, body?: object): Promise<State> {
   const [address, secret] = link.split("/#");
   const sent = body && { method: "POST", body: JSON.stringify(body) };
   const response = await fetch(`${address}${path}`, { ...sent, headers: { authorization: `Bearer ${secret}` } });

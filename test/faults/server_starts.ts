@@ -59,10 +59,17 @@ export async function servers(root: string): Promise<{ readonly serve: Server; r
   };
 }
 
-/** Starts a server and waits for its links, or its end. */
-export async function startServer({ name, args }: Server, folder: string, env: Readonly<Record<string, string>> = {}): Promise<Started> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", ...PRELOADED, `${ROOT}tasks/${name.replaceAll("-", "_")}.ts`, ...args, `--run=${folder}`],
+/** Starts a server, under another program where that is named, and waits for its links, or its end. */
+export async function startServer(
+  { name, args }: Server,
+  folder: string,
+  env: Readonly<Record<string, string>> = {},
+  under: readonly string[] = [],
+): Promise<Started> {
+  const deno = [Deno.execPath(), "run", "-A", "--no-check", ...PRELOADED, `${ROOT}tasks/${name.replaceAll("-", "_")}.ts`];
+  const [program, ...rest] = [...under, ...deno, ...args, `--run=${folder}`];
+  const child = new Deno.Command(program!, {
+    args: rest,
     ...{ cwd: ROOT, stdout: "piped", stderr: "piped" } as const,
     env: { NO_COLOR: "1", DENO_DIR: denoFolder(), LIBTENSORFLOW_DIR: libtensorflowFolder(), ...env },
   }).spawn();

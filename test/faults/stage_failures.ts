@@ -13,7 +13,7 @@ import { chosenStages, type End, openRoot, problemsOf, run, wholeOf } from "./st
 const FAILING = new URL("failing_files.ts", import.meta.url).pathname;
 
 /** The calls that are tried: all of them where there are so few, else the first and last ones and others evenly between. */
-function tried(calls: number, most: number): number[] {
+export function tried(calls: number, most: number): number[] {
   if (calls <= most) return Array.from({ length: calls }, (_, i) => i + 1);
   return [...new Set(Array.from({ length: most }, (_, i) => Math.round(1 + i * (calls - 1) / (most - 1))))];
 }
