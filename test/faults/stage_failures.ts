@@ -31,6 +31,7 @@ if (import.meta.main) {
   for (const { stage, isNamed } of chosenStages(names)) {
     const { name } = stage;
     const failingAt = async (folder: string, n: number, reads = false): Promise<End> => {
+      Deno.writeTextFileSync(report, "0");
       const env = { FAIL_BELOW: `${folder}/run`, FAIL_AT: `${n}`, FAIL_COUNT: report, ...(reads && { FAIL_READS: "1" }) };
       return await run(stage, root, folder, { cache, env, preload: FAILING });
     };
