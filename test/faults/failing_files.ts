@@ -56,8 +56,10 @@ function wrapReads(): void {
   wrap(true, Deno.FsFile.prototype, "readSync", (self) => watched.has(self as object));
 }
 
-/** Loads this module before the tasks too that a task starts (`lib/experiment/pipeline.ts`). */
+/** Loads this module before the tasks too that a task starts (`lib/experiment/pipeline.ts`); they count on. */
 function followTasks(): void {
+  if (!Deno.env.has("FAIL_FOLLOWS")) writeCount(report, "0");
+  Deno.env.set("FAIL_FOLLOWS", "1");
   Deno.Command = new Proxy(Deno.Command, {
     construct(Real, [command, options]: [string, Deno.CommandOptions | undefined]) {
       const [word, , name, ...args] = options?.args ?? [];
@@ -66,6 +68,27 @@ function followTasks(): void {
       return new Real(command, { ...options, args: [...task, ...args] });
     },
   });
+}
+
+/** Lets each call that reads below a folder fail in turn; what a body says each time, "" where it does without. */
+export function saidOfEach(folder: string, body: () => unknown): string[] {
+  const said: string[] = [];
+  for (let at = 1;; at++) {
+    Object.assign(failing, { below: folder, at, calls: 0, reads: true });
+    const error = errorOf(body);
+    failing.below = "";
+    if (failing.calls < at) return said;
+    said.push(error);
+  }
+}
+
+function errorOf(body: () => unknown): string {
+  try {
+    body();
+    return "";
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 wrapWrites();

@@ -2,13 +2,14 @@
  * A disk that fails at the n-th call, for every stage: with each of some n the stage must end with one sentence and exit code 1 (or do without
  * what failed), and must then go on to the files of a run that nothing disturbed.
  *
- *   deno run -A test/faults/stage_failures.ts 12 [--reads] [STAGE …]
+ *   deno run -A test/faults/stage_failures.ts 12 [--reads | --finished] [STAGE …]
  *
- * With `--reads` it is calls that read or look, of a stage that goes on from its middle.
+ * With `--reads` it is calls that read or look, of a stage that goes on from its middle. With `--finished` it is calls that write, of a stage
+ * that is begun again when it is whole: of `reproduce`, which starts others, its own alone are left.
  *
  * @module
  */
-import { chosenStages, type End, openRoot, problemsOf, run, wholeOf } from "./stages.ts";
+import { chosenStages, type End, openRoot, problemsOf, run } from "./stages.ts";
 
 const FAILING = new URL("failing_files.ts", import.meta.url).pathname;
 
@@ -23,15 +24,14 @@ async function copyFolder(from: string, to: string): Promise<void> {
 }
 
 if (import.meta.main) {
-  const isReads = Deno.args.includes("--reads");
-  const [most = "12", ...names] = Deno.args.filter((arg) => arg !== "--reads");
+  const [isReads, isFinished] = ["--reads", "--finished"].map((mode) => Deno.args.includes(mode)) as [boolean, boolean];
+  const [most = "12", ...names] = Deno.args.filter((arg) => !arg.startsWith("--"));
   const root = await openRoot();
   const [cache, report] = [`${root}/cache`, `${root}/calls`];
   let [all, wrong] = [0, 0];
   for (const { stage, isNamed } of chosenStages(names)) {
     const { name } = stage;
     const failingAt = async (folder: string, n: number, reads = false): Promise<End> => {
-      Deno.writeTextFileSync(report, "0");
       const env = { FAIL_BELOW: `${folder}/run`, FAIL_AT: `${n}`, FAIL_COUNT: report, ...(reads && { FAIL_READS: "1" }) };
       return await run(stage, root, folder, { cache, env, preload: FAILING });
     };
@@ -48,18 +48,23 @@ if (import.meta.main) {
       await copyFolder(half, `${root}/${name}-counted`);
       calls = await countIn(`${root}/${name}-counted`, true);
     }
+    const whole = `${root}/${name}${isFinished ? "-whole" : ""}`;
+    if (isFinished) {
+      await copyFolder(`${root}/${name}`, whole);
+      calls = await countIn(`${root}/${name}`, false);
+    }
     const chosen = tried(calls, Number(most));
     let sentences = 0;
     for (const n of chosen) {
-      const folder = `${root}/${name}-${n}`;
+      const folder = isFinished ? `${root}/${name}` : `${root}/${name}-${n}`; // its stages know where they lie
       if (isReads) await copyFolder(half, folder);
       const failed = await failingAt(folder, n, isReads);
       const again = failed.code === 0 ? failed : await failingAt(folder, 0);
-      const problems = problemsOf(name, failed, again, wholeOf(root, name), `${folder}/run`);
+      const problems = problemsOf(name, failed, again, `${whole}/run`, `${folder}/run`);
       if (failed.code === 1 && problems.length === 0) sentences++;
       wrong += problems.length;
       for (const problem of problems) console.log(`${name}, call ${n} of ${calls}: WRONG: ${problem}`);
-      Deno.removeSync(folder, { recursive: true });
+      if (!isFinished) Deno.removeSync(folder, { recursive: true });
     }
     all += chosen.length;
     console.log(`${name}: ${chosen.length} of ${calls} calls failed, ${sentences} told in a sentence, the others done without`);
