@@ -81,14 +81,14 @@ function cut(text: string, most: number): string {
 }
 
 /**
- * Whether the disk failed under whatever was done: full, broken, read-only, over a quota, or not this user's; in the words of the system or of
- * FFmpeg.
+ * Whether the disk failed under whatever was done: full, broken, read-only, over a quota, or not this user's; in the words of the system, of
+ * Node or of FFmpeg.
  *
  * @param error what was thrown
  */
 export function isOfDisk(error: unknown): error is Error {
   return error instanceof Error &&
-    /os error (5|13|28|30|122)\b|No space left|Input\/output error|quota exceeded|Read-only file system|disk is full|disk I\/O error/.test(
+    /os error (5|13|28|30|122)\b|no space left|input\/output error|i\/o error|quota exceeded|read-only file system|disk is full/i.test(
       error.message,
     );
 }

@@ -1,4 +1,4 @@
-import { errorText, printable, quoted, unlessOfDisk, UserError } from "../lib/errors.ts";
+import { errorText, isOfDisk, printable, quoted, unlessOfDisk, UserError } from "../lib/errors.ts";
 import { assert, assertEquals, assertThrows } from "./support.ts";
 
 Deno.test("printable() escapes what steers a terminal or turns text around, and leaves line breaks and letters", () => {
@@ -40,4 +40,10 @@ Deno.test("errorText() gives one sentence of what a user can mend, of a disk tha
   assert(!broken.includes("\n"), broken);
   const bug = errorText(new TypeError("x is not a function"));
   assert(bug.includes("this is a bug in Worldstrap") && bug.includes("    at "), bug);
+});
+
+Deno.test("isOfDisk() knows the words of the system, of Node and of FFmpeg, and no other errors", () => {
+  const words = ["Input/output error (os error 5): readfile 'a'", "EIO: i/o error, read", "ENOSPC: no space left on device, write"];
+  for (const message of [...words, "Error writing trailer: No space left on device"]) assert(isOfDisk(new Error(message)), message);
+  for (const message of ["invalid stored block lengths", "os error 2", "os error 50"]) assert(!isOfDisk(new Error(message)), message);
 });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isOfDisk } from "../errors.ts";
 import type { System } from "../judge/systems.ts";
 import { measurePicture, type PictureMetric } from "../metrics/picture_metrics.ts";
 import type { Trajectory } from "../trajectories/mod.ts";
@@ -35,6 +36,7 @@ export async function measureOne({ system, trajectory }: Asked, metrics: readonl
     if (!picture) return { ...one, reason: "it has no prediction" };
     return { ...one, scores: await measurePicture(metrics, picture, target, trajectory.id) };
   } catch (error) {
+    if (isOfDisk(error)) throw error; // no fault of the picture, which would stay unmeasured
     return { ...one, reason: (error as Error).message };
   }
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { UserError } from "../errors.ts";
+import { unlessOfDisk, UserError } from "../errors.ts";
 import { exists } from "../files.ts";
 import { parseNamed } from "./actions_file.ts";
 import { DEFAULT_CONFIG, listOf } from "./cli.ts";
@@ -261,7 +261,7 @@ function newestFile(path: string, depth: number): number {
     if (!isDirectory) return mtime?.getTime() ?? 0;
     const below = depth === 0 ? [] : [...Deno.readDirSync(path)].filter(({ name }) => name !== "lock.json");
     return Math.max(0, ...below.map(({ name }) => newestFile(`${path}/${name}`, depth - 1)));
-  } catch {
-    return 0;
+  } catch (error) {
+    return unlessOfDisk(0)(error); // what is there would be taken for old
   }
 }

@@ -253,9 +253,10 @@ function refuseForeign(folder: string): void {
 function lock(folder: string, disk: Disk): void {
   const path = `${folder}/lock.json`;
   if (exists(path)) {
+    const text = readText(path);
     let pid: unknown;
     try {
-      pid = JSON.parse(readText(path)).pid;
+      pid = JSON.parse(text).pid;
     } catch { /* cut off by a kill: nobody holds it */ }
     if (typeof pid === "number" && pid !== Deno.pid && exists(`/proc/${pid}`)) {
       throw new UserError(`Cannot use ${folder} as process ${pid} works in it: wait for it, or choose another folder with --run=DIR`);

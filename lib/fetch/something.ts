@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { quoted, UserError } from "../errors.ts";
+import { isOfDisk, quoted, UserError } from "../errors.ts";
 import { exists, readJson, writeFile } from "../files.ts";
 import { encodeJpeg } from "../tokens/images.ts";
 import type { RgbImage } from "../tokens/mod.ts";
@@ -51,7 +51,7 @@ export async function makeSomething(folder: string, onShare: (share: number) => 
       }
       kept.push({ id, instruction, input, output });
     } catch (error) {
-      if (!(error instanceof UserError) || /disk is full/.test(error.message)) throw error;
+      if (isOfDisk(error) || !(error instanceof UserError)) throw error; // a video that is left out is left out for good
       skipped.push({ id, reason: error.message });
     }
     onShare((i + 1) / entries.length);

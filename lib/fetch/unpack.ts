@@ -6,7 +6,7 @@
 import { crc32 } from "node:zlib";
 // @ts-types="@types/yauzl"
 import type { Entry, ZipFile } from "yauzl";
-import { quoted, UserError } from "../errors.ts";
+import { isOfDisk, quoted, UserError } from "../errors.ts";
 import { diskError, exists, parent } from "../files.ts";
 import { fits, safePath, sizeText } from "./files.ts";
 
@@ -40,6 +40,7 @@ export async function unpack(archive: string, folder: string, options: UnpackOpt
     return await (archive.endsWith(".zip") ? unpackZip(archive, folder, options) : unpackTar(archive, folder, options));
   } catch (error) {
     if (error instanceof UserError) throw new UserError(`Cannot unpack ${archive}: ${lowered(error.message)}`, { cause: error });
+    if (isOfDisk(error)) throw diskError(`unpack ${archive}`, error); // no fault of the archive, which would be fetched anew
     throw new UserError(`Cannot unpack ${archive}: it is broken (${quoted((error as Error).message?.split("\n")[0], 100)})`, {
       cause: error,
     });

@@ -5,7 +5,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { UserError } from "../errors.ts";
+import { isOfDisk, UserError } from "../errors.ts";
 import type { RgbImage } from "../tokens/mod.ts";
 import type { Trajectory } from "../trajectories/mod.ts";
 import { type Candidate, groupPools, readCandidatePicture } from "./candidates.ts";
@@ -109,6 +109,7 @@ export async function readEntries(
       else if (Math.min(picture.width, picture.height) < SMALLEST) unread.push({ shown, reason: `it has ${sizeText(picture)} pixels` });
       else entries.push({ ...shown, ...see(picture), sourceDigest, sourceSize });
     } catch (error) {
+      if (isOfDisk(error)) throw error; // no fault of the picture, which would stay unread
       unread.push({ shown, reason: (error as Error).message });
     }
     onRead(i + 1);

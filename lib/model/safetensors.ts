@@ -161,10 +161,11 @@ function parseHeader(path: string, file: Deno.FsFile, fileSize: number): Map<str
   const length = new DataView(prefix.buffer).getBigUint64(0, true);
   if (length > BigInt(HEADER_LIMIT)) refuse(`its header claims ${length} bytes, ${HEADER_LIMIT} are allowed`);
   if (length > BigInt(fileSize - 8)) refuse(`its header claims ${length} bytes, the file has ${fileSize - 8} after its first 8`);
+  const header = readBytes(file, Number(length)); // a disk that fails here says so
   let text = "";
   let json: unknown;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(readBytes(file, Number(length)));
+    text = new TextDecoder("utf-8", { fatal: true }).decode(header);
     json = JSON.parse(text);
   } catch {
     refuse("its header is not JSON");

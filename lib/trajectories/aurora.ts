@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { printable, quoted, UserError } from "../errors.ts";
+import { isOfDisk, printable, quoted, UserError } from "../errors.ts";
 import { createHash } from "node:crypto";
-import { fileNameOf, LARGEST, parent, readBytes, readJson } from "../files.ts";
+import { diskError, fileNameOf, LARGEST, parent, readBytes, readJson } from "../files.ts";
 import { decodeImage } from "../tokens/mod.ts";
 import type { Observation, Problem, Trajectory, TrajectoryList } from "./trajectory.ts";
 
@@ -118,14 +118,15 @@ function locate(name: string, list: string): string | undefined {
   }
 }
 
-/** Whether a regular file lies below a folder once links are followed. */
+/** Whether a regular file lies below a folder once links are followed; a disk that fails is no file that is missing. */
 function isFileBelow(folder: string, file: string): boolean {
   try {
     const path = `${folder}/${file}`;
     if (!Deno.statSync(path).isFile) return false;
     const root = Deno.realPathSync(folder);
     return Deno.realPathSync(path).startsWith(root.endsWith("/") ? root : `${root}/`);
-  } catch {
+  } catch (error) {
+    if (isOfDisk(error) && !(error instanceof Deno.errors.PermissionDenied)) throw diskError(`look for ${folder}/${file}`, error);
     return false;
   }
 }

@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { UserError } from "../errors.ts";
-import { checkRegular } from "../files.ts";
+import { isOfDisk, UserError } from "../errors.ts";
+import { checkRegular, diskError } from "../files.ts";
 import type { Demuxer as AvDemuxer, FilterAPI as AvFilter } from "node-av/api";
 import type { Frame as AvFrame, Stream as AvStream } from "node-av/lib";
 import { type Addon, loadAddon } from "./addon.ts";
@@ -136,7 +136,10 @@ async function* readByAddon(path: string, options: ReadOptions, { api, constants
 }
 
 async function openStream(path: string, api: Addon["api"]): Promise<{ demuxer: AvDemuxer; stream: AvStream }> {
-  const demuxer = await api.Demuxer.open(path).catch(() => refuse(path, "it is no video, or its index is lost"));
+  const demuxer = await api.Demuxer.open(path).catch((error) => {
+    if (isOfDisk(error)) throw diskError(`read ${path}`, error);
+    return refuse(path, "it is no video, or its index is lost");
+  });
   const stream = demuxer.video();
   if (stream) return { demuxer, stream };
   await demuxer.close();

@@ -2,7 +2,7 @@ import { measureOne } from "../../lib/experiment/measured.ts";
 import { COPY } from "../../lib/judge/systems.ts";
 import { openPictureMetrics } from "../../lib/metrics/picture_metrics.ts";
 import { worldTrajectories } from "../../lib/world/mod.ts";
-import { assert, assertEquals } from "../support.ts";
+import { assert, assertEquals, assertRejects } from "../support.ts";
 
 Deno.test("measureOne() gives a picture's scores, or why it has none", async () => {
   const [trajectory] = worldTrajectories("easy", 1, "bench", 1) as [ReturnType<typeof worldTrajectories>[number]];
@@ -14,5 +14,7 @@ Deno.test("measureOne() gives a picture's scores, or why it has none", async () 
   assertEquals(await measureOne({ system: silent, trajectory }, metrics), { system: "silent", id, reason: "it has no prediction" });
   const broken = { name: "broken", predict: () => Promise.reject(new Error("it is no picture")), xmp: () => Promise.resolve(undefined) };
   assertEquals(await measureOne({ system: broken, trajectory }, metrics), { system: "broken", id, reason: "it is no picture" });
+  const failing = { ...broken, predict: () => Promise.reject(new Error("Cannot read a.png: Input/output error (os error 5)")) };
+  await assertRejects(() => measureOne({ system: failing, trajectory }, metrics), Error, "os error 5"); // it would stay unmeasured
   await close();
 });

@@ -2,6 +2,7 @@ import { resolveConfig } from "../../lib/experiment/config.ts";
 import { lackingOf, type PaperStage, paperStages, statusOf } from "../../lib/experiment/paper_stages.ts";
 import type { Invocation } from "../../lib/experiment/task.ts";
 import { digestOf } from "../../lib/experiment/run.ts";
+import { saidOfEach } from "../faults/failing_files.ts";
 import { assert, assertEquals, assertThrows, withFolder } from "../support.ts";
 
 const config = (...overrides: string[]) => resolveConfig(undefined, overrides.map((text) => keyed(text)));
@@ -92,4 +93,6 @@ Deno.test("statusOf(): finished only for this very configuration and all that is
     Deno.writeTextFileSync(`${folder}/got/a.png`, "x");
     Deno.utimeSync(`${folder}/got/a.png`, new Date(), new Date(Date.now() + 60_000));
     assertEquals(status(pictures, here()), "again"); // a picture was changed since
+    const said = saidOfEach(`${folder}/got`, () => status(pictures, here()));
+    assert(said.length > 2 && said.every((one) => one.includes("os error 5")), `${said}`);
   }));

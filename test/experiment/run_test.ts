@@ -2,6 +2,7 @@ import { UserError } from "../../lib/errors.ts";
 import { resolveConfig } from "../../lib/experiment/config.ts";
 import { exists, writeFile } from "../../lib/files.ts";
 import { openRun, type RunOptions } from "../../lib/experiment/run.ts";
+import { saidOfEach } from "../faults/failing_files.ts";
 import { assert, assertEquals, assertThrows, withFolder } from "../support.ts";
 
 const BACKEND = { name: "wasm", version: "0", reason: "a test", threads: 1, gpu: false } as const;
@@ -36,6 +37,13 @@ Deno.test({
       }
     }),
 });
+
+Deno.test("openRun() takes no run that another may work in for its own when the disk fails", () =>
+  withFolder((folder) => {
+    openRun(options(folder));
+    const said = saidOfEach(folder, () => openRun(options(folder)));
+    assert(said.length > 8 && said.every((one) => one.includes("os error 5")), `${said}`);
+  }));
 
 Deno.test("openRun() removes what a kill cut off, in its own run alone", () =>
   withFolder((folder) => {

@@ -7,11 +7,18 @@
 import { libtensorflowFolder } from "../../lib/engine/install.ts";
 import { exists } from "../../lib/files.ts";
 import { unpackMeta } from "../convert/support.ts";
+import { withServer } from "../fetch/server.ts";
+import { mirror } from "../fetch/stand_ins.ts";
 import { denoFolder } from "../support.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 /** What a stage leaves: manifests, results and logs hold times, and nothing half-written may stay. */
-const KEPT = /^(?!log\.).*\.(jsonl|safetensors|png|mp4|csv|md|tmp)$|^(table|list|truth|config|tokenizer)\.json$/;
+const KEPT =
+  /^(?!log\.).*\.(jsonl|safetensors|png|jpg|onnx|mp4|csv|md|tmp|part|part\.json)$|^(table|list|truth|train|config|tokenizer)\.json$/;
+/** What a gate's table says of time. */
+const TIMES = /[\d.]+ (ms|s|min|h)( \d+ (s|min))? at most/g;
+/** Where `fetch` fetches from: a server of this process alone. */
+const MIRROR_PORT = 20000 + Deno.pid % 20000;
 
 /** A stage. */
 export interface Stage {
@@ -45,7 +52,14 @@ export const STAGES: readonly Stage[] = [
   stage("export-world"),
   stage("merge", (at, own) => [`--adapter=${at("train-cdm")}/adapter`, `--to=${own}/model`]),
   stage("convert", (at, own) => [`--from=${at(META)}`, "--size=7b", `--to=${own}/model`]),
+  stage("fetch", (_, own) => ["dino", "magicbrush", "aurora", `--to=${own}`, `--mirror=http://127.0.0.1:${MIRROR_PORT}`]),
+  stage("gates", () => ["--all"]),
+  stage("reproduce"),
+  stage("pictures", (at) => [`--of=${at("reproduce")}`]),
 ];
+
+/** They start other stages and take minutes, or take what those leave: tried when they are named. */
+const WHEN_NAMED = ["gates", "reproduce", "pictures"];
 
 /** The recorded checkpoint that is converted; no stage, but it lies beside them. */
 const META = "meta";
@@ -53,18 +67,19 @@ const META = "meta";
 /** The folder that a stage fills whole. */
 export const wholeOf = (root: string, name: string) => `${root}/${name}/run`;
 
-/** A folder for runs of stages. */
+/** A folder for runs of stages; until the process ends, a server has what `fetch` fetches. */
 export async function openRoot(): Promise<string> {
+  withServer(await mirror(), () => new Promise(() => {}), MIRROR_PORT);
   const root = Deno.makeTempDirSync({ prefix: "worldstrap-faults-" });
   await unpackMeta(wholeOf(root, META));
   return root;
 }
 
-/** The named stages, all when none is named, and those before them whose folders they take; only the named ones are to be disturbed. */
+/** The named stages, all but the longest when none is named, and those before them whose folders they take; only the named ones are to be disturbed. */
 export function chosenStages(names: readonly string[]): { readonly stage: Stage; readonly isNamed: boolean }[] {
   const unknown = names.find((name) => !STAGES.some((stage) => stage.name === name));
   if (unknown !== undefined) throw new Error(`There is no stage ${unknown}: give some of ${STAGES.map(({ name }) => name).join(" ")}`);
-  const named = new Set(names.length > 0 ? names : STAGES.map(({ name }) => name));
+  const named = new Set(names.length > 0 ? names : STAGES.map(({ name }) => name).filter((name) => !WHEN_NAMED.includes(name)));
   const wanted = new Set(named);
   for (const { name, args } of STAGES.toReversed()) if (wanted.has(name)) args((before) => (wanted.add(before), ""), "");
   return STAGES.filter(({ name }) => wanted.has(name)).map((stage) => ({ stage, isNamed: named.has(stage.name) }));
@@ -122,7 +137,8 @@ export function filesOf(folder: string, below = ""): Map<string, number> {
 /** What differs between two runs of a stage, in what it leaves. */
 export function differences(a: string, b: string): string[] {
   const names = (folder: string) => [...filesOf(folder).keys()].filter((path) => KEPT.test(path.split("/").at(-1)!));
-  const same = (path: string) => `${Deno.readFileSync(`${a}/${path}`)}` === `${Deno.readFileSync(`${b}/${path}`)}`;
+  const read = (path: string) => path.endsWith(".md") ? Deno.readTextFileSync(path).replace(TIMES, "") : `${Deno.readFileSync(path)}`;
+  const same = (path: string) => read(`${a}/${path}`) === read(`${b}/${path}`);
   return [...new Set([...names(a), ...names(b)])].filter((path) => !exists(`${a}/${path}`) || !exists(`${b}/${path}`) || !same(path));
 }
 

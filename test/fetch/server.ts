@@ -33,12 +33,14 @@ export interface Reply {
  *
  * @param reply what it answers
  * @param body what runs, with the server's address and all that was asked
+ * @param port where it listens; 0: anywhere
  */
 export async function withServer(
   reply: (asked: Asked, count: number) => Reply,
   body: (address: string, asked: Asked[]) => Promise<void>,
+  port = 0,
 ): Promise<void> {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const listener = Deno.listen({ hostname: "127.0.0.1", port });
   const asked: Asked[] = [];
   const serving = (async () => {
     for await (const connection of listener) serve(connection, reply, asked).catch(() => {}); // the other side may go first

@@ -100,3 +100,16 @@ Deno.test("unpack() says of an archive cut off anywhere that it is broken, and l
       }
     }
   }));
+
+Deno.test({
+  name: "unpack() calls no archive broken that the disk cannot read",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    withFolder(async (folder) => {
+      for (const name of ["a.tar", "a.tar.gz"]) {
+        Deno.symlinkSync("/proc/self/mem", `${folder}/${name}`); // reading its beginning is EIO
+        const message = await failure(`${folder}/${name}`, folder, { most: 100 });
+        assert(message.startsWith(`Cannot unpack ${folder}/${name}: `) && /os error 5/.test(message) && !/broken/.test(message), message);
+      }
+    }),
+});

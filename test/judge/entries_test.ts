@@ -1,7 +1,7 @@
 import { distinctEntries, nameOf, readEntries, type Shown } from "../../lib/judge/entries.ts";
 import type { Candidate } from "../../lib/judge/mod.ts";
 import type { RgbImage } from "../../lib/tokens/mod.ts";
-import { assertEquals } from "../support.ts";
+import { assertEquals, assertRejects } from "../support.ts";
 
 const flat = (value: number, width = 16, height = 16): RgbImage => ({
   ...{ width, height, data: new Uint8Array(3 * width * height).fill(value) },
@@ -42,6 +42,11 @@ Deno.test("readEntries() says in a sentence what cannot be judged, and goes on",
     "a: 3: the PNG file is damaged",
     "a: 4: it has 1 × 900 pixels",
   ]);
+});
+
+Deno.test("readEntries() leaves out no picture for a disk that fails, as it would stay unread", async () => {
+  const failing = shown("a", "1", () => Promise.reject(new Error("Cannot read a.png: Input/output error (os error 5)")));
+  await assertRejects(() => readEntries([failing]), Error, "os error 5");
 });
 
 Deno.test("readEntries() leaves out a source that cannot be read, with all its pictures", async () => {

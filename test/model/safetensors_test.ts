@@ -1,5 +1,6 @@
 import { readHeader, readInto, readModelHeaders, writeSafetensors } from "../../lib/model/safetensors.ts";
 import { randomInt, randomStream } from "../../lib/engine/random.ts";
+import { saidOfEach } from "../faults/failing_files.ts";
 import { assert, assertEquals, assertThrows, UserError, withFolder } from "../support.ts";
 
 function file(header: unknown, dataBytes: number, length?: bigint): Uint8Array<ArrayBuffer> {
@@ -92,4 +93,11 @@ Deno.test("readHeader() opens neither pipes nor devices nor folders, and cuts an
     Deno.writeFileSync(`${folder}/long.safetensors`, file({ [`\u001b[2J${"x".repeat(1e6)}`]: tensor(0, 4, [9]) }, 4));
     const { message } = assertThrows(() => readHeader(`${folder}/long.safetensors`), UserError);
     assert(message.length < 500 && message.includes("\\u001b[2Jxxx") && !message.includes("\u001b"), message.slice(0, 300));
+  }));
+
+Deno.test("readHeader() calls no file broken that the disk cannot read", () =>
+  withFolder((folder) => {
+    Deno.writeFileSync(`${folder}/a.safetensors`, file({ a: tensor(0, 4) }, 4));
+    const said = saidOfEach(folder, () => readHeader(`${folder}/a.safetensors`));
+    assert(said.length > 3 && said.every((one) => one.includes("os error 5")), `${said}`);
   }));

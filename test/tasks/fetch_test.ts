@@ -1,23 +1,17 @@
 import { packTar } from "modern-tar";
-import { parquetWriteBuffer } from "hyparquet-writer";
-import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { CATALOGUE } from "../../lib/fetch/mod.ts";
 import { exists } from "../../lib/files.ts";
 import { listVideos } from "../../lib/synthesis/mod.ts";
-import { encodePng } from "../../lib/tokens/mod.ts";
 import { readAurora } from "../../lib/trajectories/mod.ts";
 import { writeMp4 } from "../../lib/video/mod.ts";
 import { type Asked, noise, type Reply, served, withServer } from "../fetch/server.ts";
-import { storedZip } from "../fetch/zip.ts";
-import { assert, assertEquals, withFolder } from "../support.ts";
+import { auroraArchives, digest, DINO, hub, magicBrushParquet } from "../fetch/stand_ins.ts";
+import { failing } from "../faults/failing_files.ts";
+import { assert, assertEquals, assertRejects, UserError, withFolder } from "../support.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const { tasks } = JSON.parse(Deno.readTextFileSync(`${ROOT}deno.json`)) as { tasks: Record<string, { command: string }> };
-const SHA = "a".repeat(40);
-const digest = (algorithm: string, ...parts: (string | Uint8Array)[]) =>
-  parts.reduce((hash, part) => hash.update(part), createHash(algorithm)).digest("hex");
-
 function start(args: readonly string[], env: Record<string, string> = {}): Deno.ChildProcess {
   const command = tasks["fetch"]!.command.split(" ").slice(1); // with the permissions that the task has, and no others
   return new Deno.Command(Deno.execPath(), {
@@ -34,29 +28,6 @@ async function run(args: readonly string[], env: Record<string, string> = {}): P
   return { code, text, last: text.trim().split("\n").at(-1)! };
 }
 
-/** A repository of Hugging Face's with these files. */
-function hub(
-  files: Readonly<Record<string, Uint8Array | string>>,
-  more: (asked: Asked, count: number) => Reply | undefined = () => undefined,
-) {
-  return (asked: Asked, count: number): Reply => {
-    const special = more(asked, count);
-    if (special) return special;
-    if (asked.path.includes("/revision/")) return { body: JSON.stringify({ sha: SHA }) };
-    const entries = Object.entries(files).map(([path, content]) => {
-      const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-      const entry = { type: "file", path, size: bytes.length, oid: digest("sha1", `blob ${bytes.length}\0`, bytes) };
-      return typeof content === "string" ? entry : { ...entry, lfs: { oid: digest("sha256", bytes), size: bytes.length } };
-    });
-    if (asked.path.includes("/tree/")) return { body: JSON.stringify(entries) };
-    const content = files[asked.path.split(`/resolve/${SHA}/`)[1] ?? ""];
-    if (content === undefined) return { status: 404 };
-    return served(typeof content === "string" ? new TextEncoder().encode(content) : content, asked);
-  };
-}
-
-const DINO = { "config.json": "{}\n", "onnx/model.onnx": noise(50_000), "README.md": "not wanted" };
-
 Deno.test("fetch NAME fetches the files, the settings beside and a record, and a second run asks nothing", () =>
   withFolder(async (folder) => {
     await withServer(hub(DINO), async (address, asked) => {
@@ -69,7 +40,7 @@ Deno.test("fetch NAME fetches the files, the settings beside and a record, and a
       assertEquals(JSON.parse(Deno.readTextFileSync(`${at}/preprocessor_config.json`)).crop_size, 224);
       const record = Deno.readTextFileSync(`${at}/dino.fetched.json`);
       const { finished, revisions, files } = JSON.parse(record);
-      assertEquals([finished, revisions], [true, { "Xenova/dino-vits16": SHA }]);
+      assertEquals([finished, revisions], [true, { "Xenova/dino-vits16": "a".repeat(40) }]);
       assertEquals(files[1].digest, `sha256:${digest("sha256", DINO["onnx/model.onnx"])}`);
       assert(asked.every(({ headers }) => headers["authorization"] === "Bearer hf_canary"));
       assert(!text.includes("hf_canary") && !record.includes("hf_canary"));
@@ -152,23 +123,8 @@ Deno.test("fetch contacts nothing for a listing, a dry run, terms that are not a
 
 Deno.test("fetch aurora leaves lists and pictures that readAurora() reads", () =>
   withFolder(async (folder) => {
-    const png = await encodePng({ width: 2, height: 2, data: new Uint8Array(12) });
-    const pair = { input: "data/ag/images/a.mp4_1_left.png", output: "data/ag/images/a.mp4_1_right.png", instruction: "go" };
-    const lists = { "AURORA-x/data/ag/train.json": JSON.stringify([pair]), "AURORA-x/test.json": "[]" };
-    const tar = gzipSync(await packTar(Object.entries(lists).map(([name, body]) => ({ header: { name, size: body.length }, body }))));
-    const zips: Record<string, Uint8Array> = {
-      "magicbrush_images.zip": storedZip({ "1-input.png": png }),
-      "ag_images.zip": storedZip({ "images/a.mp4_1_left.png": png, "images/a.mp4_1_right.png": png }),
-      "kubric_images.zip": storedZip({ "images/location/1/image0.jpg": png, "images/counting/2/image0.jpg": png }),
-    };
-    const server = (asked: Asked): Reply => {
-      const name = asked.path.split("/").at(-1)!;
-      if (asked.path.startsWith("/codeload.github.com/")) return served(tar, asked);
-      if (asked.path.startsWith("/zenodo.org/record/11552426/files/")) return served(zips[name]!, asked);
-      const files = Object.entries(zips).map(([key, bytes]) => ({ key, size: bytes.length, checksum: `md5:${digest("md5", bytes)}` }));
-      return asked.path === "/zenodo.org/api/records/11552426" ? { body: JSON.stringify({ files }) } : { status: 404 };
-    };
-    await withServer(server, async (address) => {
+    const { zips, answers } = await auroraArchives();
+    await withServer(answers, async (address) => {
       const { code, text } = await run(["aurora", `--to=${folder}`, `--mirror=${address}`]);
       assertEquals(code, 0, text);
       const { trajectories, problems } = readAurora(`${folder}/aurora/data/ag/train.json`);
@@ -204,6 +160,9 @@ Deno.test("fetch aurora-something takes the first and the last frame of each vid
     const frame = (value: number) => ({ width: 32, height: 32, data: new Uint8Array(3072).fill(value) });
     await writeMp4(`${root}/videos/1.webm`, [frame(20), frame(120), frame(220)], 12);
     const { makeSomething } = await import("../../lib/fetch/something.ts");
+    Object.assign(failing, { below: `${root}/frames`, at: 1 });
+    await assertRejects(() => makeSomething(`${folder}/aurora`, () => {}), UserError, "Input/output error"); // left out is left out for good
+    failing.below = "";
     const said = await makeSomething(`${folder}/aurora`, () => {});
     assert(said.startsWith("1 pairs in") && said.includes("1 videos left out"), said);
     const { trajectories } = readAurora(`${root}/train_filtered.json`);
@@ -241,26 +200,7 @@ Deno.test("fetch kinetics-700 unpacks as many archives as asked for beside the l
 
 Deno.test("fetch magicbrush makes an AURORA list of the parquet files", () =>
   withFolder(async (folder) => {
-    const png = await encodePng({ width: 2, height: 2, data: new Uint8Array(12) });
-    const text = (name: string) => ({ name, type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" });
-    const image = (name: string) => [
-      { name, num_children: 2, repetition_type: "OPTIONAL" },
-      { name: "bytes", type: "BYTE_ARRAY", repetition_type: "OPTIONAL" },
-      text("path"),
-    ];
-    const turn = { name: "turn_index", type: "INT32", repetition_type: "OPTIONAL" };
-    const schema = [
-      { name: "root", num_children: 5 },
-      text("img_id"),
-      turn,
-      ...image("source_img"),
-      text("instruction"),
-      ...image("target_img"),
-    ];
-    const cell = { bytes: png, path: "x.png" };
-    const columns = { img_id: ["7", "7"], turn_index: [1, 2], source_img: [cell, cell], instruction: ["a", "b"], target_img: [cell, cell] };
-    const columnData = Object.entries(columns).map(([name, data]) => ({ name, data }));
-    const parquet = new Uint8Array(parquetWriteBuffer({ schema, columnData } as never));
+    const parquet = await magicBrushParquet();
     const files = { "data/train-00000-of-00001.parquet": parquet, "data/dev-00000-of-00001.parquet": parquet };
     await withServer(hub(files), async (address) => {
       const { code, text } = await run(["magicbrush", `--to=${folder}`, `--mirror=${address}`]);

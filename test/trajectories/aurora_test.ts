@@ -1,6 +1,7 @@
 import { encodePng } from "../../lib/tokens/mod.ts";
 import { readAurora } from "../../lib/trajectories/mod.ts";
 import { describeProblems } from "../../lib/trajectories/aurora.ts";
+import { saidOfEach } from "../faults/failing_files.ts";
 import { assert, assertEquals, assertThrows, engine, sharedData, UserError, withFolder } from "../support.ts";
 
 await engine();
@@ -52,6 +53,15 @@ Deno.test("readAurora() names what each bad entry lacks, and reads lists of inst
     assertThrows(() => readAurora(`${folder}/empty.json`), UserError, "the list is empty");
     Deno.writeTextFileSync(`${folder}/object.json`, "{}");
     assertThrows(() => readAurora(`${folder}/object.json`), UserError, "it must hold a JSON list");
+  }));
+
+Deno.test("readAurora() takes no picture for missing when the disk fails", () =>
+  withFolder((folder) => {
+    for (const name of ["a", "b"]) Deno.writeTextFileSync(`${folder}/${name}.png`, "");
+    Deno.writeTextFileSync(`${folder}/list.json`, JSON.stringify([{ input: "a.png", output: "b.png", instruction: "go" }]));
+    const said = saidOfEach(folder, () => readAurora(`${folder}/list.json`));
+    assertEquals(said.length, 4); // the list is looked for and read, two pictures are looked for
+    assert(said.every((one) => one.startsWith("Cannot ") && one.includes("os error 5")), `${said}`);
   }));
 
 Deno.test("readAurora() opens nothing outside its folders, no pipe and no device, and reads a byte order mark", () =>

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { readJson } from "../../lib/files.ts";
-import { readFrames } from "../../lib/video/mod.ts";
+import { readFrames, videoLength } from "../../lib/video/mod.ts";
 import { rotationFilters } from "../../lib/video/decode.ts";
-import { assert, assertEquals, assertRejects, sharedData } from "../support.ts";
+import { assert, assertEquals, assertRejects, sharedData, UserError, withFolder } from "../support.ts";
 
 const shared = sharedData();
 const PARITY = new URL("../parity/reference", import.meta.url).pathname;
@@ -35,6 +35,16 @@ Deno.test({
     assertEquals(await read("bad/truncated_tail.avi"), 78);
     assert(await read("bad/corrupted.mp4") >= 40);
   },
+});
+
+Deno.test({
+  name: "videoLength() calls nothing a broken video that the disk cannot read: it would be left out for good",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    withFolder(async (folder) => {
+      Deno.symlinkSync("/proc/self/mem", `${folder}/a.mp4`); // reading its beginning is EIO
+      await assertRejects(() => videoLength(`${folder}/a.mp4`), UserError, "Input/output error");
+    }),
 });
 
 Deno.test("rotationFilters() turn pictures upright as FFmpeg does", () => {
