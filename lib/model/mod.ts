@@ -48,5 +48,6 @@ export type { BlockNorms, Layer, Matrices } from "./layer.ts";
 export { loadAdapter, saveAdapter } from "./peft.ts";
 export { openEncoder, type PictureEncoder } from "./picture_encoder.ts";
 export { type OutgoingTensor, type StoredTensor } from "./safetensors.ts";
+export type { Embeddings } from "./seen.ts";
 export type { Gathering, ShardedBlock, ShardedBlocks } from "./sharded.ts";
 export { decodeCodes, encodeFeatures, nearestCodes, type Vqgan, type Weights } from "./vqgan.ts";
