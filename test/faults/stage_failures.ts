@@ -82,6 +82,7 @@ if (import.meta.main) {
   const mode = MODES.find((mode) => Deno.args.includes(mode)) ?? "--writes";
   const [most = "12", ...names] = Deno.args.filter((arg) => !arg.startsWith("--"));
   const root = await openRoot();
+  Deno.mkdirSync(`${root}-cache`);
   let [all, wrong] = [0, 0];
   for (const { stage, isNamed } of chosenStages(names)) {
     const trial: Trial = { stage, root, mode };
