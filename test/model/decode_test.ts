@@ -34,7 +34,7 @@ for (const { name, ...shape } of SHAPES) {
         const adapter = randomAdapter(model.config, { rank: 2, alpha: 2, dropout: 0, targets: PROJECTIONS }, 1);
         for (const used of [null, adapter]) {
           const [expected, found] = [scoresByStep(model, used), scoresByRows(model, used)];
-          const bound = (precision === "float32" ? 2e-5 : 0.15) * Math.sqrt(model.config.hiddenSize / 64); // a score sums so many terms
+          const bound = (precision === "float32" ? 2e-5 : 0.25) * Math.sqrt(model.config.hiddenSize / 64); // a score sums so many terms; 0.17 was seen with AVX2
           expected.forEach((scores, i) => assertClose(found[i]!, scores, bound, `step ${i}`));
         }
         disposeAdapter(adapter);
