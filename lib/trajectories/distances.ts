@@ -31,12 +31,12 @@ export function pairDistances(features: Tensor): Tensor {
  * @example Nothing changes between a picture and itself
  * ```ts
  * import * as ws from "worldstrap";
- * import { assertEquals } from "@std/assert";
+ * import { assert } from "@std/assert";
  *
  * const { vqgan } = ws.loadModel("data/tiny", "float32");
  * const grey = { width: 64, height: 64, data: new Uint8Array(64 * 64 * 3).fill(128) };
  * const [distances] = ws.trajectories.featureDistances(vqgan, grey, [grey]);
- * assertEquals([distances!.length, Math.max(...distances!)], [64, 0]);
+ * assert(distances!.length === 64 && Math.max(...distances!) < 1e-6); // of a batch, the last bits may depend on the place
  * ```
  */
 export function featureDistances(vqgan: Vqgan, source: RgbImage, targets: readonly RgbImage[], opened?: PictureEncoder): Float32Array[] {
