@@ -169,10 +169,9 @@ export async function measureNaming(
   const pictures = await renderScenes(scenes);
   using look = lookAt(reader, pictures.map((picture) => ({ picture })));
   const { text, vocabulary } = look;
+  const opening = [vocabulary.bos, ...vocabulary.turn.before];
   const captions = inBatches(scenes.length, (start, end) => {
-    const prompts = look.pictures.slice(start, end).map((
-      image,
-    ) => [vocabulary.bos, ...vocabulary.turn.before, ...imageIds(vocabulary, image)]);
+    const prompts = look.pictures.slice(start, end).map((image) => [...opening, ...imageIds(vocabulary, image)]);
     return generate(text, prompts, 32, { temperature: 0, seed: 0 }, vocabulary.eos).map((ids) => vocabulary.decode(ids));
   });
   const right = scenes.flatMap(({ objects }, i) => {

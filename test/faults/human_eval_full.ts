@@ -9,7 +9,7 @@
  */
 import { openStudy, readVotes } from "../../lib/human/mod.ts";
 import { mount } from "./full_disk.ts";
-import { type Server, servers, startServer } from "./server_starts.ts";
+import { problemsOfStarts, type Server, servers, startServer } from "./server_starts.ts";
 
 const SIZES = [4, 8, 12, 16, 24, 32, 48, 64, 80, 96, 112, 128]; // KiB; it takes about 112
 
@@ -44,20 +44,12 @@ function fill(disk: string): void {
 }
 
 /** A start without room for all: whether it was told in a sentence, and what was wrong. */
-async function startIn(server: Server, disk: string): Promise<{ told: boolean; wrong: string[] }> {
-  const full = await startServer(server, `${disk}/run`);
-  const { code, words } = await full.stop();
-  const isSentence = words.split("\n").at(-1)!.startsWith(`${server.name}: `) && !/ {4}at |bug in/.test(words);
-  await mount("-o", "remount,size=1g", disk);
-  const again = await startServer(server, `${disk}/run`);
-  const { words: more } = await again.stop();
-  return {
-    told: code === 1,
-    wrong: [
-      ...(full.links.length === 0 && (code !== 1 || !isSentence) ? [`exit code ${code}: ${words.slice(-600)}`] : []),
-      ...(again.links.length === 0 ? [`it does not start again: ${more.slice(-600)}`] : []),
-    ],
-  };
+async function startIn(server: Server, disk: string): Promise<{ told: boolean; problems: string[] }> {
+  const start = () => startServer(server, `${disk}/run`);
+  return await problemsOfStarts(server, await start(), async () => {
+    await mount("-o", "remount,size=1g", disk);
+    return await start();
+  });
 }
 
 /** Everybody votes; whenever one more is taken the disk is full for the next request. */
@@ -98,7 +90,7 @@ if (import.meta.main) {
     await onDisk(`${size}k`, async () => {
       const found = await startIn(people, disk);
       console.log(`room for ${size} KiB at the start: ${found.told ? "told in a sentence" : "it fitted"}`);
-      wrong.push(...found.wrong);
+      wrong.push(...found.problems);
     });
   }
   await onDisk("1m", async () => {

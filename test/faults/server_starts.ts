@@ -92,22 +92,34 @@ export async function startServer(
 
 const secretsOf = (links: readonly string[]) => links.map((link) => link.split("#")[1]).join();
 
-/** What is wrong with a start that met a failure, and with the next one. */
+/** What is wrong with a start that met a failure, which must print links or end with one sentence, and with the next one, which must print links. */
+export async function problemsOfStarts(server: Server, failed: Started, startAgain: () => Promise<Started>) {
+  const { code, words } = await failed.stop();
+  const isSentence = words.split("\n").at(-1)!.startsWith(`${server.name}: `) && !/ {4}at |bug in|give another --serve.port/.test(words);
+  const again = await startAgain();
+  const { words: more } = await again.stop();
+  return {
+    told: code === 1,
+    again,
+    problems: [
+      ...(failed.links.length === 0 && (code !== 1 || !isSentence) ? [`exit code ${code}: ${words.slice(-600)}`] : []),
+      ...(again.links.length === 0 ? [`it does not start again: ${more.slice(-600)}`] : []),
+    ],
+  };
+}
+
+/** The same of a call that fails, with the links and the files that are left. */
 async function problemsOf(
   server: Server,
   folder: string,
   env: Readonly<Record<string, string>>,
 ): Promise<{ told: boolean; problems: string[] }> {
   const failed = await startServer(server, folder, env);
-  const { code, words } = await failed.stop();
-  const isSentence = words.split("\n").at(-1)!.startsWith(`${server.name}: `) && !/ {4}at |bug in|give another --serve.port/.test(words);
-  const again = await startServer(server, folder);
-  const { words: more } = await again.stop();
+  const { told, again, problems } = await problemsOfStarts(server, failed, () => startServer(server, folder));
   return {
-    told: code === 1,
+    told,
     problems: [
-      ...(failed.links.length === 0 && (code !== 1 || !isSentence) ? [`exit code ${code}: ${words.slice(-600)}`] : []),
-      ...(again.links.length === 0 ? [`it does not start again: ${more.slice(-600)}`] : []),
+      ...problems,
       ...(failed.links.length > 0 && secretsOf(failed.links) !== secretsOf(again.links) ? ["links are others now"] : []),
       ...[...filesOf(folder).keys()].filter((path) => path.endsWith(".tmp")).map((path) => `${path} is left`),
     ],
