@@ -95,7 +95,8 @@ async function main(invocation: Invocation): Promise<void> {
       const learnt = withoutSomeActions(chosen, options.dropAction, seed, micro);
       return { ...lay(learnt), samples: chosen.map(({ trajectory }) => trajectory.id) };
     },
-    gradients: (params, batch, micro) => gradients(params, batch, options.lora.dropout > 0 ? seedTensor(seed, "dropout", micro) : null),
+    gradients: (params, batch, micro, arrived) =>
+      gradients(params, batch, options.lora.dropout > 0 ? seedTensor(seed, "dropout", micro) : null, arrived),
   });
   for await (const { step, loss, speed, params } of loop) {
     trained = withAdapterTensors(adapter, params);

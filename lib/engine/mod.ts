@@ -7,7 +7,7 @@
 export { type Backend, gpuMemory, openBackend, type Share } from "./backend.ts";
 export { type Precision, precisionOf, toPrecision } from "./bfloat16.ts";
 export { compile, type CompileOptions, freeze } from "./compile.ts";
-export { valueAndGradients, withGradient } from "./gradients.ts";
+export { valueAndGradients, watched, withGradient } from "./gradients.ts";
 export { cacheFolder, type GpuLayout, type InstallationPlan, libtensorflowFolder, TENSORFLOW_VERSION } from "./install.ts";
 export { hasLoops, type Loop, whileLoop } from "./loop.ts";
 export { normal, permutation, type Random, randomInt, randomStream, seedTensor, uniform } from "./random.ts";

@@ -32,7 +32,7 @@ import {
 } from "../nn/mod.ts";
 import type { ChameleonConfig } from "./config.ts";
 import type { BlockNorms, Layer, Matrices } from "./layer.ts";
-import { type Adapter, type BlockAdapter, blockAdapter } from "./lora.ts";
+import { type AdaptedPass, type BlockAdapter, blockAdapter } from "./lora.ts";
 import { project } from "./projections.ts";
 import { embedded, type Embeddings } from "./seen.ts";
 import type { ShardedBlocks } from "./sharded.ts";
@@ -54,11 +54,7 @@ export interface Chameleon extends Embeddings {
 }
 
 /** What a forward pass may be told beside the tokens. */
-export interface ForwardOptions {
-  /** An adapter to apply. */
-  readonly adapter?: Adapter | undefined;
-  /** Seed of LoRA's dropout, `[2]` int32; without it nothing is dropped. */
-  readonly seed?: Tensor | undefined;
+export interface ForwardOptions extends Omit<AdaptedPass, "training"> {
   /** Added to scores: 0 for tokens, −1e9 for left padding, [B, 1, 1, T]. */
   readonly padding?: Tensor | undefined;
   /** Give only the last so many positions; the last block computes no others. */
@@ -247,11 +243,8 @@ interface Geometry extends RopeTables {
 }
 
 /** One pass: all that sets the four ways to run the model apart. */
-interface Pass extends Geometry {
-  readonly adapter?: Adapter | undefined;
-  readonly seed?: Tensor | undefined; // of LoRA's dropout, [2]
+interface Pass extends Geometry, AdaptedPass {
   readonly checkpoint?: boolean | undefined;
-  readonly training?: boolean;
   readonly past?: readonly Past[]; // keys and values that came before, by block
   readonly queries: number; // Q, positions that the last block carries on
   readonly given?: number; // how many of those come out; all by default
@@ -272,7 +265,7 @@ function forward(model: Chameleon, tokens: Tensor, pass: Pass): { hidden: Tensor
   let x = toPrecision(embedded(model, tokens), "float32"); // [B, T, D]
   const count = sharded?.blocks.length ?? model.layers.length;
   for (let i = 0; i < count; i++) {
-    const lora = blockAdapter(pass.adapter, i, pass.seed, pass.training ?? false);
+    const lora = blockAdapter(i, pass);
     const carried = i === count - 1 ? queries : tokens.shape[1]!;
     const inputs = { shape, lora, cos, sin, padding, queries: carried, past: pass.past?.[i] };
     if (sharded) x = gatheredBlock(() => sharded.matricesOf(i), x, sharded.blocks[i]!, inputs); // [B, Q, D]

@@ -6,6 +6,7 @@
  * @module
  */
 import { type Precision, precisionOf, seedTensor, type Tensor, tf, toPrecision, uniform } from "../engine/mod.ts";
+import { leaves, withLeaves } from "../engine/tree.ts";
 import { dropout, fusedAdd, linear } from "../nn/mod.ts";
 import { type ChameleonConfig, type Projection, PROJECTIONS, projectionShape } from "./config.ts";
 
@@ -47,6 +48,18 @@ export interface LoraAdapter extends Adapter {
   readonly config: LoraConfig;
 }
 
+/** What a pass is told of its adapter. */
+export interface AdaptedPass {
+  /** An adapter to apply. */
+  readonly adapter?: Adapter | undefined;
+  /** Seed of LoRA's dropout, `[2]` int32; without it nothing is dropped. */
+  readonly seed?: Tensor | undefined;
+  /** Gives a factor back when its block begins: where gradients are taken, it may be watched from here. */
+  readonly watch?: ((factor: Tensor) => Tensor) | undefined;
+  /** Whether it is being trained. */
+  readonly training?: boolean;
+}
+
 /** One block's part of an adapter, as a forward pass applies it. */
 export interface BlockAdapter {
   /** Factors by projection; a projection without factors is not adapted. */
@@ -64,14 +77,14 @@ export interface BlockAdapter {
 /**
  * One block's part of an adapter.
  *
- * @param adapter the adapter; without one the block is not adapted
- * @param block number of the block, from 0
- * @param seed of the dropout, `[2]` int32; without one nothing is dropped
+ * @param block its number, from 0
+ * @param pass what a pass applies
  */
-export function blockAdapter(adapter: Adapter | undefined, block: number, seed: Tensor | undefined, training: boolean): BlockAdapter {
+export function blockAdapter(block: number, { adapter, seed, watch, training = false }: AdaptedPass): BlockAdapter {
   const { scale = 0, dropout = 0 } = adapter ?? {};
   const own = seed && dropout > 0 ? tf.add(seed, tf.tensor1d([0, block], "int32")) : null; // [2]
-  return { factors: adapter?.layers[block] ?? {}, scale, dropout, seed: own, training };
+  const factors = adapter?.layers[block] ?? {};
+  return { factors: watch ? withLeaves(factors, leaves(factors).map(watch)) : factors, scale, dropout, seed: own, training };
 }
 
 /**

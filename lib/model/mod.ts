@@ -25,6 +25,7 @@ export {
   type VqConfig,
 } from "./config.ts";
 export {
+  type AdaptedPass,
   type Adapter,
   adapterTensors,
   type BlockAdapter,

@@ -7,10 +7,12 @@
  * @module
  */
 import { type Adapter, type Chameleon, hiddenStates, logitsOf, withAdapterTensors } from "../model/mod.ts";
+import type { AdaptedPass } from "../model/lora.ts";
 import { withOwnSeen } from "../model/seen.ts";
-import { compile, type Tensor, tf, valueAndGradients } from "../engine/mod.ts";
+import { compile, type Tensor, tf, valueAndGradients, watched } from "../engine/mod.ts";
 import { crossEntropy } from "../nn/mod.ts";
 import type { CompletionBatch } from "../trajectories/mod.ts";
+import type { Arrived } from "./workers.ts";
 
 /** What the loss is computed with. */
 export interface CompletionLossOptions {
@@ -23,6 +25,14 @@ export interface CompletionLossOptions {
   /** Recompute each block in the backward pass. */
   readonly checkpointing: boolean;
 }
+
+/** Loss and gradients of factors on a batch, with a seed of LoRA's dropout. */
+export type CompletionGradients = (
+  params: readonly Tensor[],
+  batch: CompletionBatch,
+  seed: Tensor | null,
+  arrived?: Arrived,
+) => { value: Tensor; grads: Tensor[] };
 
 /**
  * The mean weighted loss of a batch.
@@ -51,15 +61,14 @@ export interface CompletionLossOptions {
  * ```
  */
 export function completionLoss(
-  { model, head, adapter, checkpointing }: CompletionLossOptions,
+  { model, head, adapter, checkpointing, watch }: CompletionLossOptions & Pick<AdaptedPass, "watch">,
   batch: CompletionBatch,
   seed: Tensor | null,
 ): Tensor {
   const [count, completions] = batch.labels.shape as [number, number];
   const own = batch.seen ? withOwnSeen(model, batch.tokens, batch.seen) : { model, tokens: batch.tokens };
   const hidden = hiddenStates(own.model, own.tokens, {
-    adapter,
-    seed: seed ?? undefined,
+    ...{ adapter, watch, seed: seed ?? undefined },
     padding: batch.padding,
     last: completions,
     checkpoint: checkpointing,
@@ -70,10 +79,11 @@ export function completionLoss(
 }
 
 /**
- * Loss and gradients of the adapter's factors. Compiled as a whole; with checkpointing, block by block.
+ * Loss and gradients of the adapter's factors. Compiled as a whole; with checkpointing, block by block, and each factor's gradient is told
+ * of when its block's are known, the last block's first.
  *
  * @param options model, head, adapter
- * @returns a function of factors, batch and seed
+ * @returns a function of factors, batch, seed, and who is told
  *
  * @example A gradient for each factor
  * ```ts
@@ -92,13 +102,13 @@ export function completionLoss(
  * assertEquals(gradients(factors, tensors, null).grads.length, factors.length);
  * ```
  */
-export function completionGradients(
-  options: CompletionLossOptions,
-): (params: readonly Tensor[], batch: CompletionBatch, seed: Tensor | null) => { value: Tensor; grads: Tensor[] } {
-  const gradients = (params: readonly Tensor[], batch: CompletionBatch, seed: Tensor | null) =>
-    valueAndGradients(
-      (factors) => completionLoss({ ...options, adapter: withAdapterTensors(options.adapter, factors) }, batch, seed),
-      params,
-    );
-  return options.checkpointing ? gradients : compile(gradients);
+export function completionGradients(options: CompletionLossOptions): CompletionGradients {
+  const gradients: CompletionGradients = (params, batch, seed, arrived) =>
+    valueAndGradients((factors) => {
+      const watch = arrived && ((factor: Tensor) => watched(factor, (grad) => arrived(factors.indexOf(factor), grad)));
+      return completionLoss({ ...options, adapter: withAdapterTensors(options.adapter, factors), watch }, batch, seed);
+    }, params);
+  if (options.checkpointing) return gradients;
+  const compiled = compile((params: readonly Tensor[], batch: CompletionBatch, seed: Tensor | null) => gradients(params, batch, seed));
+  return (params, batch, seed) => compiled(params, batch, seed);
 }

@@ -10,7 +10,7 @@ import { dispose, type Tensor, tf, tidy } from "../engine/mod.ts";
 import { takeNumber } from "../engine/scope.ts";
 import { type AdamWConfig, adamwStep, freshState, learningRate, type Schedule, type TrainingState } from "./adamw.ts";
 import { loadPoint, savePoint, type TrainingPoint } from "./checkpoints.ts";
-import { type Piece, piecesOf, rowsOf, sharePoint, type Workers } from "./workers.ts";
+import { type Arrived, type GradientSum, ownSum, type Piece, piecesOf, rowsOf, sharePoint, type Workers } from "./workers.ts";
 
 /** A batch with what the log and errors say of it. */
 export interface TrainingBatch<T> {
@@ -54,8 +54,11 @@ export interface Training<T> {
   readonly saveEvery: number;
   /** The batch of a micro-step, counted from 0 over the whole training. */
   readonly batch: (micro: number) => Promise<TrainingBatch<T>> | TrainingBatch<T>;
-  /** Loss and gradients. Of a part of a micro-batch, `micro` is the number and the share of it that lies before the part. */
-  readonly gradients: (params: readonly Tensor[], tensors: T, micro: number) => { value: Tensor; grads: Tensor[] };
+  /**
+   * Loss and gradients. Of a part of a micro-batch, `micro` is the number and the share of it that lies before the part. It may tell
+   * `arrived` of a gradient as soon as that is known, in the same order each time.
+   */
+  readonly gradients: (params: readonly Tensor[], tensors: T, micro: number, arrived: Arrived) => { value: Tensor; grads: Tensor[] };
   /** The workers that share each step, this one among them; the first alone writes, and gives the steps. */
   readonly workers?: Workers | undefined;
   /** Samples of a micro-batch, which workers share: the first axis of its tensors. */
@@ -159,8 +162,9 @@ async function trainingStep<T>(
   isWarm: boolean, // the first step compiles, for as long as it takes
 ): Promise<{ state: TrainingState; loss: number; norm: number; size: number }> {
   const { accumulate = 1, adamw, schedule, workers } = training;
-  const { samples, ...own } = await ownShare(training, { step, state });
-  const { grads, loss, size } = workers ? await workers.sum(own, isWarm) : own;
+  const sum = workers ? workers.startSum(isWarm) : ownSum();
+  const { samples, ...own } = await ownShare(training, { step, state }, sum);
+  const { grads, loss, size } = await sum.end(own);
   const fresh = tidy(() => {
     const scaled = accumulate === 1 ? grads : grads.map((grad) => tf.div(grad, accumulate) as Tensor);
     return adamwStep(state, scaled, tf.tensor1d([learningRate(step + 1, schedule), step + 1]), adamw);
@@ -182,44 +186,48 @@ async function trainingStep<T>(
 async function ownShare<T>(
   training: Training<T>,
   { step, state }: TrainingPoint,
-): Promise<{ grads: Tensor[]; loss: number; size: number; samples: string[] }> {
+  sum: GradientSum,
+): Promise<{ loss: number; size: number; samples: string[] }> {
   const { accumulate = 1, rows = 1, workers } = training;
   const samples: string[] = [];
   let [loss, size] = [0, 0];
-  let grads: Tensor[] | undefined;
-  for (const piece of piecesOf(workers, accumulate, rows)) {
+  let before: Tensor[] = []; // gradients of the pieces before, added up
+  const pieces = piecesOf(workers, accumulate, rows);
+  for (const piece of pieces) {
     const micro = step * accumulate + piece.micro;
     const batch = await training.batch(micro);
-    const result = tidy(() => gradientsOf(training, state.params, batch, micro, piece));
-    dispose(batch.tensors);
-    loss += takeNumber(result.value) * piece.share / accumulate;
-    grads = grads ? added(grads, result.grads) : result.grads;
+    const totals: Tensor[] = [];
+    const take: Arrived = piece === pieces.at(-1) ? sum.add : (index, total) => totals[index] = total;
+    const value = tidy(() => lossOf(training, state.params, batch, { ...piece, micro }, before, take));
+    dispose([before, batch.tensors]);
+    before = totals;
+    loss += takeNumber(value) * piece.share / accumulate;
     size += batch.size * piece.share;
     samples.push(...batch.samples.slice(piece.from, piece.share === 1 ? undefined : piece.to));
   }
-  return { grads: grads!, loss, size, samples };
+  return { loss, size, samples };
 }
 
-/** Loss and gradients of a piece, these times its share of the micro-batch. */
-function gradientsOf<T>(
+/** The loss of a piece. Its gradients, times its share and on top of those before, go to `take` as each becomes known. */
+function lossOf<T>(
   training: Training<T>,
   params: readonly Tensor[],
   { tensors }: TrainingBatch<T>,
-  micro: number,
-  piece: Piece,
-): { value: Tensor; grads: Tensor[] } {
-  if (piece.share === 1) return training.gradients(params, tensors, micro);
-  const { value, grads } = training.gradients(params, rowsOf(tensors, piece), micro + piece.from / training.rows!);
-  return { value, grads: grads.map((grad) => tf.mul(grad, piece.share) as Tensor) };
-}
-
-function added(a: Tensor[], b: Tensor[]): Tensor[] {
-  return a.map((x, i) => {
-    const sum = tf.add(x, b[i]!) as Tensor;
-    x.dispose();
-    b[i]!.dispose();
-    return sum;
-  });
+  piece: Piece, // its micro-batch counted over the whole training
+  before: readonly Tensor[],
+  take: Arrived,
+): Tensor {
+  const { micro, from, share } = piece;
+  const taken = new Set<number>();
+  const arrived: Arrived = (index, grad) => {
+    taken.add(index);
+    const own = share === 1 ? tf.clone(grad) : tf.mul(grad, share) as Tensor;
+    take(index, tf.keep(before[index] ? tf.add(before[index], own) as Tensor : own)); // scopes are open here that would end it
+  };
+  const [own, at] = share === 1 ? [tensors, micro] : [rowsOf(tensors, piece), micro + from / training.rows!];
+  const { value, grads } = training.gradients(params, own, at, arrived);
+  grads.forEach((grad, index) => taken.has(index) || arrived(index, grad));
+  return value;
 }
 
 /** Drops what the log says of steps after the checkpoint, and a line that was cut off. */

@@ -12,10 +12,19 @@ import { leaves, withLeaves } from "../engine/tree.ts";
 import { dispose, type Tensor, tf, tidy, valuesOf } from "../engine/mod.ts";
 import type { TrainingPoint } from "./checkpoints.ts";
 
-/** Numbers and tensors that are added up over workers. */
-export interface Summed {
-  /** Gradients; consumed. */
-  readonly grads: Tensor[];
+/** Is told of a gradient, by the number of what it belongs to. */
+export type Arrived = (index: number, grad: Tensor) => void;
+
+/** Gradients of a step, which are taken as they become known: over several workers they are added up meanwhile. */
+export interface GradientSum {
+  /** Takes over a gradient, which no open scope may end. All workers hand on theirs in the same order. */
+  readonly add: Arrived;
+  /** All gradients by their numbers, with loss and tokens: what all workers did together. */
+  readonly end: (own: Counted) => Promise<Counted & { readonly grads: Tensor[] }>;
+}
+
+/** What is counted beside gradients. */
+export interface Counted {
   /** The loss. */
   readonly loss: number;
   /** Tokens. */
@@ -28,8 +37,8 @@ export interface Workers {
   readonly rank: number;
   /** How many there are. */
   readonly count: number;
-  /** Adds up over all workers; a timely sum is not waited for without end. */
-  readonly sum: (own: Summed, timely: boolean) => Promise<Summed>;
+  /** Begins a sum over all workers; a timely one is not waited for without end. */
+  readonly startSum: (timely: boolean) => GradientSum;
   /** Adds up a few whole numbers below 2²⁴ over all workers. */
   readonly sumNumbers: (numbers: readonly number[]) => Promise<number[]>;
   /** Equal parts of all workers, one after the other: [S] → [N · S]; waited for in place. */
@@ -50,7 +59,8 @@ export interface Piece {
   readonly share: number;
 }
 
-const BUCKET = 2 ** 22; // elements that are sent together, 16 MiB: the next bucket is packed while one is on the wire
+/** What is sent together: the next bucket is filled while one is on the wire. */
+export const BUCKET_BYTES = 2 ** 24;
 
 /**
  * The workers of joined processes.
@@ -62,14 +72,7 @@ export function workersOf(collectives: Collectives): Workers {
   const { rank, addresses, gather, leave } = collectives;
   return {
     ...{ rank, count: addresses.length, gather, leave },
-    sum: async ({ grads, loss, size }, timely) => {
-      const numbers = tf.tensor1d([loss, size]);
-      const sum = (tensor: Tensor) => collectives.sum(tensor, timely);
-      const [sums, summed] = await Promise.all([sumTensors(sum, grads), sum(numbers)]);
-      const [lossSum, sizeSum] = valuesOf(summed);
-      dispose([grads, numbers, summed]);
-      return { grads: sums, loss: lossSum!, size: sizeSum! };
-    },
+    startSum: (timely) => sumOfBuckets((tensor) => collectives.sum(tensor, timely)),
     sumNumbers: async (numbers) => {
       const own = tf.tensor1d([...numbers], "int32");
       const summed = await collectives.sum(own);
@@ -117,37 +120,64 @@ export async function sharePoint(workers: Workers, { step, state }: TrainingPoin
   const given = workers.rank === 0 ? own : own.map(({ shape }) => tf.zeros(shape));
   if (workers.rank !== 0) dispose(state);
   const [first] = await workers.sumNumbers([workers.rank === 0 ? step : 0]);
-  const { grads: all } = await workers.sum({ grads: given, loss: 0, size: 0 }, false);
+  const sum = workers.startSum(false);
+  given.forEach((tensor, i) => sum.add(i, tensor));
+  const { grads: all } = await sum.end({ loss: 0, size: 0 });
   const n = params.length;
   return { step: first!, state: { params: all.slice(0, n), mean: all.slice(n, 2 * n), square: all.slice(2 * n) } };
 }
 
-/** Sums of tensors, by a few large ones that hold them all: a small message costs as much time as a large one. */
-async function sumTensors(sum: (tensor: Tensor) => Promise<Tensor>, tensors: readonly Tensor[]): Promise<Tensor[]> {
-  const sums = await Promise.all(
-    bucketsOf(tensors).map(async (bucket) => {
-      const packed = tidy(() => tf.concat(bucket.map((tensor) => tf.reshape(tensor, [-1])))) as Tensor;
-      const summed = await sum(packed);
-      packed.dispose();
-      const parts = tidy(() => tf.split(summed, bucket.map(({ size }) => size)).map((part, i) => tf.reshape(part, bucket[i]!.shape)));
-      summed.dispose();
-      return parts as Tensor[];
-    }),
-  );
-  return sums.flat();
+/** The gradients of the only worker, as they are. */
+export function ownSum(): GradientSum {
+  const grads: Tensor[] = [];
+  return { add: (index, grad) => grads[index] = grad, end: (own) => Promise.resolve({ grads, ...own }) };
 }
 
-/** Tensors in order, in lists of so many elements that they can be sent together. */
-function bucketsOf(tensors: readonly Tensor[]): Tensor[][] {
-  const buckets: Tensor[][] = [];
-  let room = 0;
-  for (const tensor of tensors) {
-    if (tensor.size > room) {
-      buckets.push([]);
-      room = BUCKET;
-    }
-    buckets.at(-1)!.push(tensor);
-    room -= tensor.size;
-  }
-  return buckets;
+/** A tensor that was taken, and its number. */
+interface Taken {
+  readonly index: number;
+  readonly tensor: Tensor;
+}
+
+/** Sums of tensors by a few large ones that hold them all, each begun when it is full: a small message costs as much time as a large one. */
+function sumOfBuckets(sum: (tensor: Tensor) => Promise<Tensor>): GradientSum {
+  const sums: Promise<Taken[]>[] = [];
+  let [bucket, room]: [Taken[], number] = [[], BUCKET_BYTES];
+  const send = () => {
+    if (bucket.length === 0) return;
+    const sent = sumOfBucket(sum, bucket);
+    sent.catch(() => {}); // told where all are waited for
+    sums.push(sent);
+    [bucket, room] = [[], BUCKET_BYTES];
+  };
+  return {
+    add: (index, grad) => {
+      const bytes = 4 * grad.size; // float32
+      if (bytes > room) send();
+      bucket.push({ index, tensor: grad });
+      room -= bytes;
+    },
+    end: async ({ loss, size }) => {
+      bucket.push({ index: -1, tensor: tf.tensor1d([loss, size]) });
+      send();
+      const taken = (await Promise.all(sums)).flat().sort((a, b) => a.index - b.index);
+      const [counted, ...grads] = taken.map(({ tensor }) => tensor);
+      const [lossSum, sizeSum] = valuesOf(counted!);
+      counted!.dispose();
+      return { grads, loss: lossSum!, size: sizeSum! };
+    },
+  };
+}
+
+/** Consumes the bucket's tensors; it is called between a scope's two ends, so what it makes is kept. */
+async function sumOfBucket(sum: (tensor: Tensor) => Promise<Tensor>, bucket: readonly Taken[]): Promise<Taken[]> {
+  const packed = tf.keep(tidy(() => tf.concat(bucket.map(({ tensor }) => tf.reshape(tensor, [-1])))) as Tensor);
+  dispose(bucket.map(({ tensor }) => tensor));
+  const summed = await sum(packed);
+  packed.dispose();
+  const parts = tidy(() =>
+    tf.split(summed, bucket.map(({ tensor }) => tensor.size)).map((part, i) => tf.reshape(part, bucket[i]!.tensor.shape))
+  );
+  summed.dispose();
+  return bucket.map(({ index }, i) => ({ index, tensor: parts[i] as Tensor }));
 }

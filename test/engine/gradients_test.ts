@@ -1,5 +1,5 @@
-import { compile, dispose, freeze, type Tensor, tf, tidy, valueAndGradients } from "../../lib/engine/mod.ts";
-import { assertEquals, engine, take } from "../support.ts";
+import { compile, dispose, freeze, type Tensor, tf, tidy, valueAndGradients, valuesOf, watched } from "../../lib/engine/mod.ts";
+import { assertEquals, engine, take, withoutLeaks } from "../support.ts";
 
 await engine();
 
@@ -10,3 +10,18 @@ Deno.test("freeze() leaves out gradients of frozen arguments alone", () => {
   assertEquals([...take(grads[0]!)], [2, 2, 2, 2]);
   dispose([value, x, w]);
 });
+
+Deno.test("watched() tells of gradients backwards, each before the next is computed, and changes no bit of them", () =>
+  withoutLeaks(() => {
+    const factors = [tf.randomUniform([3, 3], -1, 1, "float32", 1), tf.randomUniform([3, 3], -1, 1, "float32", 2)] as Tensor[];
+    const [x, told] = [tf.ones([2, 3]), [] as [number, number[]][]];
+    const chain = (own: readonly Tensor[], watch: (factor: Tensor, i: number) => Tensor) =>
+      tf.sum(own.reduce((y, factor, i) => tf.tanh(tf.matMul(y as never, watch(factor, i) as never)), x as Tensor)) as Tensor;
+    const plain = tidy(() => valueAndGradients((own) => chain(own, (factor) => factor), factors));
+    const seen = tidy(() =>
+      valueAndGradients((own) => chain(own, (factor, i) => watched(factor, (grad) => told.push([i, [...valuesOf(grad)]]))), factors)
+    );
+    assertEquals(told, [[1, [...valuesOf(plain.grads[1]!)]], [0, [...valuesOf(plain.grads[0]!)]]]);
+    assertEquals(seen.grads.map((grad) => [...valuesOf(grad)]), plain.grads.map((grad) => [...valuesOf(grad)]));
+    dispose([factors, x, plain, seen]);
+  }));

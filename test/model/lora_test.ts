@@ -85,9 +85,9 @@ Deno.test("dropInput() leaves inputs alone that no adapted projection has", () =
   withAdapter(["q_proj"], ({ adapter }) => {
     const [x, seed] = [tf.ones([1, 4, 64]), seedTensor("drop")];
     tidy(() => {
-      const own = blockAdapter(adapter, 0, seed, true);
+      const own = blockAdapter(0, { adapter, seed, training: true });
       assertEquals(dropInput(x, own, ["gate_proj", "up_proj"], 2), x);
-      assertEquals(dropInput(x, blockAdapter(adapter, 0, undefined, true), ["q_proj"], 0), x);
+      assertEquals(dropInput(x, blockAdapter(0, { adapter, training: true }), ["q_proj"], 0), x);
       const dropped = dropInput(x, own, ["q_proj", "k_proj"], 0).dataSync().filter((value) => value === 0).length;
       assert(dropped > 64 && dropped < 192, `${dropped} of 256 were dropped, not about half`);
     });

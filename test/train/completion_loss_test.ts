@@ -3,7 +3,7 @@ import { freezeHead } from "../../lib/model/chameleon.ts";
 import { disposeModel } from "../../lib/model/checkpoint.ts";
 import { disposeAdapter } from "../../lib/model/lora.ts";
 import { disposeSampler, type HeadRows, imageSampler, type Sampler } from "../../lib/sample/mod.ts";
-import { dispose, randomInt, randomStream, seedTensor, type Tensor, tf, tidy } from "../../lib/engine/mod.ts";
+import { dispose, randomInt, randomStream, seedTensor, type Tensor, tf, tidy, valuesOf } from "../../lib/engine/mod.ts";
 import { completionGradients, completionLoss } from "../../lib/train/completion_loss.ts";
 import { adamwStep, freshState } from "../../lib/train/adamw.ts";
 import { loadVocabulary, type Vocabulary } from "../../lib/tokens/mod.ts";
@@ -178,6 +178,23 @@ Deno.test("completionGradients() are what a padded batch's loss changes by, and 
     assertEquals(take(none.value)[0], 0);
     none.grads.forEach((grad) => assert(take(grad).every((number) => number === 0)));
     dispose([value, grads, weightless.weights]);
+    free();
+  }));
+
+Deno.test("completionGradients() tells of each factor's gradient once, the last block's first, where blocks are recomputed; else of none", () =>
+  withoutLeaks(() => {
+    const { options, batch, free } = setUp();
+    const params = [...adapterTensors(options.adapter).values()];
+    for (const checkpointing of [true, false]) {
+      const told: [number, number[]][] = [];
+      const arrived = (index: number, grad: Tensor) => told.push([index, [...valuesOf(grad)]]);
+      const { value, grads } = tidy(() => completionGradients({ ...options, checkpointing })(params, batch, null, arrived));
+      const byBlock = told.map(([index]) => Math.floor(index * 2 / params.length)); // two blocks
+      assertEquals(byBlock, checkpointing ? params.map((_, i) => i < params.length / 2 ? 1 : 0) : []);
+      for (const [index, values] of told) assertEquals(values, [...valuesOf(grads[index]!)]);
+      assertEquals(new Set(told.map(([index]) => index)).size, told.length);
+      dispose([value, grads]);
+    }
     free();
   }));
 

@@ -1,6 +1,6 @@
 /** A worker of workers_test.ts: a small regression, shared. `FOLDER RANK ADDRESSES LOSS OPTIONS`. Prints its end as a line of JSON. */
 import { joinCluster } from "../../lib/engine/collectives.ts";
-import { dispose, openBackend, randomStream, type Tensor, tf, valueAndGradients, valuesOf } from "../../lib/engine/mod.ts";
+import { dispose, openBackend, randomStream, type Tensor, tf, valueAndGradients, valuesOf, watched } from "../../lib/engine/mod.ts";
 import { UserError } from "../../lib/errors.ts";
 import { requireSame } from "../../lib/experiment/workers.ts";
 import { train } from "../../lib/train/loop.ts";
@@ -15,6 +15,7 @@ const options = JSON.parse(text) as {
   readonly digest: string;
   readonly hangsAt?: number; // the micro-batch that never ends
   readonly hang?: number; // seconds that the others wait for it
+  readonly early?: boolean; // tell of gradients as they become known, the last parameter's first
 };
 const { steps, rows, accumulate } = options;
 const cluster = { rank: Number(rank), addresses: addresses.split(",") };
@@ -36,11 +37,12 @@ try {
       const x = tf.tensor2d(Array.from({ length: rows * 30 }, () => random() - 0.5), [rows, 30]);
       return { tensors: { x }, size: rows, samples: Array.from({ length: rows }, (_, i) => `sample-${micro}-${i}`) };
     },
-    gradients: (params, { x }) =>
-      valueAndGradients(
-        ([w, b]) => tf.mean(tf.square(tf.sub(tf.add(tf.matMul(x as never, w as never), b!), 0.3))) as Tensor,
-        params,
-      ),
+    gradients: (params, { x }, _micro, arrived) =>
+      valueAndGradients((own) => {
+        const watch = (i: number) => options.early ? watched(own[i]!, (grad) => arrived(i, grad)) : own[i]!;
+        const product = tf.matMul(x as never, watch(0) as never);
+        return tf.mean(tf.square(tf.sub(tf.add(product, watch(1)), 0.3))) as Tensor;
+      }, params),
   });
   let [params, shown]: [number[], number] = [[], 0];
   for await (const step of training) {

@@ -99,6 +99,18 @@ Deno.test("train() gives the same losses and weights on 1, 2 and 4 workers, what
     }
   }));
 
+Deno.test("gradients that are handed on while others are computed add up to the same, on 1 worker to the same bits", () =>
+  withFolder(async (folder) => {
+    const alone = await regression(`${folder}/1`, 1);
+    assertEquals(await regression(`${folder}/1-early`, 1, { early: true }), alone);
+    for (const count of [2, 4]) {
+      const shared = await regression(`${folder}/${count}`, count, { early: true });
+      assertClose(shared.losses, alone.losses, 1e-5, "losses");
+      assertClose(shared.params, alone.params, 1e-5, "weights");
+      assertEquals(await regression(`${folder}/${count}-again`, count, { early: true }), shared);
+    }
+  }));
+
 Deno.test("a training of 2 workers goes on after SIGKILL: on 2 with the same bits, on 1 and 4 within 1e-5", () =>
   withFolder(async (folder) => {
     const undisturbed = await regression(`${folder}/whole`, 2);
