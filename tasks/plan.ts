@@ -17,7 +17,6 @@ import {
   type StageTime,
   stageTimes,
   videoTime,
-  waitedSeconds,
 } from "../lib/experiment/plan_time.ts";
 import type { Config } from "../lib/experiment/schema.ts";
 import { ensureEngine } from "../lib/experiment/stage.ts";
@@ -92,16 +91,13 @@ async function main({ config, flags }: Invocation): Promise<void> {
   );
 }
 
-/** What a training's devices tell each other in a step, and what of it the step waits for. */
+/** What a training's devices tell each other in a step, beside the step's own time. */
 function wireText(time: StageTime, devices: number, link: number): string {
-  const wire = time.wire!;
-  const step = 3600 * hoursOn(time, devices, link) / wire.steps;
-  const milliseconds = (seconds: number) => `${(1000 * seconds).toPrecision(3)} ms`;
-  return `${time.stage}: ${wire.steps} steps; ${mebibytes(wire.bytes)} of gradients by a ring of ${devices} at ${link / 1e9} GB/s take ` +
-    `${milliseconds(allReduceSeconds(wire.bytes, devices, link))}, of which ` +
-    `${milliseconds(waitedSeconds(wire, Math.ceil(time.parts / devices), devices, link))} are waited for in a step of ${
-      step.toPrecision(3)
-    } s`;
+  const { steps, bytes } = time.wire!;
+  const talk = allReduceSeconds(bytes, devices, link);
+  const step = 3600 * hoursOn(time, devices, link) / steps;
+  return `${time.stage}: ${steps} steps; ${mebibytes(bytes)} of gradients by a ring of ${devices} at ${link / 1e9} GB/s take ` +
+    `${(1000 * talk).toPrecision(3)} ms of a step's ${step.toPrecision(3)} s`;
 }
 
 /** Hours as people say them. */

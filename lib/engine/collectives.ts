@@ -32,7 +32,10 @@ export interface Patience {
 
 /** What joined processes do together. Each call is made by all of them, in the same order. */
 export interface Collectives extends Cluster {
-  /** The sum of a float32 or int32 tensor over all processes, the same bits on each; a timely one is not waited for without end. */
+  /**
+   * The sum of a float32 or int32 tensor over all processes, the same bits on each; a timely one is not waited for without end. On CPUs it
+   * begins at once, on a thread of its own; on GPUs when JavaScript has come to an end and the sum before is done.
+   */
   readonly sum: (tensor: Tensor, timely?: boolean) => Promise<Tensor>;
   /**
    * Equal parts of all processes, float32 or an even number of bfloat16, one after the other: [S] → [N · S]. It is waited for in place, as
@@ -65,13 +68,16 @@ export async function joinCluster(cluster: Cluster, patience: Patience): Promise
   keepFreed(binding.api);
   const late = `joining the other workers: ${LEADER} does not answer`; // TensorFlow's own limit holds for the leader alone
   await explained(cluster, patience, () => within(patience.join + GRACE, enabled(binding.api, server), late));
-  let instance = 0;
+  const inOrder = binding.isUsingGpuDevice(); // NCCL hangs where processes begin sums and gathers in different orders
+  let [instance, before]: [number, Promise<unknown>] = [0, Promise.resolve()];
   const numberOf = gatherNumbers();
   const count = cluster.addresses.length;
   return {
     ...cluster,
     sum: (tensor, timely = false) => {
-      const summed = reduced(tensor, count, ++instance);
+      const number = ++instance;
+      const summed = inOrder ? before.then(() => reduced(tensor, count, number)) : reduced(tensor, count, number);
+      before = summed.catch(() => {}); // told to whoever asked for it
       return explained(cluster, patience, () => timely ? within(patience.hang, summed, HANGS) : summed);
     },
     gather: (part) => {

@@ -13,7 +13,6 @@ import { adapterBytes } from "../model/memory.ts";
 import { generate } from "../sample/mod.ts";
 import { LONGEST } from "../sample/predict_actions.ts";
 import { completionGradients } from "../train/completion_loss.ts";
-import { BUCKET_BYTES } from "../train/workers.ts";
 import { ACTION, type Device, QUESTION, rowsOf, stageMemory, workingBytes } from "./plan.ts";
 import type { Config } from "./schema.ts";
 
@@ -60,20 +59,8 @@ export interface StageTime {
   readonly hours: number;
   /** Into how many equal parts the work can be split: sequences of a step, or items. */
   readonly parts: number;
-  /** What devices tell each other in a training. */
-  readonly wire?: Wire;
-}
-
-/** Gradients that devices add up. */
-export interface Wire {
-  /** How often. */
-  readonly steps: number;
-  /** How many bytes each time. */
-  readonly bytes: number;
-  /** Sequences of a micro-batch. */
-  readonly micro: number;
-  /** Seconds of a sequence's backward pass, beside which gradients travel: block by block where blocks are recomputed, else 0. */
-  readonly beside: number;
+  /** What devices tell each other in a training: how often, and how many bytes each time. */
+  readonly wire?: { readonly steps: number; readonly bytes: number };
 }
 
 /** What a message costs however short it is, in seconds: a guess, between NVLink's and a network's. */
@@ -90,24 +77,10 @@ export function allReduceSeconds(bytes: number, devices: number, link: number): 
   return 2 * (devices - 1) * (bytes / devices / link + HOP);
 }
 
-/** Hours on so many devices: parts are split whole, and what gradients take longer than the backward pass is waited for. */
+/** Hours on so many devices: parts are split whole, and gradients go over the link after each step, not beside its work. */
 export function hoursOn({ hours, parts, wire }: StageTime, devices: number, link: number): number {
-  const own = Math.ceil(parts / devices);
-  const waited = wire ? wire.steps * waitedSeconds(wire, own, devices, link) : 0;
-  return hours * own / parts + waited / 3600;
-}
-
-/**
- * Seconds that a step waits for the sum of its gradients: of those of the last micro-batch the last bucket is known at its end.
- *
- * @param wire what is added up
- * @param own sequences that a device computes in a step
- * @param devices in the ring
- * @param link bytes a second from each device to the next
- */
-export function waitedSeconds({ bytes, micro, beside }: Wire, own: number, devices: number, link: number): number {
-  const [all, last] = [bytes, Math.min(bytes, BUCKET_BYTES)].map((size) => allReduceSeconds(size, devices, link)) as [number, number];
-  return Math.max(last, all - beside * Math.min(own, micro));
+  const talk = wire ? wire.steps * allReduceSeconds(wire.bytes, devices, link) / 3600 : 0;
+  return hours * Math.ceil(parts / devices) / parts + talk;
 }
 
 /** Key-frame pairs in an hour of the paper's videos: 87,000 of 45 hours (§3.2). */
@@ -183,20 +156,18 @@ export function stageTimes(config: Config, checkpoint: CheckpointPlan, amounts: 
     ["verify", bench * (encode + verify.repeats * perPool), bench],
   ];
   return seconds.map(([stage, total, parts]) => {
-    const wire = wireOf(stage, total, config, checkpoint, amounts);
+    const wire = wireOf(stage, config, checkpoint, amounts);
     return { stage, hours: total / 3600, parts: Math.max(1, parts), ...(wire && { wire }) };
   });
 }
 
 /** What the devices of a training tell each other: its gradients, once a step. */
-function wireOf(stage: string, seconds: number, config: Config, { config: shape }: CheckpointPlan, amounts: Amounts): StageTime["wire"] {
+function wireOf(stage: string, config: Config, { config: shape }: CheckpointPlan, amounts: Amounts): StageTime["wire"] {
   const more = { "train-cdm": amounts.epic, "train-cft": 0, "train-cwm": amounts.synthetic }[stage];
   if (more === undefined) return;
-  const { steps: asked, epochs, batch, accumulate, lora, checkpointing } = stage === "train-cdm" ? config.cdm : config.cwm;
-  const steps = asked || Math.ceil(epochs * (amounts.trajectories + more) / (batch * accumulate));
-  const sequence = seconds / (steps * batch * accumulate);
-  const beside = checkpointing ? sequence * 2 / 3 : 0; // a block is computed, computed again, and walked back
-  return { steps, bytes: adapterBytes(shape, lora), micro: batch, beside };
+  const { steps, epochs, batch, accumulate, lora } = stage === "train-cdm" ? config.cdm : config.cwm;
+  const items = amounts.trajectories + more;
+  return { steps: steps || Math.ceil(epochs * items / (batch * accumulate)), bytes: adapterBytes(shape, lora) };
 }
 
 /**

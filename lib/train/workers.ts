@@ -59,8 +59,7 @@ export interface Piece {
   readonly share: number;
 }
 
-/** What is sent together: the next bucket is filled while one is on the wire. */
-export const BUCKET_BYTES = 2 ** 24;
+const BUCKET = 2 ** 24; // bytes that are sent together: the next bucket is filled while one is on the wire
 
 /**
  * The workers of joined processes.
@@ -142,13 +141,13 @@ interface Taken {
 /** Sums of tensors by a few large ones that hold them all, each begun when it is full: a small message costs as much time as a large one. */
 function sumOfBuckets(sum: (tensor: Tensor) => Promise<Tensor>): GradientSum {
   const sums: Promise<Taken[]>[] = [];
-  let [bucket, room]: [Taken[], number] = [[], BUCKET_BYTES];
+  let [bucket, room]: [Taken[], number] = [[], BUCKET];
   const send = () => {
     if (bucket.length === 0) return;
     const sent = sumOfBucket(sum, bucket);
     sent.catch(() => {}); // told where all are waited for
     sums.push(sent);
-    [bucket, room] = [[], BUCKET_BYTES];
+    [bucket, room] = [[], BUCKET];
   };
   return {
     add: (index, grad) => {

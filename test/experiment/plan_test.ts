@@ -1,6 +1,6 @@
 import { resolveConfig } from "../../lib/experiment/config.ts";
 import { type Device, memoryText, nvidiaMemory, peakOf, requireFit, stageMemory } from "../../lib/experiment/plan.ts";
-import { allReduceSeconds, H100_RATES, hoursOn, stageTimes, videoTime, waitedSeconds } from "../../lib/experiment/plan_time.ts";
+import { allReduceSeconds, H100_RATES, hoursOn, stageTimes, videoTime } from "../../lib/experiment/plan_time.ts";
 import { ANOLE_7B, planShape } from "../../lib/model/presets.ts";
 import { assert, assertEquals, assertThrows, UserError, withFolder } from "../support.ts";
 
@@ -69,15 +69,6 @@ Deno.test("stageTimes() of the paper is near its GPU-hours, and a step is split 
   assert(Math.abs(hours["train-cdm"]! / 100 - 1) < 0.5 && Math.abs(hours["train-cwm"]! / 400 - 1) < 0.5, JSON.stringify(hours)); // A.8
   assert(hours["verify"]! > 8 * hours["sample"]!); // 3 × 8 images of each trajectory instead of one
   assertEquals([1, 4, 64].map((count) => hoursOn({ stage: "", hours: 96, parts: 96 }, count, 1)), [96, 24, 2]);
-});
-
-Deno.test("waitedSeconds() of a sum beside a backward pass is what it takes longer, and that of its last bucket at least", () => {
-  const wire = { steps: 1, bytes: 2 ** 27, micro: 4, beside: 0 }; // 8 buckets
-  const all = allReduceSeconds(2 ** 27, 4, 1e9);
-  assertEquals(waitedSeconds(wire, 24, 4, 1e9), all);
-  assertEquals(waitedSeconds({ ...wire, beside: all / 8 }, 24, 4, 1e9), all / 2); // four sequences of the last micro-batch
-  assertEquals(waitedSeconds({ ...wire, beside: all / 8 }, 1, 4, 1e9), all * 7 / 8); // a device that has but one
-  assertEquals(waitedSeconds({ ...wire, beside: all }, 24, 4, 1e9), allReduceSeconds(2 ** 24, 4, 1e9));
 });
 
 Deno.test("hoursOn() adds a ring all-reduce of the LoRA gradients to each step: little on a fast link, most of the time on a slow one", () => {
