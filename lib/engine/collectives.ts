@@ -124,7 +124,7 @@ async function within<T>(seconds: number, promised: Promise<T>, words: string): 
 }
 
 async function reduced(tensor: Tensor, count: number, instance: number): Promise<Tensor> {
-  const numbers = numbersOf(count, instance);
+  const numbers = numbersOf(count, instance).map((number) => tf.keep(number)); // a scope may be open, and end first
   const ids = inputIds([tensor, ...numbers]);
   const { binding } = kernelBackend();
   const attrs = [
