@@ -27,14 +27,7 @@ import { imageSampler } from "../lib/sample/mod.ts";
 import { completionGradients } from "../lib/train/completion_loss.ts";
 import { train } from "../lib/train/loop.ts";
 import { validateEvery } from "../lib/train/validation.ts";
-import {
-  batchItems,
-  type EncodedTrajectory,
-  longestSequence,
-  withoutSomeActions,
-  worldBatch,
-  worldSequenceOf,
-} from "../lib/trajectories/mod.ts";
+import { batchItems, type EncodedTrajectory, longestSequence, worldBatch, worldSequenceOf } from "../lib/trajectories/mod.ts";
 
 const TASK: TaskInfo = {
   name: "train-cwm",
@@ -92,8 +85,7 @@ async function main(invocation: Invocation): Promise<void> {
     schedule: { lr: options.lr, warmup: options.warmup, steps },
     batch: (micro) => {
       const chosen = batchItems(items, seed, options.batch, micro);
-      const learnt = withoutSomeActions(chosen, options.dropAction, seed, micro);
-      return { ...lay(learnt), samples: chosen.map(({ trajectory }) => trajectory.id) };
+      return { ...lay(chosen), samples: chosen.map(({ trajectory }) => trajectory.id) };
     },
     gradients: (params, batch, micro, arrived) =>
       gradients(params, batch, options.lora.dropout > 0 ? seedTensor(seed, "dropout", micro) : null, arrived),

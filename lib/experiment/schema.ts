@@ -124,9 +124,6 @@ const CWM = z.strictObject({
   floor: share.default(0.1).describe("share of the loss that all tokens carry alike; 0: as in paper eq. 2"),
   head: HEAD,
   init: z.string().default("").describe("the adapter to go on from: a stage, or an adapter's folder; empty: a fresh one"),
-  dropAction: share.default(0).describe(
-    "share of the samples that are learnt without their action, so that guidance has something to compare with (beyond the paper)",
-  ),
   epic: z.boolean().default(true).describe("train on data.epic too; the paper gives it to the dynamics model alone (A.8.2, A.8.3)"),
   temperature: z.number().min(0).default(1).describe("of the pictures"),
   ...FINE_TUNING,

@@ -51,32 +51,6 @@ export function batchItems<T>(items: readonly T[], seed: number, size: number, n
   });
 }
 
-/**
- * Trajectories of which a share has lost the action: a model that learns them too can be asked what it would draw whatever is done, which
- * is what guidance compares with (Ho & Salimans 2022, classifier-free guidance).
- *
- * @param items of a batch
- * @param share of them to change, each by chance
- * @param seed of the choice
- * @param number the batch's
- * @returns as many items
- *
- * @example None of them, and all
- * ```ts
- * import * as ws from "worldstrap";
- * import { assertEquals } from "@std/assert";
- *
- * const { vqgan } = ws.loadModel("data/tiny", "float32");
- * const { encoded } = await ws.encodeTrajectories(ws.worldTrajectories("easy", 1, "bench", 2), vqgan, Deno.makeTempDirSync());
- * assertEquals(ws.trajectories.withoutSomeActions(encoded, 0, 1, 0), encoded);
- * assertEquals(ws.trajectories.withoutSomeActions(encoded, 1, 1, 0).map(({ trajectory }) => trajectory.action), ["", ""]);
- * ```
- */
-export function withoutSomeActions(items: readonly EncodedTrajectory[], share: number, seed: number, number: number): EncodedTrajectory[] {
-  const random = randomStream("drop action", seed, number);
-  return items.map((item) => random() < share ? { ...item, trajectory: { ...item.trajectory, action: "" } } : item);
-}
-
 /** A batch and how many tokens are in it. */
 export interface SizedBatch {
   /** The tensors. */

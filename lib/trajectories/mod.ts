@@ -12,7 +12,6 @@ export {
   dynamicsSequenceOf,
   longestSequence,
   type SizedBatch,
-  withoutSomeActions,
   worldBatch,
   worldSequenceOf,
 } from "./batches.ts";

@@ -1,15 +1,6 @@
-import {
-  batchItems,
-  dynamicsBatch,
-  type EncodedTrajectory,
-  longestSequence,
-  withoutSomeActions,
-  worldBatch,
-  worldSequenceOf,
-} from "../../lib/trajectories/mod.ts";
+import { batchItems, dynamicsBatch, type EncodedTrajectory, longestSequence, worldBatch } from "../../lib/trajectories/mod.ts";
 import { dispose } from "../../lib/engine/mod.ts";
 import { loadVocabulary } from "../../lib/tokens/mod.ts";
-import { imageIds } from "../../lib/tokens/sequences.ts";
 import { worldTrajectories } from "../../lib/world/mod.ts";
 import { assert, assertClose, assertEquals, assertThrows, engine, UserError, withoutLeaks } from "../support.ts";
 
@@ -39,22 +30,6 @@ Deno.test("batchItems() gives the same order whatever the size of a batch, and m
   const singly = Array.from({ length: 21 }, (_, i) => batchItems(items, 5, 1, i)).flat();
   assertEquals(Array.from({ length: 7 }, (_, i) => batchItems(items, 5, 3, i)).flat(), singly);
   assertEquals(batchItems(items, 5, 21, 0), singly);
-});
-
-Deno.test("withoutSomeActions() takes the action from a share of the samples, the same ones for a seed and a batch", () => {
-  const many = Array.from({ length: 1000 }, (_, i) => ITEMS[i % 2]!);
-  const dropped = (number: number) => withoutSomeActions(many, 0.2, 7, number).map(({ trajectory: { action } }) => action === "");
-  const share = dropped(3).filter(Boolean).length / 1000;
-  assert(share > 0.15 && share < 0.25, `${share}`);
-  assertEquals(dropped(3), dropped(3));
-  assert(`${dropped(3)}` !== `${dropped(4)}`);
-  assertEquals(withoutSomeActions(ITEMS, 0, 7, 3), ITEMS);
-});
-
-Deno.test("withoutSomeActions() leaves the prompt that guidance compares with", () => {
-  const { prompt } = worldSequenceOf(withoutSomeActions(ITEMS, 1, 1, 0)[0]!, VOCABULARY);
-  const { bos, turn, beginImage } = VOCABULARY;
-  assertEquals(prompt, [bos, ...imageIds(VOCABULARY, ITEMS[0]!.source), ...turn.after, beginImage]);
 });
 
 Deno.test("worldBatch() learns the target's codes at the last positions, weighted by what changes", () =>
