@@ -6,8 +6,7 @@
  *
  * @module
  */
-import { type Adapter, type Chameleon, hiddenStates, logitsOf, withAdapterTensors } from "../model/mod.ts";
-import type { AdaptedPass } from "../model/lora.ts";
+import { type AdaptedPass, type Adapter, type Chameleon, hiddenStates, logitsOf, withAdapterTensors } from "../model/mod.ts";
 import { withOwnSeen } from "../model/seen.ts";
 import { compile, type Tensor, tf, valueAndGradients, watched } from "../engine/mod.ts";
 import { crossEntropy } from "../nn/mod.ts";
