@@ -7,16 +7,15 @@
  */
 import { runTask } from "../lib/experiment/cli.ts";
 import { requireOneProcess } from "../lib/experiment/cluster.ts";
-import { benchTrajectories } from "../lib/experiment/datasets.ts";
+import { benchHalves } from "../lib/experiment/datasets.ts";
 import { statusOf } from "../lib/experiment/paper_stages.ts";
 import { passedArguments, runTaskProcess } from "../lib/experiment/pipeline.ts";
 import { duration } from "../lib/experiment/progress.ts";
-import type { Config } from "../lib/experiment/schema.ts";
 import { planText, rootOf, type SeedRun, seedRuns, timeLeft } from "../lib/experiment/seed_runs.ts";
 import { BENCH_FLAG, type Invocation, type TaskInfo } from "../lib/experiment/task.ts";
 import { exists } from "../lib/files.ts";
 import { type PaperTable, type TableRow, writeTable } from "../lib/report/mod.ts";
-import { type Claim, claimRows, type Halves, paperClaims, type Why } from "../lib/report/claims.ts";
+import { type Claim, claimRows, paperClaims, type Why } from "../lib/report/claims.ts";
 import { coverage, coverageText } from "../lib/report/coverage.ts";
 import { readPublished, tablesOf, writeReport } from "../lib/report/report.ts";
 import { claimsOverSeeds, tablesOverSeeds } from "../lib/report/seeds.ts";
@@ -85,7 +84,7 @@ async function reportSeed(run: SeedRun): Promise<SeedReport> {
   const { invocation: { config }, root, stages, votes } = run;
   const at = (folder: string) => `${root}/${folder}`;
   const why: Why = (name) => name === "people" && !votes ? "--votes=DIR" : stages.find(({ folder }) => folder === name)?.lacks;
-  const claims = paperClaims(at, why, stages.find(({ folder }) => folder === "judge")?.lacks ? new Map() : halvesOf(config));
+  const claims = paperClaims(at, why, stages.find(({ folder }) => folder === "judge")?.lacks ? new Map() : benchHalves(config));
   const note = `Seed ${config.seed}, this run only: one seed says nothing of the spread between seeds (--seeds=3).`;
   const table = writeTable(at("claims"), claimRows(claims), note);
   const reported = stages.filter(({ folder, lacks }) => lacks === undefined && exists(at(`${folder}/table.json`)));
@@ -95,11 +94,6 @@ async function reportSeed(run: SeedRun): Promise<SeedReport> {
   await writeReport({ config, to: at("report"), tables, first: sectionsOf(claimRows(claims), rows, note), shown: folders });
   console.log(`\n${table}\n\n${coverageText(rows)}\n\n  ${at("report/report.html")}   claims, tables, plots, a gallery`);
   return { run, claims, tables, why };
-}
-
-/** Which half of the bench each transition is of; nothing but in the tiny world's scarce regime. */
-function halvesOf(config: Config): Halves {
-  return new Map([...benchTrajectories(config).truths].flatMap(([id, { half }]) => half ? [[id, half] as const] : []));
 }
 
 /** Means over seeds, and curves over supervised trajectories. */
@@ -112,7 +106,7 @@ async function reportSeeds(invocation: Invocation, reports: readonly SeedReport[
   const tables = tablesOverSeeds(seeds, reports.map((one) => one.tables));
   const rows = coverage(readPublished(), tables, reports[0]!.why);
   const judged = runs.filter(({ root }) => exists(`${root}/judge/scores.jsonl`)).map(({ root, invocation: { config } }) =>
-    supervisedRun(`${root}/judge`, config.data.world, halvesOf(config))
+    supervisedRun(`${root}/judge`, config.data.world, benchHalves(config))
   );
   const curves = supervisionRows(judged);
   if (curves.length > 0) console.log(`\n${writeTable(`${root}/supervision`, curves)}`);

@@ -108,6 +108,11 @@ export function benchTrajectories(config: Config): Bench {
   };
 }
 
+/** Which half of the bench each transition is of; nothing but in the tiny world's regime `scarce`. */
+export function benchHalves(config: Config): Map<string, "seen" | "unseen"> {
+  return new Map([...benchTrajectories(config).truths].flatMap(([id, { half }]) => half ? [[id, half] as const] : []));
+}
+
 /** The tiny world's pictures are for the tiny base alone: another base gets lists or an error, never a silent stand-in. */
 function requireTinyBase(config: Config, doing: string, flags: string): void {
   const resolution = resolutionOf(config);
