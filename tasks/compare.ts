@@ -7,6 +7,7 @@ import { UserError } from "../lib/errors.ts";
 import { runTask } from "../lib/experiment/cli.ts";
 import { overlapNote } from "../lib/experiment/overlap.ts";
 import type { Invocation, TaskInfo } from "../lib/experiment/task.ts";
+import { mean } from "../lib/metrics/mod.ts";
 import { comparisonRows, type JudgedRun, readJudgedRun } from "../lib/report/compare.ts";
 import { writeTable } from "../lib/report/mod.ts";
 import { plotDistributions } from "../lib/report/plot.ts";
@@ -40,9 +41,7 @@ function noteOf(runs: readonly JudgedRun[], against: string): string {
 }
 
 function seedMeans(runs: readonly JudgedRun[]): { x: number; group: string }[] {
-  return runs.flatMap(({ scores }) =>
-    [...scores].map(([group, values]) => ({ x: [...values.values()].reduce((sum, one) => sum + one, 0) / values.size, group }))
-  );
+  return runs.flatMap(({ scores }) => [...scores].map(([group, values]) => ({ x: mean([...values.values()]), group })));
 }
 
 if (import.meta.main) await runTask(TASK, main);

@@ -117,7 +117,7 @@ async function main(invocation: Invocation): Promise<void> {
   const silent = verdicts.filter((verdict) => "unscored" in verdict).length;
   if (silent > 0) console.log(`${silent} pictures have no score (skipped.jsonl); --restart asks about these again, and about nothing else`);
   console.log(
-    `${table}\n\n${describe(judged.id)}${isWorld ? "" : `\n${paidText(paid, judge.prices)}`}\n  ${file}   every score with its reason`,
+    `${table}\n${isWorld ? "" : `\n${paidText(paid, judge.prices)}`}\n  ${file}   every score with its reason`,
   );
 }
 
