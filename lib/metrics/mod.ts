@@ -16,6 +16,7 @@ export {
   estimateOverRuns,
   holm,
   mean,
+  pairedDifferences,
   pairedTest,
   pairedValues,
   pearson,

@@ -60,12 +60,13 @@ const DRAWS = 2000;
 
 /**
  * The mean of what several runs measured, with an interval that counts runs as well as items: a hierarchical bootstrap (Davison and
- * Hinkley 1997, §3.8), which draws runs and then items of each. The interval of one run says nothing of how training differs from seed
- * to seed; drawing all items alike would take the items of a run for as many runs. Items are taken to be each run's own, as in the tiny
- * world, where a seed draws its bench; where runs share a bench the interval is a little too wide. A mixed model would ask for normal
- * spreads, which scores from 0 to 10 do not have.
+ * Hinkley 1997, §3.8), which draws runs and then items. The interval of one run says nothing of how training differs from seed to seed;
+ * drawing all items alike would take the items of a run for as many runs. Where each run has items of its own, as in the tiny world, where
+ * a seed draws its bench, each run's are drawn apart. Where runs share items they are drawn once for all runs: an item that is hard for one
+ * run is hard for the others, and drawing it apart for each would count it as many times. A mixed model would ask for normal spreads, which
+ * scores from 0 to 10 do not have.
  *
- * @param runs what each run measured, one number an item
+ * @param runs what each run measured, by item; an item that all runs have is the same in all, and then others do not count
  * @returns the mean of the runs' means and its 95 % interval, the same each time; of no values neither is a number
  *
  * @example Runs that differ widen the interval
@@ -73,18 +74,28 @@ const DRAWS = 2000;
  * import * as ws from "worldstrap";
  * import { assert } from "@std/assert";
  *
- * const width = (runs: number[][]) => ws.metrics.estimateOverRuns(runs).interval[1] - ws.metrics.estimateOverRuns(runs).interval[0];
- * assert(width([[0, 1, 2], [4, 5, 6], [8, 9, 10]]) > width([[4, 5, 6], [4, 5, 6], [4, 5, 6]]));
+ * const run = (name: string, values: number[]) => new Map(values.map((value, i) => [`${name}${i}`, value]));
+ * const width = (...runs: Map<string, number>[]) => {
+ *   const [from, to] = ws.metrics.estimateOverRuns(runs).interval;
+ *   return to - from;
+ * };
+ * assert(width(run("a", [0, 1, 2]), run("b", [8, 9, 10])) > width(run("a", [4, 5, 6]), run("b", [4, 5, 6])));
  * ```
  */
-export function estimateOverRuns(runs: readonly (readonly number[])[]): Estimate {
-  const filled = runs.filter(({ length }) => length > 0);
+export function estimateOverRuns(runs: readonly ReadonlyMap<string, number>[]): Estimate {
+  const filled = runs.filter(({ size }) => size > 0);
   if (filled.length === 0) return { mean: NaN, n: 0, interval: [NaN, NaN] };
-  const random = randomStream("bootstrap over runs", filled.length);
-  const drawn = <T>(from: readonly T[]) => from.map(() => from[randomInt(random, from.length)]!);
-  const means = Array.from({ length: DRAWS }, () => mean(drawn(filled).map((run) => mean(drawn(run))))).sort((a, b) => a - b);
-  const n = filled.reduce((sum, { length }) => sum + length, 0);
-  return { mean: mean(filled.map(mean)), n, interval: [means[DRAWS * 0.025]!, means[DRAWS * 0.975 - 1]!] };
+  const items = filled.length === 1 ? [] : [...filled[0]!.keys()].filter((item) => filled.every((run) => run.has(item)));
+  const values = filled.map((run) => items.length > 0 ? items.map((item) => run.get(item)!) : [...run.values()]);
+  const random = randomStream("bootstrap over runs", values.length);
+  const draw = (count: number) => Array.from({ length: count }, () => randomInt(random, count));
+  const drawnMean = () => {
+    const chosen = draw(values.length).map((run) => values[run]!);
+    const shared = draw(items.length);
+    return mean(chosen.map((run) => mean((items.length > 0 ? shared : draw(run.length)).map((item) => run[item]!))));
+  };
+  const means = Array.from({ length: DRAWS }, drawnMean).sort((a, b) => a - b);
+  return { mean: mean(values.map(mean)), n: values.flat().length, interval: [means[DRAWS * 0.025]!, means[DRAWS * 0.975 - 1]!] };
 }
 
 /**
@@ -202,6 +213,26 @@ export function holm(probabilities: readonly number[]): number[] {
 export function pairedValues(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): [number[], number[]] {
   const shared = [...a.keys()].filter((id) => b.has(id));
   return [shared.map((id) => a.get(id)!), shared.map((id) => b.get(id)!)];
+}
+
+/**
+ * By how much a system is ahead of another, on the items that both have.
+ *
+ * @param a values of one system by item
+ * @param b values of the other
+ * @returns the first less the second, by item
+ *
+ * @example Only what both have
+ * ```ts
+ * import * as ws from "worldstrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const ahead = ws.metrics.pairedDifferences(new Map([["x", 1], ["y", 2]]), new Map([["y", 5]]));
+ * assertEquals([...ahead], [["y", -3]]);
+ * ```
+ */
+export function pairedDifferences(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): Map<string, number> {
+  return new Map([...a].flatMap(([item, value]) => b.has(item) ? [[item, value - b.get(item)!] as const] : []));
 }
 
 /** Two systems compared on the items that both have. */

@@ -10,7 +10,7 @@ import { readManifest } from "../experiment/run.ts";
 import { CONFIG, type Config } from "../experiment/schema.ts";
 import { scoresBySystem } from "../judge/mod.ts";
 import { readScores } from "../judge/scores_file.ts";
-import { estimateOverRuns, mean, pairedValues } from "../metrics/statistics.ts";
+import { estimateOverRuns, mean, pairedDifferences } from "../metrics/statistics.ts";
 import type { Halves } from "./claims.ts";
 import { told } from "./seeds.ts";
 import type { TableRow } from "./table.ts";
@@ -91,17 +91,11 @@ type Seed = Pick<JudgedRun, "scores" | "halves">;
 type Part = "all" | "seen" | "unseen";
 
 function comparisonRow(seeds: readonly Seed[], part: Part, system: string, against: string): TableRow {
-  const own = seeds.map((seed) => [...partOf(seed, system, part).values()]).filter(({ length }) => length > 0);
-  const scored = {
-    system,
-    part,
-    seeds: own.length,
-    score: mean(own.map(mean)),
-    "by seed": own.map((run) => mean(run).toFixed(2)).join(", "),
-  };
+  const own = seeds.map((seed) => [...partOf(seed, system, part).values()]).filter(({ length }) => length > 0).map(mean);
+  const scored = { system, part, seeds: own.length, score: mean(own), "by seed": own.map((one) => one.toFixed(2)).join(", ") };
   if (system === against) return { ...scored, difference: null, from: null, to: null, "is better": null };
-  const differences = seeds.map((seed) => pairedValues(partOf(seed, system, part), partOf(seed, against, part)))
-    .map(([a, b]) => a.map((value, i) => value - b[i]!)).filter(({ length }) => length > 0);
+  const differences = seeds.map((seed) => pairedDifferences(partOf(seed, system, part), partOf(seed, against, part)))
+    .filter(({ size }) => size > 0);
   if (differences.length === 0) return { ...scored, difference: null, from: null, to: null, "is better": "no seed has both" };
   const { mean: difference, interval: [from, to] } = estimateOverRuns(differences);
   return { ...scored, difference, from, to, "is better": told(differences) };

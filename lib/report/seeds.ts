@@ -112,7 +112,7 @@ export function claimsOverSeeds(claims: readonly (readonly Claim[])[]): TableRow
 }
 
 /** What seeds and items together say of a claim whose number is to be above 0. */
-function verdict(runs: readonly (readonly number[])[]): { interval: string; holds: string } {
+function verdict(runs: readonly ReadonlyMap<string, number>[]): { interval: string; holds: string } {
   const [from, to] = estimateOverRuns(runs).interval;
   return { interval: ` (95 % over seeds and items: ${from.toFixed(2)} … ${to.toFixed(2)})`, holds: `${told(runs)}, ` };
 }
@@ -120,10 +120,10 @@ function verdict(runs: readonly (readonly number[])[]): { interval: string; hold
 /**
  * Whether something is above 0, by the interval over seeds and items.
  *
- * @param runs what each seed measured, one number an item
+ * @param runs what each seed measured, by item
  * @returns "holds", "fails", "cannot be told", or that there are too few seeds to decide
  */
-export function told(runs: readonly (readonly number[])[]): string {
+export function told(runs: readonly ReadonlyMap<string, number>[]): string {
   if (runs.length < ENOUGH) return `undecided below ${ENOUGH} seeds`;
   const [from, to] = estimateOverRuns(runs).interval;
   return from > 0 ? "holds" : to < 0 ? "fails" : "cannot be told";

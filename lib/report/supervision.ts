@@ -5,7 +5,7 @@
  */
 import { scoresBySystem } from "../judge/mod.ts";
 import { readScores } from "../judge/scores_file.ts";
-import { estimateOverRuns, pairedValues } from "../metrics/mod.ts";
+import { estimateOverRuns, pairedDifferences } from "../metrics/mod.ts";
 import type { Halves } from "./claims.ts";
 import type { PageSection } from "./page.ts";
 import { plotLines } from "./plot.ts";
@@ -51,10 +51,10 @@ export function supervisionRows(runs: readonly SupervisedRun[]): TableRow[] {
     const own = runs.filter((run) => run.supervised === supervised);
     return parts.flatMap((half) => {
       const of = (system: string) => own.map((run) => scoresOf(run, system, half)).filter(({ size }) => size > 0);
-      const scored = SYSTEMS.map((system) => ({ system: system as string, values: of(system).map((scores) => [...scores.values()]) }));
-      const gains = own.map((run) => pairedValues(scoresOf(run, "CWM", half), scoresOf(run, "C-FT", half)));
-      const difference = { system: "CWM − C-FT", values: gains.map(([a, b]) => a.map((value, i) => value - b[i]!)) };
-      return [...scored, difference].filter(({ values }) => values.some(({ length }) => length > 0)).map(({ system, values }) => {
+      const scored = SYSTEMS.map((system) => ({ system: system as string, values: of(system) }));
+      const gains = own.map((run) => pairedDifferences(scoresOf(run, "CWM", half), scoresOf(run, "C-FT", half)));
+      const difference = { system: "CWM − C-FT", values: gains };
+      return [...scored, difference].filter(({ values }) => values.some(({ size }) => size > 0)).map(({ system, values }) => {
         const { mean, interval: [from, to] } = estimateOverRuns(values);
         return { supervised, half, system, score: mean, from, to, seeds: values.length };
       });

@@ -4,6 +4,7 @@ import {
   estimateOverRuns,
   holm,
   mean,
+  pairedDifferences,
   pairedTest,
   pairedValues,
   pearson,
@@ -69,18 +70,48 @@ Deno.test("comparePairs() finds a difference that is there and none where there 
   assertEquals(comparePairs(new Map([["x", new Map([["1", 1]])], ["y", new Map([["2", 1]])]])), []); // no item in common
 });
 
+function normalNumbers(name: string): () => number {
+  const random = randomStream(name);
+  return () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+}
+
+const itemsOf = (run: number | string, values: readonly number[]) => new Map(values.map((value, i) => [`${run}-${i}`, value] as const));
+
 Deno.test("estimateOverRuns() covers the truth where runs differ, which an interval over all items alike does not", () => {
-  const random = randomStream("runs");
-  const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+  const normal = normalNumbers("runs");
   const [trials, covered] = [100, [0, 0]];
   for (let trial = 0; trial < trials; trial++) {
     const runs = Array.from({ length: 8 }, () => {
       const shift = 0.5 * normal(); // of the run; the true mean is 0
       return Array.from({ length: 30 }, () => shift + normal());
     });
-    [estimateOverRuns(runs), estimate(runs.flat())].forEach(({ interval: [from, to] }, i) => covered[i]! += from <= 0 && 0 <= to ? 1 : 0);
+    [estimateOverRuns(runs.map((values, run) => itemsOf(run, values))), estimate(runs.flat())]
+      .forEach(({ interval: [from, to] }, i) => covered[i]! += from <= 0 && 0 <= to ? 1 : 0);
   }
   assert(covered[0]! >= 80 && covered[1]! < 70, `${covered}`); // of 100; 95 are aimed at, and few runs give a few less
-  assertEquals(estimateOverRuns([[1, 2], [], [4]]).mean, 2.75);
+  assertEquals(estimateOverRuns([itemsOf(1, [1, 2]), new Map(), itemsOf(2, [4])]).mean, 2.75);
   assert(Number.isNaN(estimateOverRuns([]).mean));
+});
+
+Deno.test("estimateOverRuns() covers the truth where runs share hard and easy items, which drawing items apart for each run does not", () => {
+  const normal = normalNumbers("shared items");
+  const [trials, covered] = [100, [0, 0]];
+  for (let trial = 0; trial < trials; trial++) {
+    const items = Array.from({ length: 40 }, () => 3 * normal()); // alike in all runs; the true mean over such items is 0
+    const runs = Array.from({ length: 5 }, () => items.map((item) => item + 2 * normal()));
+    [runs.map((values) => itemsOf("shared", values)), runs.map((values, run) => itemsOf(run, values))].forEach((given, i) => {
+      const [from, to] = estimateOverRuns(given).interval;
+      covered[i]! += from <= 0 && 0 <= to ? 1 : 0;
+    });
+  }
+  assert(covered[0]! >= 88 && covered[1]! < 85, `${covered}`); // of 100
+});
+
+Deno.test("estimateOverRuns() of shared items counts those that all runs have", () => {
+  const { mean, n } = estimateOverRuns([new Map([["a", 1], ["b", 9]]), new Map([["a", 3]])]);
+  assertEquals([mean, n], [2, 2]);
+});
+
+Deno.test("pairedDifferences() takes the items that both have", () => {
+  assertEquals([...pairedDifferences(new Map([["x", 1], ["y", 2]]), new Map([["z", 3], ["y", 5]]))], [["y", -3]]);
 });

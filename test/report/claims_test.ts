@@ -13,6 +13,7 @@ const FOUND = {
   filter: [0.6, 0.8] as readonly [number, number],
   scores: { copy: 0, "C-FT": 5, CWM: 7, "CWM without synthesis": 6, "CWM without weights": 6 } as Readonly<Record<string, number>>,
   gain: 2,
+  repeats: 1,
   l1: [0.05, 0.1] as readonly [number, number],
 };
 
@@ -22,7 +23,7 @@ function claimsOf(
   change: Partial<typeof FOUND> = {},
   halves: Halves = new Map(),
 ): Map<string, { found: string; holds: string }> {
-  const { base, cdm, worlds, filter: [annotated, filtered], scores, gain, l1 } = { ...FOUND, ...change };
+  const { base, cdm, worlds, filter: [annotated, filtered], scores, gain, repeats, l1 } = { ...FOUND, ...change };
   const at = (stage: string) => `${folder}/${JSON.stringify(change).replaceAll(/\W+/g, "")}/${stage}`;
   for (const [stage, share] of [["probe-base", base], ["probe-cdm", cdm], ["probe-c-ft", worlds]] as const) {
     const preference = {
@@ -46,9 +47,11 @@ function claimsOf(
   const estimate = (mean: number) => ({ all: { l1_paper: { mean, n: 30, interval: [mean, mean] as [number, number] } } });
   finishRun(at("pictures"), { kind: "images", systems: { copy: estimate(l1[0]), "C-FT": estimate(l1[1]) }, signatures: {}, tests: [] });
   for (const stage of ["verify-c-ft", "verify-cwm"]) {
-    const candidates = IDS.flatMap((id, i) =>
-      [4 + gain / 2 + i % 3 / 9, 4 - gain / 2 + i % 3 / 9].map((score, index): Candidate => ({
-        ...{ id, subset: "a", repeat: 0, index, seed: 1, image: "", logLikelihood: -index, chosen: index === 0 },
+    const drawn = Array.from({ length: repeats }, (_, repeat) => IDS.map((id, i) => ({ id, i, repeat }))).flat();
+    const half = (i: number) => gain / 2 * (1 + (i % 5 - 2) / 4); // other for each transition, `gain` on average
+    const candidates = drawn.flatMap(({ id, i, repeat }) =>
+      [4 + half(i) + i % 3 / 9, 4 - half(i) + i % 3 / 9].map((score, index): Candidate => ({
+        ...{ id, subset: "a", repeat, index, seed: 1, image: "", logLikelihood: -index, chosen: index === 0 },
         ...{ scores: { world: score }, right: null },
       }))
     );
@@ -83,6 +86,12 @@ Deno.test("paperClaims() say which do not hold, which are not shown, and which a
       [{ l1: [0.2, 0.1] }, "copying has the best L1", "no"],
     ];
     for (const [change, words, holds] of cases) assertEquals(about(claimsOf(folder, change), words).holds, holds, words);
+  }));
+
+Deno.test("paperClaims() count the repeats of a transition as one", () =>
+  withFolder((folder) => {
+    const gainOf = (repeats: number) => /gain .*\)/.exec(about(claimsOf(folder, { repeats }), "verification improves C-FT").found)![0];
+    assertEquals(gainOf(3), gainOf(1));
   }));
 
 Deno.test("paperClaims() compare each half of the bench too", () =>

@@ -43,7 +43,11 @@ Deno.test("claimsOverSeeds() decides comparisons by seeds and items, counts seed
   assertEquals(over(claim(0.2, "yes"), claim(-0.4, "no, the other way"), claim(0.1, "not shown")), {
     ...{ claim: "§4.3", found: "difference in score: -0.033 ± 0.321", holds: "in 1 of 3 seeds" },
   });
-  const items = (...values: number[]) => ({ ...claim(values.reduce((a, b) => a + b) / values.length, "yes"), items: values });
+  let seed = 0; // each has transitions of its own
+  const items = (...values: number[]) => ({
+    ...claim(values.reduce((a, b) => a + b) / values.length, "yes"),
+    items: new Map(values.map((value) => [`${seed++}`, value])),
+  });
   const told = (seed: () => ReturnType<typeof items>, seeds: number) => over(...Array.from({ length: seeds }, seed))!["holds"];
   assertEquals(told(() => items(0.9, 1, 1.1), 5), "holds, in 5 of 5 seeds");
   assertEquals(told(() => items(-0.9, -1, -1.1), 5), "fails, in 5 of 5 seeds");
