@@ -1,3 +1,4 @@
+import { exists } from "../lib/files.ts";
 import { assert, assertEquals, withFolder } from "./support.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
@@ -68,6 +69,30 @@ Deno.test("all notebooks run in the Deno kernel, have at most 15 cells, and show
       assert(shown.includes("image/png"), `${name} shows no picture`);
     }
   }));
+
+/** Markdown files below a folder, by their paths from the root; pages that are made are left out. */
+function markdownBelow(folder: string): string[] {
+  return [...Deno.readDirSync(`${ROOT}${folder}`)].flatMap(({ name, isDirectory }) =>
+    isDirectory ? (name === "api" ? [] : markdownBelow(`${folder}/${name}`)) : name.endsWith(".md") ? [`${folder}/${name}`] : []
+  );
+}
+
+/** What GitHub calls a heading in links. */
+const anchorOf = (heading: string) => heading.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, "").trim().replaceAll(" ", "-");
+
+Deno.test("links between documents lead to files and headings that are there", () => {
+  const lost: string[] = [];
+  for (const path of ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", ...markdownBelow("docs"), ...markdownBelow("baselines")]) {
+    for (const [, link] of Deno.readTextFileSync(`${ROOT}${path}`).matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
+      const { pathname, hash } = new URL(link!, `file:///${path}`);
+      const file = `${ROOT}${pathname.slice(1)}`;
+      const isThere = exists(file);
+      const headings = !hash || !isThere ? [] : Deno.readTextFileSync(file).split("\n").filter((line) => line.startsWith("#"));
+      if (!isThere || (hash && !headings.some((line) => `#${anchorOf(line)}` === decodeURIComponent(hash)))) lost.push(`${path}: ${link}`);
+    }
+  }
+  assertEquals(lost, []);
+});
 
 Deno.test("docs/style.md points to where the code is", () => {
   const places = [...Deno.readTextFileSync(`${ROOT}docs/style.md`).matchAll(/([\w./]+\.\w+):(\d+) `([^`]+)`/g)];
