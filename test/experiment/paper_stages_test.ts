@@ -1,5 +1,6 @@
 import { resolveConfig } from "../../lib/experiment/config.ts";
 import { lackingOf, type PaperStage, paperStages, statusOf } from "../../lib/experiment/paper_stages.ts";
+import type { Config } from "../../lib/experiment/schema.ts";
 import type { Invocation } from "../../lib/experiment/task.ts";
 import { digestOf } from "../../lib/experiment/run.ts";
 import { saidOfEach } from "../faults/failing_files.ts";
@@ -59,6 +60,28 @@ Deno.test("paperStages() compares copying, the others, the untouched base and ou
   const given = stagesOf(["cwm.synthetic=made.jsonl", "bench.aurora=deno.json"]);
   assertEquals(lacksOf(given).get("cwm"), undefined); // filtered before: no videos are needed
 });
+
+Deno.test("statusOf() knows a world model that was trained without EPIC-Kitchens, as paper.yaml has it, for finished", () =>
+  withFolder((folder) => {
+    const [file, lists] = ["data/configs/paper.yaml", { epic: "EPIC_100_train.csv", aurora: "train.json" }];
+    const overrides = Object.entries(lists).map(([key, value]) => ({ key: `data.${key}`, value }));
+    const paper = resolveConfig(file, overrides);
+    const stages = paperStages(paper, [], (name) => `${folder}/${name}`, {});
+    const status = (name: string, data: Config["data"]) => {
+      const stage = stages.find((stage) => stage.folder === name)!;
+      const own = stage.args.filter((arg) => arg.startsWith("--cwm.")).map((arg) => keyed(arg.slice(2)));
+      const manifest = { task: stage.task, digest: "0".repeat(16), config: { data, cwm: resolveConfig(file, [...overrides, ...own]).cwm } };
+      const rest = { seed: 1, inputs: {}, overlap: 0, versions: {}, backend: null, started: "", seconds: 1, peakMemoryMiB: 1 };
+      Deno.mkdirSync(`${folder}/${name}`, { recursive: true });
+      Deno.writeTextFileSync(`${folder}/${name}/manifest.json`, JSON.stringify({ ...manifest, ...rest, finished: "2026-01-01T00:00:00Z" }));
+      Deno.writeTextFileSync(`${folder}/${name}/result.json`, "{}");
+      return statusOf(stage, `${folder}/${name}`, { config: paper, flags: { config: file }, overrides });
+    };
+    const without = { ...paper.data, epic: "" }; // what train-cwm trains on, and records
+    for (const name of ["c-ft", "cwm", "cwm-without-synthesis", "cwm-without-weights"]) assertEquals(status(name, without), "finished");
+    assertEquals(status("train-cdm", paper.data), "finished"); // the dynamics model learns from it
+    assertThrows(() => status("train-cdm", without), Error, 'another "data.epic"');
+  }));
 
 Deno.test("statusOf(): finished only for this very configuration and all that is to be measured; trained otherwise is an error", () =>
   withFolder((folder) => {
