@@ -8,7 +8,7 @@ import { z } from "zod";
 import project from "../../deno.json" with { type: "json" };
 import type { Backend } from "../engine/mod.ts";
 import { quoted, UserError } from "../errors.ts";
-import { type Disk, exists, readJson, readText, realDisk, writeFile } from "../files.ts";
+import { type Disk, exists, parent, readJson, readText, realDisk, writeFile } from "../files.ts";
 import { peakMemory } from "./memory.ts";
 import type { Result } from "./results.ts";
 import type { Config } from "./schema.ts";
@@ -198,10 +198,11 @@ const OURS: readonly RegExp[] = [
   CUT_OFF,
 ];
 
-/** Removes what tasks wrote into a run's folder, in runs inside it too, and names what stays. */
+/** Removes what tasks wrote into a run's folder, in runs inside it too, and names what stays; nothing while a process works in one. */
 function emptyRun(folder: string, disk: Disk): void {
   if (!exists(`${folder}/manifest.json`)) return;
   const files = filesBelow(folder, "");
+  for (const file of files) if (/(^|\/)lock\.json$/.test(file)) refuseHeld(parent(`${folder}/${file}`));
   const inner = files.filter((file) => file.endsWith("/manifest.json")).map((file) => file.slice(0, -"manifest.json".length));
   const own = (file: string) => file.slice(inner.findLast((prefix) => file.startsWith(prefix))?.length ?? 0);
   const [ours, others] = [files.filter((file) => isOurs(own(file))), files.filter((file) => !isOurs(own(file)))];
@@ -251,18 +252,22 @@ function refuseForeign(folder: string): void {
 }
 
 function lock(folder: string, disk: Disk): void {
+  refuseHeld(folder);
+  writeFile(`${folder}/lock.json`, JSON.stringify({ pid: Deno.pid }) + "\n", disk);
+}
+
+/** A run is left to the living process that works in it. */
+function refuseHeld(folder: string): void {
   const path = `${folder}/lock.json`;
-  if (exists(path)) {
-    const text = readText(path);
-    let pid: unknown;
-    try {
-      pid = JSON.parse(text).pid;
-    } catch { /* cut off by a kill: nobody holds it */ }
-    if (typeof pid === "number" && pid !== Deno.pid && exists(`/proc/${pid}`)) {
-      throw new UserError(`Cannot use ${folder} as process ${pid} works in it: wait for it, or choose another folder with --run=DIR`);
-    }
+  if (!exists(path)) return;
+  const text = readText(path);
+  let pid: unknown;
+  try {
+    pid = JSON.parse(text).pid;
+  } catch { /* cut off by a kill: nobody holds it */ }
+  if (typeof pid === "number" && pid !== Deno.pid && exists(`/proc/${pid}`)) {
+    throw new UserError(`Cannot use ${folder} as process ${pid} works in it: wait for it, or choose another folder with --run=DIR`);
   }
-  writeFile(path, JSON.stringify({ pid: Deno.pid }) + "\n", disk);
 }
 
 function refuseOther(folder: string, before: Manifest, config: Record<string, unknown>, inputs: Readonly<Record<string, string>>): never {

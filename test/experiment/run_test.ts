@@ -38,6 +38,25 @@ Deno.test({
     }),
 });
 
+Deno.test({
+  name: "openRun() starts over in no run that a living process works in, nor around one, and in a dead one's",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    withFolder((folder) => {
+      const inner = `${folder}/inner`;
+      const anew = () => openRun({ ...options(folder, "0.2"), restart: true });
+      for (const run of [folder, inner]) openRun(options(run));
+      writeFile(`${folder}/log.jsonl`, "x");
+      for (const run of [folder, inner]) {
+        writeFile(`${run}/lock.json`, JSON.stringify({ pid: Deno.ppid }));
+        assertThrows(anew, UserError, `Cannot use ${run} as process ${Deno.ppid} works in it`);
+        assertEquals([`${folder}/log.jsonl`, `${run}/manifest.json`, `${run}/lock.json`].map(exists), [true, true, true]);
+        writeFile(`${run}/lock.json`, JSON.stringify({ pid: 99999999 }));
+      }
+      assertEquals([anew().finished, exists(`${folder}/log.jsonl`), exists(inner)], [false, false, false]);
+    }),
+});
+
 Deno.test("openRun() takes no run that another may work in for its own when the disk fails", () =>
   withFolder((folder) => {
     openRun(options(folder));
