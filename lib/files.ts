@@ -104,6 +104,29 @@ export function resumeLog<T>(path: string): T[] {
   return whole.map((line, i) => parseLine<T>(line, path, i + 1));
 }
 
+/**
+ * The lines of a file of JSON lines that is only read. Another process may be writing it, another program or a person may have ended it
+ * without a line feed: so a last line without one counts when it is JSON, and is left out when it is not. The file stays as it is.
+ *
+ * @param path the file, a JSON object or list a line; nothing when it is not there
+ * @throws UserError naming another line that is not JSON
+ */
+export function readJsonLines<T>(path: string): T[] {
+  if (!exists(path)) return [];
+  const lines = readText(path).split("\n");
+  const last = lines.pop()!;
+  return [...lines, ...isJson(last) ? [last] : []].map((line, i) => parseLine<T>(line, path, i + 1));
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function parseLine<T>(line: string, path: string, number: number): T {
   try {
     return JSON.parse(line) as T;

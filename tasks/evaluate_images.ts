@@ -18,7 +18,7 @@ import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
 import { openSystems, systemsOverlap } from "../lib/experiment/systems.ts";
 import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo, WORKER_FLAGS } from "../lib/experiment/task.ts";
 import { appendLine, writeFile } from "../lib/files.ts";
-import { readCandidates } from "../lib/judge/candidates.ts";
+import { resumeCandidates } from "../lib/judge/candidates.ts";
 import { nameOf, readEntries, shownCandidates } from "../lib/judge/entries.ts";
 import type { Candidate } from "../lib/judge/mod.ts";
 import { type Estimate, estimate, pairedTest, pairedValues } from "../lib/metrics/mod.ts";
@@ -132,7 +132,7 @@ async function measurePools(invocation: Invocation, names: readonly string[]): P
   const { metrics, left, close } = await openPictureMetrics(config.evaluate);
 
   // 1. Candidates that look alike are measured once
-  const done = readCandidates(folder).filter(({ unscored }) => unscored === undefined);
+  const done = resumeCandidates(folder).filter(({ unscored }) => unscored === undefined);
   const known = new Map<string, Readonly<Record<string, number>>>();
   const progress = showProgress("evaluate", entries.length, done.length);
   let target: { id: string; picture: RgbImage } | undefined;

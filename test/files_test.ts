@@ -9,6 +9,7 @@ import {
   parent,
   readBytes,
   readJson,
+  readJsonLines,
   readText,
   realDisk,
   resumeLog,
@@ -73,6 +74,20 @@ Deno.test("resumeLog() gives the whole lines, and takes a last line that was bei
     assertEquals(resumeLog<{ step: number }>(path).map(({ step }) => step), [1, 2, 3]);
     Deno.writeTextFileSync(path, '{"step":1}\nstep 2\n');
     assertThrows(() => resumeLog(path), UserError, `Cannot read line 2 of ${path}: it is not JSON, found "step 2"`);
+  }));
+
+Deno.test("readJsonLines() takes a last line without a line feed when it is whole, and never writes", () =>
+  withFolder((folder) => {
+    const path = `${folder}/lines.jsonl`;
+    assertEquals(readJsonLines(path), []);
+    for (const [end, steps] of [["", [1, 2]], ['{"step":3}', [1, 2, 3]], ['{"step":3}\r\n', [1, 2, 3]], ['{"step":3', [1, 2]]] as const) {
+      const text = `{"step":1}\n{"step":2}\n${end}`;
+      Deno.writeTextFileSync(path, text);
+      assertEquals(readJsonLines<{ step: number }>(path).map(({ step }) => step), [...steps]);
+      assertEquals(readText(path), text);
+    }
+    Deno.writeTextFileSync(path, 'step 1\n{"step":2}');
+    assertThrows(() => readJsonLines(path), UserError, `Cannot read line 1 of ${path}: it is not JSON, found "step 1"`);
   }));
 
 Deno.test("checkRegular() refuses folders, devices and pipes without opening them, and what is too large", () =>

@@ -5,7 +5,7 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { exists, readText, resumeLog, writeFile } from "../files.ts";
+import { exists, readJsonLines, readText, writeFile } from "../files.ts";
 import { shardOf } from "../synthesis/mod.ts";
 import type { Problem } from "../trajectories/mod.ts";
 import { showProgress } from "./progress.ts";
@@ -117,7 +117,7 @@ export function collect<Item, Line>({ folder, batches, idOf }: Work<Item, Line>)
   const lines: Line[] = [];
   const problems: Problem[] = [];
   for (const { index, items } of batches) {
-    if (exists(partOf(folder, index))) lines.push(...resumeLog<Line>(partOf(folder, index)));
+    if (exists(partOf(folder, index))) lines.push(...readJsonLines<Line>(partOf(folder, index)));
     else {
       const reason = `batch ${index} was set aside: ${readText(asideOf(folder, index)).trim()}`;
       problems.push(...items.map((item) => ({ id: idOf(item), reason })));

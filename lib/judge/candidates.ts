@@ -6,7 +6,7 @@
  */
 import { z } from "zod";
 import { quoted, UserError } from "../errors.ts";
-import { LARGEST, readBytes, resumeLog } from "../files.ts";
+import { LARGEST, readBytes, readJsonLines, resumeLog } from "../files.ts";
 import { decodeImage, type RgbImage } from "../tokens/mod.ts";
 
 /** A candidate. */
@@ -45,7 +45,7 @@ const CANDIDATE: z.ZodType<Candidate> = z.looseObject({
 });
 
 /**
- * Reads `candidates.jsonl`; a last line that was being written is taken off the file.
+ * Reads `candidates.jsonl`, and leaves it as it is.
  *
  * @param folder of a run of task verify, or of one that scored its candidates
  * @returns the candidates in the file's order; none where there is no file
@@ -53,14 +53,28 @@ const CANDIDATE: z.ZodType<Candidate> = z.looseObject({
  */
 export function readCandidates(folder: string): Candidate[] {
   const path = `${folder}/candidates.jsonl`;
-  return resumeLog<unknown>(path).map((line, i) => {
-    const parsed = CANDIDATE.safeParse(line);
-    if (parsed.success) return parsed.data;
-    throw new UserError(
-      `Cannot use line ${i + 1} of ${path}: ${quoted(parsed.error.issues[0]?.path.join("."))} is not what this version writes; ` +
-        "run the stage again with --restart",
-    );
-  });
+  return readJsonLines(path).map((line, i) => candidateOf(line, i, path));
+}
+
+/**
+ * Reads `candidates.jsonl` of a run that goes on with it; a last line that was being written is taken off the file.
+ *
+ * @param folder of the run that writes it
+ * @returns the candidates in the file's order; none where there is no file
+ * @throws UserError naming a line that is no candidate
+ */
+export function resumeCandidates(folder: string): Candidate[] {
+  const path = `${folder}/candidates.jsonl`;
+  return resumeLog(path).map((line, i) => candidateOf(line, i, path));
+}
+
+function candidateOf(line: unknown, i: number, path: string): Candidate {
+  const parsed = CANDIDATE.safeParse(line);
+  if (parsed.success) return parsed.data;
+  throw new UserError(
+    `Cannot use line ${i + 1} of ${path}: ${quoted(parsed.error.issues[0]?.path.join("."))} is not what this version writes; ` +
+      "run the stage again with --restart",
+  );
 }
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { exists, resumeLog } from "../files.ts";
+import { readJsonLines } from "../files.ts";
 import { type Estimate, estimate } from "../metrics/mod.ts";
 
 /** A judge's score of a system's picture. */
@@ -38,9 +38,9 @@ export interface Score {
  * @throws UserError when a correction has no such system and trajectory, or a score that is not from 0 to 10
  */
 export function readScores(folder: string): Score[] {
-  const scores = resumeLog<Score>(`${folder}/scores.jsonl`);
+  const scores = readJsonLines<Score>(`${folder}/scores.jsonl`);
   const path = `${folder}/corrections.jsonl`;
-  for (const correction of exists(path) ? resumeLog<Score>(path) : []) {
+  for (const correction of readJsonLines<Score>(path)) {
     const place = scores.findIndex(({ system, id }) => system === correction.system && id === correction.id);
     const { success = NaN, minimal = NaN, reason = "", correctedBy } = correction;
     const within = [success, minimal].every((value) => typeof value === "number" && value >= 0 && value <= 10);

@@ -4,7 +4,7 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { exists, fileNameOf, LARGEST, readBytes, readJson, resumeLog } from "../files.ts";
+import { exists, fileNameOf, LARGEST, readBytes, readJson, readJsonLines } from "../files.ts";
 import { xmpOf } from "../provenance/mod.ts";
 import { decodeImage, type RgbImage } from "../tokens/mod.ts";
 import type { Trajectory } from "../trajectories/mod.ts";
@@ -64,7 +64,7 @@ export function openSystem(name: string): System {
 }
 
 function readListed(folder: string): readonly { readonly id: string; readonly image: string }[] {
-  if (exists(`${folder}/predictions.jsonl`)) return resumeLog(`${folder}/predictions.jsonl`);
+  if (exists(`${folder}/predictions.jsonl`)) return readJsonLines(`${folder}/predictions.jsonl`);
   const path = `${folder}/predictions.json`;
   if (!exists(path)) return [];
   const json = readJson(path);

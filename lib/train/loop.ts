@@ -5,7 +5,7 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { appendLine, type Disk, exists, readText, realDisk, resumeLog, writeFile } from "../files.ts";
+import { appendLine, type Disk, exists, readJsonLines, readText, realDisk, writeFile } from "../files.ts";
 import { dispose, type Tensor, tf, tidy } from "../engine/mod.ts";
 import { takeNumber } from "../engine/scope.ts";
 import { type AdamWConfig, adamwStep, freshState, learningRate, type Schedule, type TrainingState } from "./adamw.ts";
@@ -148,7 +148,7 @@ export async function* train<T>(training: Training<T>): AsyncGenerator<TrainingS
  * ```
  */
 export function readLog(folder: string): StepLog[] {
-  return resumeLog(`${folder}/log.jsonl`);
+  return readJsonLines(`${folder}/log.jsonl`);
 }
 
 /** The log's line of a step; a log that was lost leaves its numbers unknown. */

@@ -5,7 +5,7 @@
  */
 import { compile, dispose, type Tensor, tidy } from "../engine/mod.ts";
 import { takeNumber } from "../engine/scope.ts";
-import { appendLine, resumeLog } from "../files.ts";
+import { appendLine, readJsonLines, resumeLog } from "../files.ts";
 import { adapterTensors, type LoraAdapter, withAdapterTensors } from "../model/mod.ts";
 import type { CompletionBatch, SizedBatch } from "../trajectories/mod.ts";
 import { completionLoss, type CompletionLossOptions } from "./completion_loss.ts";
@@ -67,5 +67,5 @@ export function validateEvery<T>(
 
 /** The held-out losses of a run's folder, in order; none where nothing was held out. */
 export function readValidation(folder: string): ValidationLog[] {
-  return resumeLog(`${folder}/validation.jsonl`);
+  return readJsonLines(`${folder}/validation.jsonl`);
 }

@@ -1,4 +1,4 @@
-import { type Candidate, groupPools, readCandidatePicture, readCandidates } from "../../lib/judge/candidates.ts";
+import { type Candidate, groupPools, readCandidatePicture, readCandidates, resumeCandidates } from "../../lib/judge/candidates.ts";
 import { encodePng } from "../../lib/tokens/mod.ts";
 import { assertEquals, assertRejects, assertThrows, UserError, withFolder } from "../support.ts";
 
@@ -8,14 +8,15 @@ const candidate = (more: Partial<Candidate>): Candidate => ({
 });
 const lineOf = (one: unknown) => JSON.stringify(one) + "\n";
 
-Deno.test("readCandidates() reads what was written, takes a torn line off, and gives none where there is no file", () =>
+Deno.test("readCandidates() reads what was written and leaves a torn line, resumeCandidates() takes it off; none where there is no file", () =>
   withFolder((folder) => {
-    assertEquals(readCandidates(folder), []);
+    assertEquals([readCandidates(folder), resumeCandidates(folder)], [[], []]);
     const path = `${folder}/candidates.jsonl`;
     const two = [candidate({}), candidate({ index: 1, system: "CWM", unscored: "refused" })];
-    Deno.writeTextFileSync(path, two.map(lineOf).join("") + '{"id": "ag');
-    assertEquals(readCandidates(folder), two);
-    assertEquals(Deno.readTextFileSync(path), two.map(lineOf).join(""));
+    const torn = two.map(lineOf).join("") + '{"id": "ag';
+    Deno.writeTextFileSync(path, torn);
+    assertEquals([readCandidates(folder), Deno.readTextFileSync(path)], [two, torn]);
+    assertEquals([resumeCandidates(folder), Deno.readTextFileSync(path)], [two, two.map(lineOf).join("")]);
   }));
 
 Deno.test("readCandidates() names the line and the field that are not right", () =>

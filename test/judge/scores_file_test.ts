@@ -25,6 +25,15 @@ Deno.test("readScores() takes a hand's score over the judge's, and leaves the ju
     assertEquals([all!["system"], all!["subset"], all!["score"], all!["editing success"], all!["scored"]], ["a", "all", 5, 5, "2 of 2"]);
   }));
 
+Deno.test("readScores() takes a correction that an editor left without a line feed, and leaves the file to its author", () =>
+  withFolder((folder) => {
+    write(folder, []);
+    const text = JSON.stringify({ system: "a", id: "2", success: 6, minimal: 9, reason: "", correctedBy: "reader 1" });
+    Deno.writeTextFileSync(`${folder}/corrections.jsonl`, text);
+    assertEquals(readScores(folder)[1]!.score, 6);
+    assertEquals(Deno.readTextFileSync(`${folder}/corrections.jsonl`), text);
+  }));
+
 Deno.test("readScores() refuses corrections of what was not judged, out of range, or by nobody", () =>
   withFolder((folder) => {
     for (const wrong of [{ id: "9" }, { success: 11 }, { minimal: "9" }, { correctedBy: "" }]) {

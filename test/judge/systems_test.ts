@@ -32,5 +32,9 @@ Deno.test("openSystem() finds predictions by list and by name, and none outside 
       (await openSystem("copy").predict(of("x")))!.data[0],
       (await decodeImage(Deno.readFileSync(`${folder}/secret.png`), "")).data[0],
     );
+    const lines = '{"id": "ag-6", "image": "images/ag-2.png"}\n{"id": "ag-1", "image": "images/ag-0.png"}'; // another program's
+    Deno.writeTextFileSync(`${folder}/own/predictions.jsonl`, lines);
+    assertEquals((await openSystem(`${folder}/own`).predict(of("ag-1")))!.data[0], 7);
+    assertEquals(Deno.readTextFileSync(`${folder}/own/predictions.jsonl`), lines);
     assertThrows(() => openSystem(`${folder}/nowhere`), Error, "there is no folder");
   }));
