@@ -6,7 +6,7 @@
  */
 import { listOf, runTask } from "../lib/experiment/cli.ts";
 import { batchesOf, type Work } from "../lib/experiment/batches.ts";
-import { parseNamed, readActions } from "../lib/experiment/actions_file.ts";
+import { type Named, parseNamed, readActions } from "../lib/experiment/actions_file.ts";
 import { type Bench, benchTrajectories, pathsOf } from "../lib/experiment/datasets.ts";
 import { encodeBench, loadModels } from "../lib/experiment/models.ts";
 import { workTogether } from "../lib/experiment/queue_work.ts";
@@ -53,14 +53,14 @@ async function main(invocation: Invocation): Promise<void> {
   requireDistinct([...dynamics, ...others]);
   const read = others.map((other) => ({ ...other, ...readActions(other, trajectories.map(({ id }) => id)) }));
   const task = dynamics.length > 0 ? TASK : { ...TASK, sections: ["data", "bench", "evaluate"] as const }; // texts alone need no base
-  const adapters = Object.fromEntries(dynamics.map(({ name, path }) => [name, path]));
+  const adapters = Object.fromEntries(dynamics.map(({ name, path }) => [inputOf(name), path]));
   const inputs = Object.fromEntries(read.map(({ name, actions }) => [`actions of ${name}`, digestOf([...actions])]));
   const stage = await openStage(invocation, task, { bench, adapters, inputs });
   if (!stage) return;
   const { folder, note } = stage;
 
   // 2. Actions of each dynamics model, beside those that were read
-  const predicted = dynamics.length > 0 ? await predictAll(config, stage, bench.list, flags["queue"]) : NOTHING_PREDICTED;
+  const predicted = dynamics.length > 0 ? await predictAll(config, stage, dynamics, bench.list, flags["queue"]) : NOTHING_PREDICTED;
   if (!predicted) return; // another worker measures
   writeSkipped(folder, [...bench.list.problems, ...predicted.problems, ...read.flatMap(({ problems }) => problems)]);
   const said = new Map<string, Said>([...predicted.said, ...read.map(({ name, actions }) => [name, actions] as const)]);
@@ -89,6 +89,11 @@ async function main(invocation: Invocation): Promise<void> {
   console.log(`${table}\n\n${named}\n\n  ${folder}/actions.png   ${["reference", ...said.keys()].join(" → ")}`);
 }
 
+/** A dynamics model's name among the inputs: its own may be base or bench, which are inputs too. */
+function inputOf(name: string): string {
+  return `dynamics model ${name}`;
+}
+
 /** What dynamics models said. */
 interface Predicted {
   readonly said: ReadonlyMap<string, Said>;
@@ -109,13 +114,17 @@ interface Asked {
 async function predictAll(
   config: Config,
   { adapters, folder }: Stage,
+  dynamics: readonly Named[],
   list: TrajectoryList,
   queue: string | undefined,
 ): Promise<Predicted | undefined> {
   const { text, chameleon, vqgan, vocabulary } = loadModels(config, {});
   const { items, problems } = await encodeBench(list, vqgan);
   const readable = new Map(items.map((item) => [item.trajectory, item]));
-  const loaded = new Map(Object.entries(adapters).map(([name, path]) => [name, path && loadAdapter(path, chameleon.config)]));
+  const loaded = new Map(dynamics.map(({ name }) => {
+    const path = adapters[inputOf(name)];
+    return [name, path && loadAdapter(path, chameleon.config)];
+  }));
   const asked = [...loaded.keys()].flatMap((system) => list.trajectories.map((trajectory) => ({ system, trajectory })));
   const count = Math.ceil(list.trajectories.length / BATCH); // batches of one system
   const work: Work<Asked, readonly [system: string, id: string, action: string]> = {

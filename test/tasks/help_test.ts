@@ -117,6 +117,31 @@ Deno.test("evaluate trains the dynamics model that is missing, or refuses, and l
     }
   }));
 
+Deno.test("evaluate-actions knows another base at the same path, whatever its systems are named", () =>
+  withFolder(async (folder) => {
+    const model = `${folder}/tiny`;
+    await new Deno.Command("cp", { args: ["-r", `${ROOT}data/tiny`, model] }).output();
+    const evaluate = async () =>
+      await run(
+        "tasks/evaluate_actions.ts",
+        ...[`--config=${ROOT}data/configs/micro.yaml`, `--model.path=${model}`, "--bench.world=2", `--run=${folder}/run`],
+        "--evaluate.dynamics=[base, bench=base]",
+      );
+    const first = await evaluate();
+    assertEquals(first.code, 0, first.text);
+    const { inputs } = JSON.parse(Deno.readTextFileSync(`${folder}/run/manifest.json`)) as { inputs: Record<string, string> };
+    assertEquals(Object.keys(inputs), ["base", "bench", "dynamics model base", "dynamics model bench"]);
+    assertEquals(Object.values(inputs).map((digest) => digest === "none"), [false, false, true, true]);
+    const again = await evaluate();
+    assert(again.code === 0 && again.text.includes("is finished already"), again.text);
+    const weights = Deno.readFileSync(`${model}/model.safetensors`);
+    const start = 8 + Number(new DataView(weights.buffer).getBigUint64(0, true)); // of the first tensor
+    weights[start]! ^= 1;
+    Deno.writeFileSync(`${model}/model.safetensors`, weights);
+    const replaced = await evaluate();
+    assert(replaced.code === 1 && replaced.text.includes('begun with another config: "inputs.base" was'), replaced.text);
+  }));
+
 /** A copy of a finished run in `cut`, as if it had been killed after its first batch, while it wrote the second. */
 async function cutCopy(folder: string, whole: string, parts: readonly string[]): Promise<void> {
   Deno.mkdirSync(`${folder}/cut/parts/000`, { recursive: true });
