@@ -37,13 +37,13 @@ const CHUNK = 64; // trajectories drawn together
 async function main({ config, flags }: Invocation): Promise<void> {
   const { data, seed } = config;
   const out = flags["out"] || flags["run"] || `runs/${config.experiment}/world`;
-  const counts: readonly (readonly [Split, number])[] = [["train", data.world], ["validation", config.export.validation], [
-    "bench",
-    config.export.bench,
-  ]];
-  const total = counts.reduce((sum, [, count]) => sum + count, 0);
-  if ("dry-run" in flags) return console.log(`Would write ${total} trajectories and ${config.export.videos} videos to ${out}.`);
-  const description = JSON.stringify({ renderer: RENDERER, seed, ...data, ...config.export }, null, 2) + "\n"; // written last
+  const { world: train, simulated } = data;
+  const { validation, bench, videos: filmed } = config.export;
+  const lists: Partial<Record<Split, number>> = { train, ...(simulated > 0 && { simulated }), validation, bench };
+  const total = Object.values(lists).reduce((sum, count) => sum + count);
+  if ("dry-run" in flags) return console.log(`Would write ${total} trajectories and ${filmed} videos to ${out}.`);
+  // Written last; by its lists it differs from that of a world of before the regime and the simulated list were heeded.
+  const description = JSON.stringify({ renderer: RENDERER, seed, ...data, ...config.export, lists }, null, 2) + "\n";
   if (exists(`${out}/world.json`) && !("restart" in flags)) {
     if (readText(`${out}/world.json`) === description) return console.log(`This very world is there already, whole, in ${out}.`);
     throw new UserError(
@@ -52,12 +52,13 @@ async function main({ config, flags }: Invocation): Promise<void> {
   }
   const progress = showProgress("trajectories", total);
   let done = 0;
-  for (const [split, count] of counts) {
-    await exportSplit(out, split, worldTrajectories(data.difficulty, seed, split, count), (more) => progress.update(done += more));
+  const trajectoriesOf = (split: Split, count: number) => worldTrajectories(data.difficulty, seed, split, count, data.regime);
+  for (const [split, count] of Object.entries(lists) as [Split, number][]) {
+    await exportSplit(out, split, trajectoriesOf(split, count), (more) => progress.update(done += more));
   }
   progress.stop();
 
-  const videos = worldVideos(data.difficulty, seed, config.export.videos);
+  const videos = worldVideos(data.difficulty, seed, filmed);
   const classes: Record<string, { label: string; family: string }> = {};
   const filming = showProgress("videos", videos.length);
   for (const [i, video] of videos.entries()) {
@@ -75,10 +76,12 @@ async function main({ config, flags }: Invocation): Promise<void> {
       2,
     ) + "\n",
   );
-  writeFile(`${out}/world.png`, await drawFamilies(worldTrajectories(data.difficulty, seed, "bench", 2 * FAMILIES.length)));
+  writeFile(`${out}/world.png`, await drawFamilies(trajectoriesOf("bench", 2 * FAMILIES.length)));
   writeFile(`${out}/world.json`, description);
   console.log(
-    `${total} trajectories in ${out}/{train,validation,bench}/list.json, ${videos.length} videos in ${out}/videos/\n  ${out}/world.png   a row a family`,
+    `${total} trajectories in ${out}/{${
+      Object.keys(lists).join()
+    }}/list.json, ${videos.length} videos in ${out}/videos/\n  ${out}/world.png   a row a family`,
   );
 }
 

@@ -4,7 +4,7 @@ import { resolveConfig } from "../../lib/experiment/config.ts";
 import { exists } from "../../lib/files.ts";
 import { decodeImage } from "../../lib/tokens/mod.ts";
 import { readAurora } from "../../lib/trajectories/mod.ts";
-import { worldTrajectories } from "../../lib/world/mod.ts";
+import { type Split, worldTrajectories } from "../../lib/world/mod.ts";
 import { assert, assertEquals, withFolder } from "../support.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
@@ -296,4 +296,21 @@ Deno.test("export-world writes lists that readAurora() reads, videos, and a pict
     assert(again.code === 0 && again.text.includes("This very world is there already"), again.text);
     const other = await run("tasks/export_world.ts", ...args, "--seed=2");
     assert(other.code === 1 && other.text.includes("another world is there already"), other.text);
+  }));
+
+Deno.test("export-world writes the configured regime's lists, and the simulated one where there is one", () =>
+  withFolder(async (folder) => {
+    const counts = ["--data.world=6", "--data.simulated=2", "--export.validation=1", "--export.videos=1"];
+    const { code, text } = await run(
+      "tasks/export_world.ts",
+      ...[`--config=${ROOT}data/configs/micro.yaml`, ...counts, "--data.regime=scarce", `--out=${folder}/world`],
+    );
+    assertEquals(code, 0, text);
+    assert(text.includes("19 trajectories in") && text.includes("/{train,simulated,validation,bench}/list.json, 1 videos"), text);
+    for (const [split, count] of Object.entries({ train: 6, simulated: 2, validation: 1, bench: 10 })) {
+      const { trajectories } = readAurora(`${folder}/world/${split}/list.json`);
+      const drawn = worldTrajectories("easy", 1, split as Split, count, "scarce");
+      assertEquals(trajectories.map(({ subset, action }) => [subset, action]), drawn.map(({ subset, action }) => [subset, action]));
+      assertEquals(await trajectories[0]!.target.load(), await drawn[0]!.target.load());
+    }
   }));
