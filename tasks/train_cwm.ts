@@ -20,6 +20,7 @@ import {
   WORKERS_FLAGS,
 } from "../lib/experiment/task.ts";
 import { costText, openTraining } from "../lib/experiment/training.ts";
+import { ofWorldModel } from "../lib/experiment/training_config.ts";
 import { adapterTensors, createAdapter, loadAdapter, saveAdapter, withAdapterTensors } from "../lib/model/mod.ts";
 import { drawPredictions } from "../lib/report/mod.ts";
 import { reportTraining } from "../lib/report/training.ts";
@@ -44,9 +45,8 @@ async function main(invocation: Invocation): Promise<void> {
   const stageName = "cft" in flags ? "train-cft" : "train-cwm";
 
   // 1. Trajectories in tokens, and the frozen base
-  const cwm = "cft" in flags ? { ...invocation.config.cwm, weights: "none" as const, synthetic: "" } : invocation.config.cwm;
-  const data = { ...invocation.config.data, ...(!cwm.epic && { epic: "" }) };
-  const own = { ...invocation, config: { ...invocation.config, cwm, data } };
+  const own = ofWorldModel(invocation);
+  const { cwm } = own.config;
   const synthetic = pathsOf(cwm.synthetic).flatMap((name) => outputsOf(name, own.config));
   const training = await openTraining(own, TASK, { stage: stageName, section: "cwm", synthetic, init: cwm.init });
   if (!training) return;

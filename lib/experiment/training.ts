@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Backend, cacheFolder, type Precision } from "../engine/mod.ts";
+import { cacheFolder, type Precision } from "../engine/mod.ts";
 import { UserError } from "../errors.ts";
 import { type CheckpointPlan, loadModel, type Model, planCheckpoint } from "../model/mod.ts";
 import { checkpointDigest } from "../model/checkpoint.ts";
@@ -14,7 +14,6 @@ import { asVideo } from "../synthesis/as_video.ts";
 import { SYNTHETIC } from "../synthesis/filter.ts";
 import { piecesOf, type Workers } from "../train/workers.ts";
 import type { Invocation, TaskInfo } from "./task.ts";
-import { resolveConfig } from "./config.ts";
 import { describeTraining, trainingTrajectories, withSynthetic } from "./datasets.ts";
 import { peakMemory } from "./memory.ts";
 import { announceMemory, freeForWork } from "./plan.ts";
@@ -23,6 +22,7 @@ import { duration, showProgress } from "./progress.ts";
 import { digestOf } from "./run.ts";
 import type { Config } from "./schema.ts";
 import { ensureEngine, openStage, type Stage } from "./stage.ts";
+import { configFor } from "./training_config.ts";
 import { clusterOf, codeDigest, joinWorkers, requireSame, workersAsked } from "./workers.ts";
 
 /** What sets a training apart. */
@@ -74,7 +74,7 @@ export async function openTraining(invocation: Invocation, task: TaskInfo, plan:
   const backend = "dry-run" in flags ? undefined : await ensureEngine(invocation.config.model.backend, cluster?.share);
   const workers = cluster && await joinWorkers(cluster, flags);
   const isFirst = !workers || workers.rank === 0;
-  const config = backend ? configFor(invocation, backend) : invocation.config;
+  const config = backend ? configFor(backend, invocation) : invocation.config;
   const { model: { path, precision }, [plan.section]: options } = config;
   const sharded = "sharded" in flags;
   if (sharded) requireShardable(config, plan.section, workers?.count ?? workersAsked(flags));
@@ -161,15 +161,6 @@ function announce(
   console.log(`Batch ${batch}; ${path}: ${(checkpoint.parameters / 1e6).toFixed(1)} M weights`);
   announceMemory(task, config, checkpoint, workers);
 }
-
-/** The configuration; on wasm, when none is given, a smaller one, so that it ends in minutes too. */
-function configFor({ config, flags, overrides }: Invocation, backend: Backend): Config {
-  if (backend.name !== "wasm" || flags["config"]) return config;
-  console.log(`Taking ${WASM_CONFIG}, which is smaller: --config=FILE takes another`);
-  return resolveConfig(WASM_CONFIG, overrides);
-}
-
-const WASM_CONFIG = "data/configs/tiny-wasm.yaml";
 
 /** Trajectories as tokens. Each worker encodes its run of them; then all are read, or encoded where the cache is not shared. */
 async function encode(

@@ -1,0 +1,26 @@
+import { parseArguments } from "../../lib/experiment/cli.ts";
+import type { Invocation, TaskInfo } from "../../lib/experiment/task.ts";
+import { configFor, ofWorldModel } from "../../lib/experiment/training_config.ts";
+import { assertEquals } from "../support.ts";
+
+const TASK: TaskInfo = { name: "train-cwm", about: "", sections: ["cwm"], switches: { cft: "the baseline" } };
+const [WASM, TENSORFLOW] = [{ name: "wasm" }, { name: "tensorflow" }] as const;
+
+function invoke(...args: string[]): Invocation {
+  return ofWorldModel(parseArguments(args, TASK)!);
+}
+
+Deno.test("the baseline has no weights and no synthesis, and cwm.epic=false no EPIC, on every backend and whatever else is set", () => {
+  const invocation = invoke("--cft", "--cwm.weights=l2", "--cwm.synthetic=filter", "--cwm.epic=false", "--data.epic=epic.csv");
+  for (const { cwm, data } of [invocation.config, configFor(TENSORFLOW, invocation), configFor(WASM, invocation)]) {
+    assertEquals([cwm.weights, cwm.synthetic, data.epic], ["none", "", ""]);
+  }
+  const { config: { cwm, data } } = invoke("--cwm.synthetic=filter", "--data.epic=epic.csv");
+  assertEquals([cwm.weights, cwm.synthetic, data.epic], ["l2", "filter", "epic.csv"]);
+});
+
+Deno.test("configFor() takes a smaller configuration on wasm alone, and none when a file is given", () => {
+  const steps = (backend: typeof WASM | typeof TENSORFLOW, ...args: string[]) => configFor(backend, invoke(...args)).cwm.steps;
+  assertEquals([steps(TENSORFLOW), steps(WASM), steps(WASM, "--cwm.steps=7")], [1500, 150, 7]);
+  assertEquals(steps(WASM, "--config=data/configs/tiny.yaml"), 1500);
+});
