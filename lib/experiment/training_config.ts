@@ -35,10 +35,10 @@ export function ofWorldModel(invocation: Invocation): Invocation {
  *
  * @param backend what was opened
  * @param invocation of the training
- * @returns its configuration, or the smaller one with the same overrides
+ * @returns its configuration, or the smaller one with the same overrides in the same experiment
  */
 export function configFor({ name }: Pick<Backend, "name">, { config, flags, overrides }: Invocation): Config {
   if (name !== "wasm" || flags["config"]) return config;
   console.log(`Taking ${WASM_CONFIG}, which is smaller: --config=FILE takes another`);
-  return resolveConfig(WASM_CONFIG, overrides);
+  return { ...resolveConfig(WASM_CONFIG, overrides), experiment: config.experiment }; // where those look who build on it
 }

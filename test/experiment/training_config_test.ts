@@ -1,4 +1,6 @@
 import { parseArguments } from "../../lib/experiment/cli.ts";
+import { adapterFolder } from "../../lib/experiment/pipeline.ts";
+import { runFolder } from "../../lib/experiment/run.ts";
 import type { Invocation, TaskInfo } from "../../lib/experiment/task.ts";
 import { configFor, ofWorldModel } from "../../lib/experiment/training_config.ts";
 import { assertEquals } from "../support.ts";
@@ -23,4 +25,12 @@ Deno.test("configFor() takes a smaller configuration on wasm alone, and none whe
   const steps = (backend: typeof WASM | typeof TENSORFLOW, ...args: string[]) => configFor(backend, invoke(...args)).cwm.steps;
   assertEquals([steps(TENSORFLOW), steps(WASM), steps(WASM, "--cwm.steps=7")], [1500, 150, 7]);
   assertEquals(steps(WASM, "--config=data/configs/tiny.yaml"), 1500);
+});
+
+Deno.test("on wasm a training leaves its adapter where the stages that need it look", () => {
+  const invocation = invoke("--cft");
+  const folder = adapterFolder("train-cft", invocation.config);
+  assertEquals(folder, "runs/tiny/train-cft/adapter");
+  assertEquals(`${runFolder(configFor(WASM, invocation), "train-cft", {})}/adapter`, folder);
+  assertEquals(configFor(WASM, invoke("--experiment=mine")).experiment, "mine");
 });
