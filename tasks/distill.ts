@@ -14,6 +14,7 @@ import { showProgress } from "../lib/experiment/progress.ts";
 import { digestOf } from "../lib/experiment/run.ts";
 import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
 import { type Invocation, PROVENANCE_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { ofWorldModel } from "../lib/experiment/training_config.ts";
 import { permutation, randomStream } from "../lib/engine/mod.ts";
 import { appendLine, fileNameOf, resumeLog, writeFile } from "../lib/files.ts";
 import { mean } from "../lib/metrics/mod.ts";
@@ -32,7 +33,8 @@ const TASK: TaskInfo = {
 };
 
 /** Runs the task. */
-async function main(invocation: Invocation): Promise<void> {
+async function main(given: Invocation): Promise<void> {
+  const invocation = ofWorldModel(given);
   const { config } = invocation;
   const { distill: options, seed } = config;
 

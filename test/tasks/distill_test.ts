@@ -39,3 +39,18 @@ Deno.test("distill keeps the likeliest candidates to train on, and goes on where
     const digest = JSON.parse(Deno.readTextFileSync(`${folder}/longer/manifest.json`)).inputs.init;
     assert(/^[0-9a-f]{8,}$/.test(digest), `the adapter that was gone on from has the digest ${digest}`);
   }));
+
+for (const task of ["distill", "train_cwm"]) {
+  Deno.test(`${task} leaves EPIC-Kitchens to the dynamics model where cwm.epic is false`, async () => {
+    const args = ["--dry-run", "--data.world=4", "--data.epic=no-such.csv"];
+    const run = async (...more: string[]) => {
+      const all = ["run", "-A", `${ROOT}tasks/${task}.ts`, ...args, ...more];
+      const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args: all, cwd: ROOT, env: { NO_COLOR: "1" } }).output();
+      return { code, text: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
+    };
+    const read = await run();
+    assert(read.code === 1 && read.text.includes("no-such.csv as it is not there"), read.text);
+    const left = await run("--cwm.epic=false");
+    assert(left.code === 0 && left.text.includes('"epic": ""'), left.text);
+  });
+}
