@@ -14,6 +14,7 @@ import { JUDGEMENT_RESULT, readResult } from "./results.ts";
 import { digestOf, type Manifest, readManifest } from "./run.ts";
 import { CONFIG, type Config } from "./schema.ts";
 import type { Invocation } from "./task.ts";
+import { ofWorldModel } from "./training_config.ts";
 
 /** What a stage may need that no other stage makes. */
 export type Prerequisite = "base" | "training" | "bench" | "videos" | "judge";
@@ -214,7 +215,8 @@ export function statusOf(stage: PaperStage, path: string, { config, flags, overr
   const manifest = exists(`${path}/result.json`) ? readManifest(path) : undefined;
   if (!manifest?.finished) return "open";
   const own = [...overrides, { key: "seed", value: `${config.seed}` }, ...overridesOf(stage.args)];
-  const changed = changedKey(manifest, resolveConfig(flags["config"] ?? DEFAULT_CONFIG, own));
+  const given = { config: resolveConfig(flags["config"] ?? DEFAULT_CONFIG, own), flags, overrides: own };
+  const changed = changedKey(manifest, (stage.task === "train-cwm" ? ofWorldModel(given) : given).config);
   if (stage.measures) return changed || measuresMore(stage, path, manifest) ? "again" : "finished";
   if (changed === undefined) return "finished";
   throw new UserError(

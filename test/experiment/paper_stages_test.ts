@@ -103,13 +103,17 @@ Deno.test("statusOf(): finished only for this very configuration and all that is
     const [cft, pictures] = ["c-ft", "pictures"].map((name) => stages.find((stage) => stage.folder === name)!) as [PaperStage, PaperStage];
     const status = (stage: PaperStage, invocation: Invocation) => statusOf(stage, `${folder}/${stage.folder}`, invocation);
     assertEquals(status(cft, here()), "open");
-    write(cft, ["seed", "cwm"]);
+    write(cft, ["seed", "data", "cwm"]);
     assertEquals(status(cft, here()), "finished");
+    assertThrows(() => status(cft, here("data.epic=epic.csv")), Error, 'another "data.epic"');
     assertEquals(status(cft, here("judge.concurrency=2")), "finished"); // no section of its own
     assertThrows(() => status(cft, here("cwm.lr=0.1")), Error, 'it was made with another "cwm.lr" than now');
     assertThrows(() => status(cft, { ...here(), config: { ...config(), seed: 2 } }), Error, 'another "seed"');
     assertEquals(status(cft, { ...here("cwm.lr=0.1"), flags: { restart: "" } }), "again");
     assertEquals(status({ ...cft, lacks: "--data.aurora=LIST" }, here()), "left out");
+    const paper = { ...cft, folder: "as-in-the-paper", args: [...cft.args, "--cwm.epic=false"] };
+    write(paper, ["seed", "data", "cwm"]);
+    assertEquals(status(paper, here("data.epic=epic.csv")), "finished"); // the dynamics model's alone
     write(pictures, ["seed", "evaluate"], { systems: digestOf(pictures.measures) });
     assertEquals(status(pictures, here()), "finished");
     assertEquals(status({ ...pictures, measures: [...pictures.measures!, "SmartEdit=x"] }, here()), "again");
