@@ -57,7 +57,7 @@ export interface Stage extends Run {
  * @param task the task; it uses the engine when it reads section `model`
  * @param plan what the stage depends on
  * @returns the stage, or undefined when there is nothing to do
- * @throws UserError when an adapter was trained on another base or on the bench, or the folder is another run's
+ * @throws UserError when an adapter is not there, was trained on another base or on the bench, or the folder is another run's
  */
 export async function openStage(invocation: Invocation, task: TaskInfo, plan: StagePlan): Promise<Stage | undefined> {
   const { config, flags } = invocation;
@@ -102,7 +102,7 @@ function requireAlone(flags: Invocation["flags"]): boolean {
   return true;
 }
 
-/** The digest of an adapter, once it is known to be one of this base: its run says of which it is. */
+/** The digest of an adapter, once it is known to be there and of this base: its run says of which it is. */
 export function digestFor(adapter: string | undefined, checkpoint: CheckpointPlan | undefined): string {
   if (adapter === undefined) return "none";
   const made = readManifest(parent(adapter))?.inputs["base"];

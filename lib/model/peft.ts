@@ -141,13 +141,18 @@ const PIECE = 2 ** 24;
  * A digest of an adapter's weights.
  *
  * @param folder the adapter's folder
- * @returns 16 hexadecimal digits; where there is no file, those of nothing, as loading it will say what is missing
- * @throws UserError when the file is a folder, a device or a pipe
+ * @returns 16 hexadecimal digits
+ * @throws UserError when the folder lacks one of PEFT's two files, or the weights are a folder, a device or a pipe
  */
 export function adapterDigest(folder: string): string {
-  const path = `${folder}/adapter_model.safetensors`;
+  const missing = ["adapter_config.json", "adapter_model.safetensors"].filter((name) => !exists(`${folder}/${name}`));
+  if (missing.length > 0) {
+    throw new UserError(
+      `Cannot use ${folder} as an adapter: it lacks ${missing.join(" and ")}; give a stage, or the folder of an adapter in PEFT's layout`,
+    );
+  }
   const hash = createHash("sha256");
-  if (exists(path)) { for (const piece of piecesOf(path)) hash.update(piece); }
+  for (const piece of piecesOf(`${folder}/adapter_model.safetensors`)) hash.update(piece);
   return hash.digest("hex").slice(0, 16);
 }
 

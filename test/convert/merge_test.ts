@@ -93,7 +93,7 @@ Deno.test("merge refuses an adapter of another base, of another shape, and none,
     };
     await refuses('"base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight" has shape', base, to, `--adapter=${PARITY}/adapter`);
     await refuses("give --adapter=STAGE_OR_DIR and --to=DIR", base, to);
-    await refuses("adapter_config.json as it is not there", base, to, `--adapter=${folder}/none`);
+    await refuses("it lacks adapter_config.json and adapter_model.safetensors", base, to, `--adapter=${folder}/none`);
     const manifest = {
       ...{ task: "train-cwm", digest: "0123456789abcdef", config: {}, seed: 1, inputs: { base: "another" }, overlap: 0, versions: {} },
       ...{ backend: null, started: "", finished: null, seconds: 0, peakMemoryMiB: 0 },

@@ -71,6 +71,18 @@ Deno.test("openStage() refuses an adapter that was trained on another base, and 
     assert(!exists(`${parent}/run`), message);
   }));
 
+Deno.test("openStage() refuses an adapter that is not there before the run's folder is made, so that the right one can follow", () =>
+  withFolder(async (parent) => {
+    const task = { ...TASK, sections: ["filter", "model"] as const };
+    const open = (name: string) => openStage(invoke(`${parent}/run`), task, { adapters: { text: `${parent}/${name}` } });
+    for (const file of ["adapter_config.json", "adapter_model.safetensors"]) writeFile(`${parent}/adapter/${file}`, "x");
+    writeFile(`${parent}/half/adapter_model.safetensors`, "x");
+    await assertRejects(() => open("adaptor"), UserError, "it lacks adapter_config.json and adapter_model.safetensors");
+    await assertRejects(() => open("half"), UserError, "it lacks adapter_config.json; give a stage");
+    assert(!exists(`${parent}/run`));
+    assert(await open("adapter"));
+  }));
+
 Deno.test("openStage() refuses pictures of the bench that were trained on, or notes them for every table", () =>
   withFolder(async (parent) => {
     await assertRejects(() => openStage(invoke(`${parent}/a`), TASK, { overlap: 3 }), UserError, "among those trained on (3)");

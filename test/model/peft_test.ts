@@ -33,10 +33,12 @@ Deno.test("loadAdapter() refuses what is not plain LoRA, or not of this base, in
     })
   ));
 
-Deno.test("adapterDigest() is that of the file's bytes; nothing there has the digest of nothing", () =>
+Deno.test("adapterDigest() is that of the file's bytes; a folder that lacks one of PEFT's files is refused by its name", () =>
   withFolder((folder) => {
     const digest = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex").slice(0, 16);
-    assertEquals(adapterDigest(folder), digest(new Uint8Array()));
+    assertThrows(() => adapterDigest(folder), UserError, "it lacks adapter_config.json and adapter_model.safetensors; give a stage");
+    Deno.writeTextFileSync(`${folder}/adapter_config.json`, "{}");
+    assertThrows(() => adapterDigest(folder), UserError, "it lacks adapter_model.safetensors; give a stage");
     const bytes = new Uint8Array(2 ** 24 + 5).map((_, i) => i % 251); // more than one piece
     Deno.writeFileSync(`${folder}/adapter_model.safetensors`, bytes);
     assertEquals(adapterDigest(folder), digest(bytes));
@@ -45,6 +47,7 @@ Deno.test("adapterDigest() is that of the file's bytes; nothing there has the di
 Deno.test("adapterDigest() refuses a folder and a pipe instead of waiting for ever", () =>
   withFolder((folder) => {
     const path = `${folder}/adapter_model.safetensors`;
+    Deno.writeTextFileSync(`${folder}/adapter_config.json`, "{}");
     Deno.mkdirSync(path);
     assertThrows(() => adapterDigest(folder), UserError, "it is a folder");
     Deno.removeSync(path);
