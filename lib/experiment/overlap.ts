@@ -47,6 +47,23 @@ export function writeTrainedPictures(folder: string, pictures: readonly string[]
 }
 
 /**
+ * The pictures that a training has seen: its own, and those of the adapters that it goes on from.
+ *
+ * @param own SHA-256 of the pictures that it trains on
+ * @param adapters folders; what an adapter from elsewhere has seen is not known
+ * @returns SHA-256 of each distinct picture, sorted
+ */
+export function withEarlier(own: readonly string[], adapters: readonly string[]): string[] {
+  return [...new Set([...own, ...trainedPictures(adapters)])].sort();
+}
+
+/** What the trainings of adapters have seen, as it was written down. */
+function trainedPictures(adapters: readonly string[]): string[] {
+  const files = adapters.map((adapter) => `${parent(adapter)}/${FILE}`).filter(exists);
+  return files.flatMap((path) => readText(path).split("\n").filter((line) => line !== ""));
+}
+
+/**
  * Counts pictures of a bench that adapters were trained on.
  *
  * @param bench what is measured on
@@ -54,8 +71,8 @@ export function writeTrainedPictures(folder: string, pictures: readonly string[]
  * @returns the number of shared pictures
  */
 export async function seenPictures({ list, truths }: Bench, adapters: readonly string[]): Promise<number> {
-  const seen = adapters.map((adapter) => `${parent(adapter)}/${FILE}`).filter(exists).map((path) => readText(path).split("\n"));
-  return truths.size > 0 || seen.length === 0 ? 0 : shared(await picturesOf(list), seen.flat());
+  const seen = trainedPictures(adapters);
+  return truths.size > 0 || seen.length === 0 ? 0 : shared(await picturesOf(list), seen);
 }
 
 /** How many pictures of one list are in the other. */

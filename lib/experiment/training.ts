@@ -17,7 +17,8 @@ import type { Invocation, TaskInfo } from "./task.ts";
 import { describeTraining, trainingTrajectories, withSynthetic } from "./datasets.ts";
 import { peakMemory } from "./memory.ts";
 import { announceMemory, freeForWork } from "./plan.ts";
-import { benchPictures, picturesOf, shared, writeTrainedPictures } from "./overlap.ts";
+import { benchPictures, picturesOf, shared, withEarlier, writeTrainedPictures } from "./overlap.ts";
+import { adapterFolder } from "./pipeline.ts";
 import { duration, showProgress } from "./progress.ts";
 import { digestOf } from "./run.ts";
 import type { Config } from "./schema.ts";
@@ -87,6 +88,7 @@ export async function openTraining(invocation: Invocation, task: TaskInfo, plan:
   const onMachine = cluster?.onMachine ?? workersAsked(flags); // a dry run starts none
   if (isFirst) announce(task.name, config, plan, list, checkpoint, onMachine);
   const pictures = await picturesOf(list);
+  const seen = withEarlier(pictures, plan.init ? [adapterFolder(plan.init, config)] : []);
   const inputs = { trajectories: digestOf(list.trajectories.map(({ id, action }) => [id, action])), pictures: digestOf(pictures) };
   const sections = ["seed", "data", "model", plan.section] as const;
   if (workers) {
@@ -99,12 +101,12 @@ export async function openTraining(invocation: Invocation, task: TaskInfo, plan:
   }
   const stage = await openStage({ ...invocation, config }, task, {
     ...{ stage: plan.stage, sections, inputs, leaveAlone: !isFirst },
-    overlap: shared(await benchPictures(config), pictures),
+    overlap: shared(await benchPictures(config), seen),
     ...(plan.init && { adapters: { init: plan.init } }),
   });
   const [goesOn] = await workers?.sumNumbers([isFirst && stage ? 1 : 0]) ?? [1];
   if (!stage || goesOn === 0) return void await workers?.leave();
-  if (isFirst) writeTrainedPictures(stage.folder, pictures);
+  if (isFirst) writeTrainedPictures(stage.folder, seen);
   const budget = freeForWork(config, checkpoint, onMachine); // before weights are loaded
   const model = loadModel(path, precision, sharded ? workers : undefined);
   const vocabulary = loadVocabulary(path, checkpoint.config.vq.codes);

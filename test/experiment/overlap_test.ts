@@ -7,6 +7,7 @@ import {
   requireNoOverlap,
   seenPictures,
   shared,
+  withEarlier,
   writeTrainedPictures,
 } from "../../lib/experiment/overlap.ts";
 import { writeFile } from "../../lib/files.ts";
@@ -33,6 +34,16 @@ Deno.test("a picture of the bench is found among those trained on, whatever it i
     assertEquals([trained.length, shared(await benchPictures(config), trained)], [2, 1]);
     writeTrainedPictures(`${folder}/run`, trained);
     assertEquals(await seenPictures(benchTrajectories(config), [`${folder}/run/adapter`, `${folder}/elsewhere/adapter`]), 1);
+  }));
+
+Deno.test("a training that goes on from an adapter has seen what that one's training saw, and so on", () =>
+  withFolder((folder) => {
+    writeTrainedPictures(`${folder}/a`, ["11", "33"]);
+    const second = withEarlier(["22", "33"], [`${folder}/a/adapter`]);
+    assertEquals(second, ["11", "22", "33"]);
+    writeTrainedPictures(`${folder}/b`, second);
+    assertEquals(withEarlier(["44"], [`${folder}/b/adapter`, `${folder}/elsewhere/adapter`]), ["11", "22", "33", "44"]);
+    assertEquals(withEarlier(["44"], []), ["44"]);
   }));
 
 Deno.test("an overlap is refused, or said in every table", () => {

@@ -1,7 +1,10 @@
 /** train-cwm as a user runs it: in a process of its own. */
+import { picturesOf, writeTrainedPictures } from "../../lib/experiment/overlap.ts";
+import { exists, writeFile } from "../../lib/files.ts";
 import { loadAdapter, planCheckpoint } from "../../lib/model/mod.ts";
 import { disposeAdapter } from "../../lib/model/lora.ts";
-import { decodeImage } from "../../lib/tokens/mod.ts";
+import { decodeImage, encodePng } from "../../lib/tokens/mod.ts";
+import { readAurora } from "../../lib/trajectories/mod.ts";
 import { sweep } from "../faults/kill_sweep.ts";
 import { assert, assertEquals, engine, sharedData, withFolder } from "../support.ts";
 
@@ -67,6 +70,18 @@ Deno.test("train-cwm says in one sentence what is wrong, with exit code 1 and no
       assert(sentence.test(err), err);
       assert(!err.includes("    at "), err);
     }
+  }));
+
+Deno.test("train-cwm does not go on from an adapter that was trained on the bench", () =>
+  withFolder(async (folder) => {
+    writeFile(`${folder}/a.png`, await encodePng({ width: 4, height: 4, data: new Uint8Array(48).fill(9) }));
+    writeFile(`${folder}/bench.json`, JSON.stringify([{ input: "a.png", output: "a.png", instruction: "wait" }]));
+    for (const file of ["adapter_config.json", "adapter_model.safetensors"]) writeFile(`${folder}/first/adapter/${file}`, "x");
+    writeTrainedPictures(`${folder}/first`, await picturesOf(readAurora(`${folder}/bench.json`)));
+    const args = [`--cwm.init=${folder}/first/adapter`, `--bench=${folder}/bench.json`, `--run=${folder}/run`];
+    const { code, err } = await task(...MICRO, ...args);
+    assert(code === 1 && err.includes("pictures of the bench are among those trained on (1)"), err);
+    assert(!exists(`${folder}/run`));
   }));
 
 Deno.test({
