@@ -10,7 +10,7 @@ import { checkpointDigest } from "../model/checkpoint.ts";
 import { heldBytes, mebibytes } from "../model/memory.ts";
 import { loadVocabulary, type Vocabulary } from "../tokens/mod.ts";
 import { type EncodedTrajectory, encodeTrajectories, holdOut, type TrajectoryList, usableTrajectories } from "../trajectories/mod.ts";
-import { asVideo } from "../synthesis/as_video.ts";
+import { asVideo, originalId } from "../synthesis/as_video.ts";
 import { SYNTHETIC } from "../synthesis/filter.ts";
 import { piecesOf, type Workers } from "../train/workers.ts";
 import type { Invocation, TaskInfo } from "./task.ts";
@@ -110,7 +110,8 @@ export async function openTraining(invocation: Invocation, task: TaskInfo, plan:
   const budget = freeForWork(config, checkpoint, onMachine); // before weights are loaded
   const model = loadModel(path, precision, sharded ? workers : undefined);
   const vocabulary = loadVocabulary(path, checkpoint.config.vq.codes);
-  const { trained: items, held } = holdOut(await encode(list, model, "allow-missing" in flags, workers), options.validation, config.seed);
+  const encoded = await encode(list, model, "allow-missing" in flags, workers);
+  const { trained: items, held } = holdOut(encoded, options.validation, config.seed, ({ trajectory: { id } }) => originalId(id));
   const steps = options.steps || Math.ceil(options.epochs * items.length / (options.batch * options.accumulate));
   return { stage, config, model, vocabulary, items, held, steps, budget, workers };
 }

@@ -12,6 +12,8 @@ import { readFrames, writeMp4 } from "../video/mod.ts";
 /** Frames that each picture stands still, and the one of them that is taken: late enough for the encoder to have settled. */
 const [STILL, TAKEN, RATE] = [10, 8, 12];
 
+const MARK = " as in a video"; // ends a copy's id
+
 /**
  * The same trajectory as two frames of a video in which the source stands still and then the target does. What did not change is
  * copied by the encoder, so that its noise is the same in both, as in a real video.
@@ -42,7 +44,12 @@ export function asVideo(trajectory: Trajectory, side: number): Trajectory {
     key: async () => createHash("sha256").update(`H.264 ${which} ${(await keysOf()).join(" ")}`).digest("hex"),
     load: async () => (await (made ??= load().finally(() => made = undefined)))[which]!,
   });
-  return { ...trajectory, id: `${id} as in a video`, source: frame(0), target: frame(1) };
+  return { ...trajectory, id: id + MARK, source: frame(0), target: frame(1) };
+}
+
+/** The id of the trajectory that one is a copy of; its own where it is none. */
+export function originalId(id: string): string {
+  return id.endsWith(MARK) ? id.slice(0, -MARK.length) : id;
 }
 
 async function throughVideo(pictures: readonly RgbImage[], side: number): Promise<readonly RgbImage[]> {

@@ -69,6 +69,7 @@ export function downsample<T extends Trajectory>(trajectories: readonly T[], mos
  * @param items all of them
  * @param share of them that is held out; above 0 at least one, and never all
  * @param seed of the choice
+ * @param originalOf what an item is or is a copy of: copies of one original are on the same side
  * @returns both parts, each in the order given
  *
  * @example A quarter of eight
@@ -80,9 +81,15 @@ export function downsample<T extends Trajectory>(trajectories: readonly T[], mos
  * assertEquals([trained.length, held.length], [6, 2]);
  * ```
  */
-export function holdOut<T>(items: readonly T[], share: number, seed: number): { trained: readonly T[]; held: readonly T[] } {
+export function holdOut<T>(
+  items: readonly T[],
+  share: number,
+  seed: number,
+  originalOf: (item: T) => unknown = (item) => item,
+): { trained: readonly T[]; held: readonly T[] } {
   if (share === 0) return { trained: items, held: [] };
-  const count = Math.min(items.length - 1, Math.max(1, Math.round(share * items.length)));
-  const out = new Set(permutation(randomStream("validation", seed), items.length).slice(0, count));
-  return { trained: items.filter((_, i) => !out.has(i)), held: items.filter((_, i) => out.has(i)) };
+  const originals = [...new Set(items.map(originalOf))];
+  const count = Math.min(originals.length - 1, Math.max(1, Math.round(share * originals.length)));
+  const out = new Set(permutation(randomStream("validation", seed), originals.length).slice(0, count).map((i) => originals[i]));
+  return { trained: items.filter((item) => !out.has(originalOf(item))), held: items.filter((item) => out.has(originalOf(item))) };
 }

@@ -1,4 +1,4 @@
-import { asVideo } from "../../lib/synthesis/as_video.ts";
+import { asVideo, originalId } from "../../lib/synthesis/as_video.ts";
 import type { Observation } from "../../lib/trajectories/mod.ts";
 import { assert, assertEquals } from "../support.ts";
 
@@ -16,6 +16,7 @@ Deno.test("asVideo() changes pixels a little, the same way in source and target 
   const clean = { id: "a", subset: "edit", source: pictured("before", 10), action: "paint it", target: pictured("after", 250) };
   const copy = asVideo(clean, 64);
   assertEquals([copy.id, copy.action, copy.subset], ["a as in a video", "paint it", "edit"]);
+  assertEquals([originalId(copy.id), originalId(clean.id)], ["a", "a"]);
   const [source, target, again, before] = await Promise.all(
     [copy.source, copy.target, asVideo(clean, 64).target, clean.source].map((o) => o.load()),
   );

@@ -64,3 +64,14 @@ Deno.test("holdOut() takes nothing for a share of 0, at least one above it, neve
   assert(holdOut(items, 0.1, 2).held.join() !== held.join());
   assertEquals([holdOut([1, 2], 0.001, 1).held.length, holdOut([1], 0.5, 1).held.length], [1, 0]);
 });
+
+Deno.test("holdOut() keeps copies on the side of their originals, and draws the originals as if there were none", () => {
+  const originals = Array.from({ length: 50 }, (_, i) => `${i}`);
+  const items = [...originals, ...originals.slice(10).map((id) => `${id} again`)];
+  const originalOf = (id: string) => id.replace(" again", "");
+  const { trained, held } = holdOut(items, 0.1, 1, originalOf);
+  assertEquals(held.filter((id) => !id.includes("again")), holdOut(originals, 0.1, 1).held);
+  assertEquals([...new Set(held.map(originalOf))].length, 5);
+  assertEquals(trained.filter((id) => held.some((other) => originalOf(other) === originalOf(id))), []);
+  assertEquals([trained.length + held.length, holdOut(items, 0, 1, originalOf).trained], [90, items]);
+});
