@@ -111,7 +111,8 @@ const CDM = z.strictObject({
     "learn each supervised trajectory a second time as a video would show it, through H.264 (beyond the paper)",
   ),
   rehearse: whole.default(0).describe(
-    "rows of each batch that name what is in pictures, as the tiny base learnt to, so that words which supervision lacks are kept (beyond the paper)",
+    "rows of each batch that name what is in pictures, as the tiny base learnt to in the world of pretrain.difficulty, so that words which " +
+      "supervision lacks are kept (beyond the paper)",
   ),
   ...FINE_TUNING,
 });

@@ -23,7 +23,7 @@ import { duration, showProgress } from "./progress.ts";
 import { digestOf } from "./run.ts";
 import type { Config } from "./schema.ts";
 import { ensureEngine, openStage, type Stage } from "./stage.ts";
-import { configFor } from "./training_config.ts";
+import { configFor, inputsOfRehearsal } from "./training_config.ts";
 import { clusterOf, codeDigest, joinWorkers, requireSame, workersAsked } from "./workers.ts";
 
 /** What sets a training apart. */
@@ -89,7 +89,10 @@ export async function openTraining(invocation: Invocation, task: TaskInfo, plan:
   if (isFirst) announce(task.name, config, plan, list, checkpoint, onMachine);
   const pictures = await picturesOf(list);
   const seen = withEarlier(pictures, plan.init ? [adapterFolder(plan.init, config)] : []);
-  const inputs = { trajectories: digestOf(list.trajectories.map(({ id, action }) => [id, action])), pictures: digestOf(pictures) };
+  const inputs = {
+    ...{ trajectories: digestOf(list.trajectories.map(({ id, action }) => [id, action])), pictures: digestOf(pictures) },
+    ...inputsOfRehearsal(plan.section, config),
+  };
   const sections = ["seed", "data", "model", plan.section] as const;
   if (workers) {
     await requireSame(workers, {

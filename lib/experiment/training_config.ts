@@ -1,5 +1,5 @@
 /**
- * What trainings make of the configuration that they are given: the world model's own, and a smaller one on wasm.
+ * What trainings make of the configuration that they are given: the world model's own, a smaller one on wasm, what a run depends on.
  *
  * @module
  */
@@ -41,4 +41,15 @@ export function configFor({ name }: Pick<Backend, "name">, { config, flags, over
   if (name !== "wasm" || flags["config"]) return config;
   console.log(`Taking ${WASM_CONFIG}, which is smaller: --config=FILE takes another`);
   return { ...resolveConfig(WASM_CONFIG, overrides), experiment: config.experiment }; // where those look who build on it
+}
+
+/**
+ * What a run depends on of sections that are not its own: what is rehearsed is of the world that the base learnt.
+ *
+ * @param section of the training
+ * @param config in force
+ * @returns inputs by name; none where nothing is rehearsed
+ */
+export function inputsOfRehearsal(section: "cdm" | "cwm", { cdm, pretrain }: Config): Readonly<Record<string, string>> {
+  return section === "cdm" && cdm.rehearse > 0 ? { "pretrain.difficulty": pretrain.difficulty } : {};
 }

@@ -2,7 +2,7 @@ import { parseArguments } from "../../lib/experiment/cli.ts";
 import { adapterFolder } from "../../lib/experiment/pipeline.ts";
 import { runFolder } from "../../lib/experiment/run.ts";
 import type { Invocation, TaskInfo } from "../../lib/experiment/task.ts";
-import { configFor, ofWorldModel } from "../../lib/experiment/training_config.ts";
+import { configFor, inputsOfRehearsal, ofWorldModel } from "../../lib/experiment/training_config.ts";
 import { assertEquals } from "../support.ts";
 
 const TASK: TaskInfo = { name: "train-cwm", about: "", sections: ["cwm"], switches: { cft: "the baseline" } };
@@ -33,4 +33,11 @@ Deno.test("on wasm a training leaves its adapter where the stages that need it l
   assertEquals(folder, "runs/tiny/train-cft/adapter");
   assertEquals(`${runFolder(configFor(WASM, invocation), "train-cft", {})}/adapter`, folder);
   assertEquals(configFor(WASM, invoke("--experiment=mine")).experiment, "mine");
+});
+
+Deno.test("a run that rehearses depends on the difficulty of what is rehearsed; another has the digest that it always had", () => {
+  const inputs = (section: "cdm" | "cwm", ...args: string[]) => inputsOfRehearsal(section, parseArguments(args, TASK)!.config);
+  assertEquals(inputs("cdm", "--cdm.rehearse=4", "--pretrain.difficulty=hard"), { "pretrain.difficulty": "hard" });
+  assertEquals(inputs("cdm", "--cdm.rehearse=4"), { "pretrain.difficulty": "default" });
+  assertEquals([inputs("cdm", "--pretrain.difficulty=hard"), inputs("cwm", "--cdm.rehearse=4")], [{}, {}]);
 });
