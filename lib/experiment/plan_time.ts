@@ -15,6 +15,7 @@ import { LONGEST } from "../sample/predict_actions.ts";
 import { completionGradients } from "../train/completion_loss.ts";
 import { ACTION, type Device, QUESTION, rowsOf, stageMemory, workingBytes } from "./plan.ts";
 import type { Config } from "./schema.ts";
+import { stepsOf } from "./training_config.ts";
 
 /** What a device does in a second, as this engine is thought or measured to reach it. */
 export interface Rates {
@@ -138,8 +139,8 @@ export function stageTimes(config: Config, checkpoint: CheckpointPlan, amounts: 
     read(image + ACTION) / each + drawn(atOnce(task, /draw/), each, image + ACTION, image, codes);
 
   const trained = (section: "cdm" | "cwm", items: number) => {
-    const { steps, epochs, batch, accumulate, checkpointing } = config[section];
-    const sequences = steps > 0 ? steps * batch * accumulate : Math.ceil(epochs * items);
+    const { batch, accumulate, checkpointing } = config[section];
+    const sequences = stepsOf(config[section], items) * batch * accumulate;
     const loss = section === "cdm" ? { asked: LONGEST, head: vocabulary } : { asked: image, head: codes };
     return sequences * trainingFlops(shape, 2 * image + ACTION, loss, checkpointing) / rates.train + items * encode;
   };
@@ -165,9 +166,8 @@ export function stageTimes(config: Config, checkpoint: CheckpointPlan, amounts: 
 function wireOf(stage: string, config: Config, { config: shape }: CheckpointPlan, amounts: Amounts): StageTime["wire"] {
   const more = { "train-cdm": amounts.epic, "train-cft": 0, "train-cwm": amounts.synthetic }[stage];
   if (more === undefined) return;
-  const { steps, epochs, batch, accumulate, lora } = stage === "train-cdm" ? config.cdm : config.cwm;
-  const items = amounts.trajectories + more;
-  return { steps: steps || Math.ceil(epochs * items / (batch * accumulate)), bytes: adapterBytes(shape, lora) };
+  const options = stage === "train-cdm" ? config.cdm : config.cwm;
+  return { steps: stepsOf(options, amounts.trajectories + more), bytes: adapterBytes(shape, options.lora) };
 }
 
 /**

@@ -23,7 +23,7 @@ import { duration, showProgress } from "./progress.ts";
 import { digestOf } from "./run.ts";
 import type { Config } from "./schema.ts";
 import { ensureEngine, openStage, type Stage } from "./stage.ts";
-import { configFor, inputsOfRehearsal } from "./training_config.ts";
+import { configFor, inputsOfRehearsal, stepsOf } from "./training_config.ts";
 import { clusterOf, codeDigest, joinWorkers, requireSame, workersAsked } from "./workers.ts";
 
 /** What sets a training apart. */
@@ -115,8 +115,7 @@ export async function openTraining(invocation: Invocation, task: TaskInfo, plan:
   const vocabulary = loadVocabulary(path, checkpoint.config.vq.codes);
   const encoded = await encode(list, model, "allow-missing" in flags, workers);
   const { trained: items, held } = holdOut(encoded, options.validation, config.seed, ({ trajectory: { id } }) => originalId(id));
-  const steps = options.steps || Math.ceil(options.epochs * items.length / (options.batch * options.accumulate));
-  return { stage, config, model, vocabulary, items, held, steps, budget, workers };
+  return { stage, config, model, vocabulary, items, held, steps: stepsOf(options, items.length), budget, workers };
 }
 
 /**

@@ -1,5 +1,6 @@
 /**
- * What trainings make of the configuration that they are given: the world model's own, a smaller one on wasm, what a run depends on.
+ * What trainings make of the configuration that they are given: the world model's own, a smaller one on wasm, what a run depends
+ * on, its steps.
  *
  * @module
  */
@@ -52,4 +53,17 @@ export function configFor({ name }: Pick<Backend, "name">, { config, flags, over
  */
 export function inputsOfRehearsal(section: "cdm" | "cwm", { cdm, pretrain }: Config): Readonly<Record<string, string>> {
   return section === "cdm" && cdm.rehearse > 0 ? { "pretrain.difficulty": pretrain.difficulty } : {};
+}
+
+/** What a training's steps follow from; the dynamics model's section says too how many rows of a batch are rehearsed. */
+type Lasting = Pick<Config["cwm"], "steps" | "epochs" | "batch" | "accumulate"> & Partial<Pick<Config["cdm"], "rehearse">>;
+
+/**
+ * Steps of the optimiser: those asked for, or as many as the epochs take.
+ *
+ * @param options the training's section
+ * @param items trajectories, which are all rows of a batch but those that are rehearsed
+ */
+export function stepsOf({ steps, epochs, batch, accumulate, rehearse = 0 }: Lasting, items: number): number {
+  return steps || Math.ceil(epochs * items / ((batch - rehearse) * accumulate));
 }

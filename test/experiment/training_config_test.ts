@@ -2,7 +2,7 @@ import { parseArguments } from "../../lib/experiment/cli.ts";
 import { adapterFolder } from "../../lib/experiment/pipeline.ts";
 import { runFolder } from "../../lib/experiment/run.ts";
 import type { Invocation, TaskInfo } from "../../lib/experiment/task.ts";
-import { configFor, inputsOfRehearsal, ofWorldModel } from "../../lib/experiment/training_config.ts";
+import { configFor, inputsOfRehearsal, ofWorldModel, stepsOf } from "../../lib/experiment/training_config.ts";
 import { assertEquals } from "../support.ts";
 
 const TASK: TaskInfo = { name: "train-cwm", about: "", sections: ["cwm"], switches: { cft: "the baseline" } };
@@ -40,4 +40,11 @@ Deno.test("a run that rehearses depends on the difficulty of what is rehearsed; 
   assertEquals(inputs("cdm", "--cdm.rehearse=4", "--pretrain.difficulty=hard"), { "pretrain.difficulty": "hard" });
   assertEquals(inputs("cdm", "--cdm.rehearse=4"), { "pretrain.difficulty": "default" });
   assertEquals([inputs("cdm", "--pretrain.difficulty=hard"), inputs("cwm", "--cdm.rehearse=4")], [{}, {}]);
+});
+
+Deno.test("stepsOf() takes the steps asked for, or those after which each trajectory was seen in every epoch", () => {
+  const { cdm, cwm } = parseArguments(["--cdm.rehearse=4", "--cdm.epochs=3", "--cdm.accumulate=2"], TASK)!.config;
+  assertEquals(stepsOf(cdm, 100), 2000);
+  assertEquals(stepsOf({ ...cdm, steps: 0 }, 100), 13); // 300 rows, 12 of 16 in each of two micro-batches
+  assertEquals(stepsOf({ ...cwm, steps: 0, epochs: 3 }, 100), 19);
 });
