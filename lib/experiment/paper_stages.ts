@@ -124,12 +124,11 @@ function dynamicsStages(config: Config, at: (folder: string) => string): PaperSt
 function worldStages(config: Config, at: (folder: string) => string): PaperStage[] {
   const given = pathsOf(config.cwm.synthetic).some((path) => path.endsWith(".jsonl")); // made before: no videos are needed
   const synthetic = given ? [] : [`--cwm.synthetic=${at("filter")}/trajectories.jsonl`];
-  const supervised = config.cwm.epic ? [] : ["--data.epic="]; // as train-cwm records it, so that its run is known for this configuration's
   const models = Object.entries(WORLD_MODELS);
   const bench = ["base", "bench"] as const;
   return [
     ...models.map(([name, args]): PaperStage => ({
-      ...{ folder: folderOf(name), task: "train-cwm", args: [...synthetic, ...supervised, ...args], takes: ["base", "training"] },
+      ...{ folder: folderOf(name), task: "train-cwm", args: [...synthetic, ...args], takes: ["base", "training"] },
       after: given || args.includes("--cwm.synthetic=") ? [] : ["filter"],
     })),
     { folder: "probe-c-ft", task: "probe", args: [`--probe.adapter=${at("c-ft")}/adapter`], takes: bench, after: ["c-ft"] },
