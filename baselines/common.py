@@ -12,6 +12,7 @@ import os
 import pathlib
 import re
 import sys
+import unicodedata
 from collections import namedtuple
 
 Item = namedtuple("Item", "id subset source action target")  # source and target are paths
@@ -59,7 +60,7 @@ def parse_entry(entry, index, path):
     source, target = (locate(entry.get(key), path) for key in ("input", "output"))
     if not isinstance(action, str) or not action.strip() or not source or not target:
         return None
-    subset = file_name(task)[:64]
+    subset = plain_name(task)[:64]
     return Item(f"{subset}-{index}", subset, source, action.strip(), target)
 
 
@@ -76,8 +77,18 @@ def locate(name, path):
     return None
 
 
-def file_name(name):
-    return re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII)
+def plain_name(text):
+    """Worldstrap's plainName(): what is no letter or digit of any script and none of _.@- becomes an underscore."""
+    kept = (char if char in "_.@-" or unicodedata.category(char)[0] in "LMN" else "\0" for char in text)
+    return re.sub("\0+", "_", "".join(kept))
+
+
+def file_name(text, most=200):
+    """Worldstrap's fileNameOf(): no two ids share it; a name that is not the id itself ends in the id's digest."""
+    plain = plain_name(text).encode()
+    if plain == text.encode() and len(plain) <= most:
+        return text
+    return f"{plain[: most - 13].decode(errors='ignore')}~{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def seed_of(seed, item):

@@ -5,6 +5,7 @@
  */
 
 import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
 import { isOfDisk, quoted, UserError } from "./errors.ts";
 
 /** The calls to the disk that writing makes. Tests put one that fails in its place. */
@@ -233,9 +234,49 @@ export function parent(path: string): string {
   return cut < 0 ? "." : cut === 0 ? "/" : path.slice(0, cut);
 }
 
-/** A name of any text as a file's: what is not a letter, digit, dot, dash or underscore becomes an underscore. */
-export function fileNameOf(name: string): string {
-  return name.replaceAll(/[^\w.-]+/g, "_");
+/**
+ * A text as a plain name: letters and digits of any script, `.`, `-`, `_` and `@` stay, what lies between them becomes an underscore.
+ * Several texts may share one; files are named by `fileNameOf`.
+ *
+ * @param text any text
+ * @returns the name
+ *
+ * @example Letters stay
+ * ```ts
+ * import { plainName } from "./files.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(plainName("打开 the door!"), "打开_the_door_");
+ * ```
+ */
+export function plainName(text: string): string {
+  return text.replaceAll(/[^\p{L}\p{M}\p{N}_.@-]+/gu, "_"); // marks are parts of letters, in Hindi as in a decomposed é
+}
+
+const LONGEST_NAME = 200; // bytes; file systems take 255, of which an ending and a temporary file's take some
+
+/**
+ * A name for a text's file that no other text has: a plain name that is not too long stays as it is; any other is made so, and a `~`, which
+ * no plain name has, and a digest follow. `baselines/common.py` names files alike.
+ *
+ * @param text any text, as a trajectory's id
+ * @param most bytes of the name
+ * @returns the name, without an ending
+ *
+ * @example What an underscore stands for is told apart
+ * ```ts
+ * import { fileNameOf } from "./files.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(["ag-0", "a/b", "a b"].map((id) => fileNameOf(id)), ["ag-0", "a_b~c14cddc033f6", "a_b~c8687a08aa5d"]);
+ * ```
+ */
+export function fileNameOf(text: string, most = LONGEST_NAME): string {
+  const plain = plainName(text);
+  const cut = (bytes: number) => plain.slice(0, new TextEncoder().encodeInto(plain, new Uint8Array(bytes)).read); // whole characters
+  if (cut(most) === text) return text;
+  const digest = createHash("sha256").update(text).digest("hex").slice(0, 12);
+  return `${cut(most - 13)}~${digest}`; // 13: the ~ and the digest
 }
 
 /** SHA-256 in hexadecimal. */

@@ -7,6 +7,7 @@ import {
   exists,
   fileNameOf,
   parent,
+  plainName,
   readBytes,
   readJson,
   readJsonLines,
@@ -116,9 +117,20 @@ Deno.test("parent() gives the folder of every form of a path", () => {
   assertEquals(pairs.map(([path]) => parent(path!)), pairs.map(([, folder]) => folder!));
 });
 
-Deno.test("fileNameOf() makes any text one file's name", () => {
-  assertEquals(fileNameOf("../a b/c:d"), ".._a_b_c_d");
-  assertEquals(fileNameOf("ag-0.1_x"), "ag-0.1_x");
+Deno.test("plainName() keeps letters of any script and nothing that a path or a terminal takes for its own", () => {
+  const texts = ["ag-0.1_x", "ag-0@1", "हिंदी 跳", "../a b/c:d", "e\u0301\u001b[2J~\u{1f600}"];
+  assertEquals(texts.map(plainName), ["ag-0.1_x", "ag-0@1", "हिंदी_跳", ".._a_b_c_d", "e\u0301_2J_"]);
+});
+
+Deno.test("fileNameOf() gives plain ids themselves, and no two ids one file", () => {
+  const plain = ["ag-0", "magicbrush-19", "epic-P01_01_12", "default-bench-1-3", "something-7@1", "跳-0", "x".repeat(200)];
+  assertEquals(plain.map((id) => fileNameOf(id)), plain);
+  const odd = ["跳/1.mp4", "走/1.mp4", "a/b/1.mp4", "a b/1.mp4", "a_b_1.mp4", "a//b/1.mp4", "~", "/", "", "\u{1f600}", "x".repeat(201)];
+  const long = ["跳", "走", "\u{20000}"].flatMap((letter) => [letter.repeat(99), letter.repeat(199)]); // 3 or 4 bytes a letter
+  const names = [...odd, ...long].map((id) => fileNameOf(id));
+  assertEquals(new Set(names).size, names.length);
+  assertEquals(names.filter((name) => new TextEncoder().encode(name).length > 200 || /[\/\ufffd\s]|\p{C}/u.test(name)), []);
+  assertEquals([fileNameOf("跳/1.mp4"), fileNameOf("move the cup", 17)], ["跳_1.mp4~cc672a3a3612", "move~e8c9c2d79269"]);
 });
 
 Deno.test("sha256() and encodeBase64() give the published test vectors", async () => {

@@ -4,7 +4,7 @@
  * @module
  */
 import { shardFolders } from "../experiment/pipeline.ts";
-import { exists } from "../files.ts";
+import { exists, plainName } from "../files.ts";
 import { type Candidate, groupPools, readCandidates } from "../judge/candidates.ts";
 import { type CurvePoint, CURVES_NOTE, isDistance, plotCurves, type Pool, scoredPools, verificationCurves } from "./curves.ts";
 import { type TableRow, writeTable } from "./table.ts";
@@ -152,5 +152,5 @@ export async function writePools(
 
 /** The name of a scorer's picture of curves, without an ending. */
 export function curvesFile(scorer: string): string {
-  return `curves-${scorer.replaceAll(/[^\w.-]+/g, "_")}`;
+  return `curves-${plainName(scorer)}`;
 }

@@ -123,7 +123,7 @@ export function saveExample(
   if (!nodes[before] || !target) throw new UserError("There is no such picture in this tree.");
   const path = `${folder}/trajectories.jsonl`;
   const known = resumeLog<AnnotatedTrajectory>(path);
-  const id = `${tree.slice(0, 12)}-${before}-${after}-${fileNameOf(action).slice(0, 80)}`;
+  const id = `${tree.slice(0, 12)}-${before}-${after}-${fileNameOf(action, 80)}`;
   if (known.some((one) => one.id === id)) return { path, count: known.length };
   const frames = { source: before, target: after };
   const files = Object.fromEntries(

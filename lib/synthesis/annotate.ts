@@ -4,7 +4,7 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { writeFile } from "../files.ts";
+import { fileNameOf, writeFile } from "../files.ts";
 import { logLikelihoods, lookAt, picturePairs, predictActions, type Reader, type SamplingOptions } from "../sample/mod.ts";
 import { dynamicsSequence, encodePng, type RgbImage } from "../tokens/mod.ts";
 import {
@@ -193,7 +193,7 @@ export async function keepTrajectories(
   for (const [i, { source, target, images }] of pairs.entries()) {
     const { action, score, sum } = annotated[i]!;
     if (action === "") continue;
-    const name = `${id.replaceAll(/[^\w.-]+/g, "_")}-${i}`;
+    const name = `${fileNameOf(id)}-${i}`;
     const files = [`frames/${name}-source.png`, `frames/${name}-target.png`] as const;
     for (const [side, file] of files.entries()) writeFile(`${folder}/${file}`, await encodePng(images[side]!), undefined, false);
     kept.push({

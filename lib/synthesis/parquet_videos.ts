@@ -79,7 +79,7 @@ async function videosInParquet(paths: readonly string[], folder: string): Promis
   }
   if (videos.size === 0) throw new UserError(`Cannot find videos in ${paths[0]}: it has no rows`);
   const list = [...videos].sort(([a], [b]) => a < b ? -1 : 1).map(([id, { label, runs, isFrames }], i): VideoFile => {
-    const path = `${folder}/${i}-${fileNameOf(id).slice(-100)}${isFrames ? ".mjpeg" : ".video"}`;
+    const path = `${folder}/${i}-${fileNameOf(id)}${isFrames ? ".mjpeg" : ".video"}`;
     return { id, path, label, write: () => isFrames ? writeFrames(path, runs) : writeVideo(path, runs[0]!) };
   });
   return { videos: list, problems };

@@ -5,7 +5,7 @@
  */
 import { isOfDisk, printable, quoted, UserError } from "../errors.ts";
 import { createHash } from "node:crypto";
-import { diskError, fileNameOf, LARGEST, parent, readBytes, readJson } from "../files.ts";
+import { diskError, LARGEST, parent, plainName, readBytes, readJson } from "../files.ts";
 import { decodeImage } from "../tokens/mod.ts";
 import type { Observation, Problem, Trajectory, TrajectoryList } from "./trajectory.ts";
 
@@ -94,7 +94,7 @@ export function usableTrajectories(list: TrajectoryList, allowMissing: boolean):
 function parseEntry(entry: unknown, index: number, path: string): Trajectory | Problem {
   const fields = (typeof entry === "object" && entry !== null ? entry : {}) as Record<string, unknown>;
   const task = typeof fields["task"] === "string" ? fields["task"] : parent(path).split("/").at(-1)!;
-  const subset = fileNameOf(task).slice(0, 64);
+  const subset = [...plainName(task)].slice(0, 64).join("");
   const id = `${subset}-${index}`;
   const { input, output, instruction } = fields;
   const action = Array.isArray(instruction) ? instruction[0] : instruction;

@@ -1,5 +1,5 @@
 /** The baselines' runners: the shared part with a fake model, SmartEdit, VILA-U and GoT against stand-ins of their programs. */
-import { exists } from "../../lib/files.ts";
+import { exists, fileNameOf, plainName } from "../../lib/files.ts";
 import { openSystem } from "../../lib/judge/systems.ts";
 import { encodePng } from "../../lib/tokens/mod.ts";
 import { joinLists, readAurora, type Trajectory } from "../../lib/trajectories/mod.ts";
@@ -83,6 +83,19 @@ Deno.test({
       assertEquals(systems.fake, systems.copy);
       assertEquals(systems.fake.all.l1_paper.n, 6);
     }),
+});
+
+Deno.test({
+  name: "a baseline names files as fileNameOf() does, and subsets as plainName()",
+  ignore: !hasPython,
+  fn: async () => {
+    const letters = ["跳", "\u{20000}", "é", "e\u0301", "हिं", "x"];
+    const texts = ["ag-0@1", "a b/c", "a/b c", "..", "~", "\u{1f600}\u200b", "½Ⅷ٣²", ...letters.flatMap((one) => [one, one.repeat(199)])];
+    const script = "import json, common; print(json.dumps([[common.file_name(t), common.plain_name(t)] for t in json.loads(sys.argv[1])]))";
+    const { code, text } = await python({ PYTHONPATH: `${ROOT}baselines` }, "-c", `import sys; ${script}`, JSON.stringify(texts));
+    assertEquals(code, 0, text);
+    assertEquals(JSON.parse(text), texts.map((one) => [fileNameOf(one), plainName(one)]));
+  },
 });
 
 Deno.test({

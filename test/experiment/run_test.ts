@@ -1,6 +1,6 @@
 import { UserError } from "../../lib/errors.ts";
 import { resolveConfig } from "../../lib/experiment/config.ts";
-import { exists, writeFile } from "../../lib/files.ts";
+import { exists, fileNameOf, writeFile } from "../../lib/files.ts";
 import { openRun, type RunOptions } from "../../lib/experiment/run.ts";
 import { saidOfEach } from "../faults/failing_files.ts";
 import { assert, assertEquals, assertThrows, withFolder } from "../support.ts";
@@ -104,4 +104,18 @@ Deno.test("openRun() starts over in our folders alone, removes what tasks wrote,
     assertEquals([...Deno.readDirSync(foreign)].map(({ name }) => name).sort(), ["manifest.json", "precious.txt"]);
     writeFile(`${folder}/home/letter.txt`, "x");
     assertThrows(() => openRun(options(`${folder}/home`)), UserError, 'it holds files of another kind ("letter.txt")');
+  }));
+
+Deno.test("openRun() starts over without the pictures of ids of any script, and leaves those that no task names so", () =>
+  withFolder((folder) => {
+    openRun(options(folder)).finish(RESULT);
+    const names = ["跳/1.mp4", "a b/हिंदी.mp4", "ag-0@1", "\u{1f600}"].map((id) => fileNameOf(id));
+    const ours = names.flatMap((
+      name,
+    ) => [`frames/${name}-0-source.png`, `images/0/${name}-1.png`, `sheets/${name}.png`, `actions/${name}.jsonl`]);
+    const others = ["images/my photo.png", "frames/a(1).png"];
+    for (const file of [...ours, "curves-判官.svg", ...others]) writeFile(`${folder}/${file}`, "x");
+    openRun({ ...options(folder), restart: true });
+    assertEquals([...ours, "curves-判官.svg"].filter((file) => exists(`${folder}/${file}`)), []);
+    assertEquals(others.filter((file) => exists(`${folder}/${file}`)), others);
   }));

@@ -36,5 +36,7 @@ Deno.test("openSystem() finds predictions by list and by name, and none outside 
     Deno.writeTextFileSync(`${folder}/own/predictions.jsonl`, lines);
     assertEquals((await openSystem(`${folder}/own`).predict(of("ag-1")))!.data[0], 7);
     assertEquals(Deno.readTextFileSync(`${folder}/own/predictions.jsonl`), lines);
+    for (const name of ["ag-0@1", "跳-7"]) Deno.writeFileSync(`${folder}/own/${name}.png`, await encodePng(flat(8)));
+    for (const id of ["ag-0@1", "跳-7"]) assertEquals((await system.predict(of(id)))!.data[0], 8);
     assertThrows(() => openSystem(`${folder}/nowhere`), Error, "there is no folder");
   }));

@@ -60,6 +60,7 @@ Deno.test("saveExample() leaves what train-cwm's reader takes, once, with the pi
     const scores = Deno.readTextFileSync(`${folder}/examples/trajectories.jsonl`).trim().split("\n").map((line) => JSON.parse(line).score);
     assertEquals(scores, [-0.5, 0, -0.5]); // the model's own likelihood, where the action is what it was asked for
     assertThrows(() => save(0, 7, "x"), UserError, "no such picture");
+    assertEquals([save(0, 1, "打开门"), save(0, 1, "关上门"), save(0, 1, "open, it")], [4, 5, 6]);
   }));
 
 Deno.test("takePicture() turns a camera's photo upright and takes its middle square", async () => {

@@ -1,4 +1,4 @@
-import { annotatePairs, framesAt, keepTrajectories, pairsOfVideo } from "../../lib/synthesis/annotate.ts";
+import { type AnnotatedTrajectory, annotatePairs, framesAt, keepTrajectories, pairsOfVideo } from "../../lib/synthesis/annotate.ts";
 import { loadModel } from "../../lib/model/mod.ts";
 import { disposeModel } from "../../lib/model/checkpoint.ts";
 import { disposeSampler, logLikelihoods, textSampler } from "../../lib/sample/mod.ts";
@@ -105,4 +105,19 @@ Deno.test("keepTrajectories() writes both frames of a pair, under safe names, an
     assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["frames"]);
     assertEquals([...Deno.readDirSync(`${folder}/frames`)].length, 4);
     assertEquals(await decodeImage(Deno.readFileSync(`${folder}/${kept[1]!.target}`), "target"), picture(25));
+  }));
+
+Deno.test("keepTrajectories() keeps the frames of videos whose names differ by their script or by what an underscore stands for", () =>
+  withFolder(async (folder) => {
+    const ids = ["跳/1.mp4", "走/1.mp4", "a/b/1.mp4", "a b/1.mp4"];
+    const moment: MotionSample = { index: 0, time: 0, motion: 0, isCut: false, isBlank: false };
+    const kept: AnnotatedTrajectory[] = [];
+    for (const [i, id] of ids.entries()) {
+      const found = { samples: [moment], pairs: [{ source: moment, target: moment, images: [picture(i), picture(i + 9)] as const }] };
+      kept.push(...await keepTrajectories(folder, { id, path: "", label: "x" }, found, [{ action: "go", score: -1, sum: -1 }], "digest"));
+    }
+    const pictureOf = async (file: string) => await decodeImage(Deno.readFileSync(`${folder}/${file}`), file);
+    for (const [i, { source, target }] of kept.entries()) {
+      assertEquals(await Promise.all([source, target].map(pictureOf)), [picture(i), picture(i + 9)], ids[i]);
+    }
   }));

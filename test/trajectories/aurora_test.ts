@@ -1,3 +1,4 @@
+import { fileNameOf } from "../../lib/files.ts";
 import { encodePng } from "../../lib/tokens/mod.ts";
 import { readAurora } from "../../lib/trajectories/mod.ts";
 import { describeProblems } from "../../lib/trajectories/aurora.ts";
@@ -17,6 +18,7 @@ Deno.test({
     assertEquals(Object.entries(counts).map(([subset, list]) => [subset, list?.length]), [
       ...[["magicbrush", 20], ["ag", 20], ["something", 20], ["whatsup", 20], ["kubric", 20]],
     ]);
+    assertEquals(trajectories.map(({ id }) => fileNameOf(id)), trajectories.map(({ subset }, i) => `${subset}-${i}`));
   },
 });
 
@@ -53,6 +55,17 @@ Deno.test("readAurora() names what each bad entry lacks, and reads lists of inst
     assertThrows(() => readAurora(`${folder}/empty.json`), UserError, "the list is empty");
     Deno.writeTextFileSync(`${folder}/object.json`, "{}");
     assertThrows(() => readAurora(`${folder}/object.json`), UserError, "it must hold a JSON list");
+  }));
+
+Deno.test("readAurora() keeps subsets apart whose names are of any script", () =>
+  withFolder((folder) => {
+    Deno.writeTextFileSync(`${folder}/a.png`, "");
+    const tasks = ["跳", "走", "été", "my edits", "\u{20000}".repeat(70)];
+    const entries = tasks.map((task) => ({ input: "a.png", output: "a.png", instruction: "go", task }));
+    Deno.writeTextFileSync(`${folder}/list.json`, JSON.stringify(entries));
+    const { trajectories } = readAurora(`${folder}/list.json`);
+    assertEquals(trajectories.map(({ subset }) => subset), ["跳", "走", "été", "my_edits", "\u{20000}".repeat(64)]);
+    assertEquals(trajectories.map(({ id }) => id).slice(0, 2), ["跳-0", "走-1"]);
   }));
 
 Deno.test("readAurora() takes no picture for missing when the disk fails", () =>
