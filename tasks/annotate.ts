@@ -12,7 +12,7 @@ import { digestOf, runFolder } from "../lib/experiment/run.ts";
 import type { Config } from "../lib/experiment/schema.ts";
 import { workTogether } from "../lib/experiment/queue_work.ts";
 import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
-import { actionsOf, renderInto, withTruth, worldFiles, type WorldVideos } from "../lib/experiment/world_videos.ts";
+import { actionsOf, renderInto, withTruth, worldFiles, worldOf, type WorldVideos } from "../lib/experiment/world_videos.ts";
 import { type Invocation, STAGE_SWITCHES, type TaskInfo, WORKER_FLAGS } from "../lib/experiment/task.ts";
 import { isOfDisk, UserError } from "../lib/errors.ts";
 import { fileNameOf, readText, writeFile } from "../lib/files.ts";
@@ -34,7 +34,6 @@ import { keepTrajectories } from "../lib/synthesis/annotate.ts";
 import { withVideoFile } from "../lib/synthesis/videos.ts";
 import type { Problem } from "../lib/trajectories/mod.ts";
 import { type MotionPool, openMotionPool } from "../lib/video/mod.ts";
-import { worldVideos } from "../lib/world/mod.ts";
 
 const TASK: TaskInfo = {
   name: "annotate",
@@ -61,13 +60,15 @@ interface Tools {
 /** Runs the task. */
 async function main(invocation: Invocation): Promise<void> {
   const { config, flags } = invocation;
-  const { annotate: options, data, seed } = config;
+  const { annotate: options } = config;
   const folder = runFolder(config, shardName(TASK.name, flags["shard"]), flags);
 
   // 1. The videos, the run, the dynamics model
-  const isWorld = options.videos === "" && Object.keys(options.datasets).length === 0;
-  const world = isWorld ? new Map(worldVideos(data.difficulty, seed, options.world).map((v) => [v.id, v])) : undefined;
+  if (options.from !== "" && options.sheets) {
+    throw new UserError("Cannot draw sheets of videos (annotate.sheets) with annotate.from, which reads none: leave one of them out");
+  }
   const earlier = options.from === "" ? undefined : earlierPairs(options.from);
+  const world = worldOf(config, earlier?.videos);
   const list = earlier ?? (world ? { videos: worldFiles(folder, world) } : await listReal(config, `${folder}/videos`));
   const batches = ownBatches(batchesOf(list.videos, options.videosAtOnce), flags["shard"], "annotate.videosAtOnce");
   const names = digestOf(batches.map(({ items }) => items.map(({ id }) => id)));
@@ -124,7 +125,7 @@ async function annotateVideos(
   const images = found.flatMap(({ pairs }) => typeof pairs === "string" ? [] : pairs.pairs.map((pair) => pair.images));
   const streams = found.flatMap(({ video, pairs }) => typeof pairs === "string" ? [] : pairs.pairs.map((_, i) => `${video.id}#${i}`));
   const choice = { temperature: options.temperature, seed, streams }; // an action does not depend on what is drawn with it
-  const truths = options.oracle ? found.flatMap((one) => actionsOf(one, world, seed)) : undefined;
+  const truths = options.oracle && world ? found.flatMap((one) => actionsOf(one, world, seed)) : undefined;
   const annotated = images.length === 0 ? [] : annotatePairs(annotator, images, choice, truths);
   const lines: Line[] = [];
   for (const { video, pairs } of found) {

@@ -64,7 +64,7 @@ export function seedRuns(invocation: Invocation): SeedRun[] {
 
 /** A point's stages: its key-frame pairs are the seed's, and only its own world models are judged. */
 function argsOf({ folder, args }: PaperStage, pairs: string): readonly string[] {
-  if (folder === "annotate") return [...args, `--annotate.from=${pairs}`];
+  if (folder === "annotate") return [...args, `--annotate.from=${pairs}`, "--annotate.sheets=false"]; // no video is read for a sheet
   return folder === "judge" ? args.map((arg) => arg.replace(/C-ZS=[^,]*,/, "")) : args;
 }
 

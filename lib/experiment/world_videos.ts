@@ -4,23 +4,55 @@
  * @module
  */
 import { randomStream } from "../engine/mod.ts";
-import { UserError } from "../errors.ts";
+import { quoted, UserError } from "../errors.ts";
 import { exists } from "../files.ts";
 import { doesTheSame } from "../gates/mod.ts";
 import type { AnnotatedTrajectory, VideoFile, VideoPairs } from "../synthesis/mod.ts";
 import { writeMp4 } from "../video/mod.ts";
-import { FRAME_RATE, renderVideo, sayAction, type WorldVideo } from "../world/mod.ts";
+import { FRAME_RATE, renderVideo, sayAction, type WorldVideo, worldVideos } from "../world/mod.ts";
+import type { Config } from "./schema.ts";
 
 /** Videos of the tiny world by name. */
 export type WorldVideos = ReadonlyMap<string, WorldVideo>;
 
+/**
+ * The tiny world's videos, where it is they that a configuration annotates: an earlier annotation may be of real videos, or of another
+ * world.
+ *
+ * @param config its sections `data` and `annotate`, and its seed
+ * @param earlier the videos of the earlier annotation that `annotate.from` names
+ * @returns the videos by name; undefined where others are annotated
+ * @throws UserError when the actions themselves are wanted (`annotate.oracle`) of videos in which nobody knows them
+ *
+ * @example Pairs of a real video
+ * ```ts
+ * import { worldOf } from "./world_videos.ts";
+ * import { resolveConfig } from "./config.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const config = resolveConfig(undefined, [{ key: "annotate.world", value: "2" }]);
+ * assertEquals([worldOf(config)?.size, worldOf(config, [{ id: "roll/a.mp4", path: "", label: "roll" }])], [2, undefined]);
+ * ```
+ */
+export function worldOf({ annotate: options, data, seed }: Config, earlier: readonly VideoFile[] = []): WorldVideos | undefined {
+  const isWorld = options.videos === "" && Object.keys(options.datasets).length === 0;
+  const world = new Map(isWorld ? worldVideos(data.difficulty, seed, options.world).map((video) => [video.id, video]) : []);
+  const known = new Set(worldFiles("", world).map(({ id }) => id));
+  const other = earlier.find(({ id }) => !known.has(id));
+  if (isWorld && !other) return world;
+  if (!options.oracle) return;
+  const found = isWorld && other ? `; ${quoted(other.id)} is not among those of this seed, data.difficulty and annotate.world` : "";
+  throw new UserError(
+    `Cannot take the actions themselves (annotate.oracle): they are known in the tiny world's videos alone${found}; leave it out`,
+  );
+}
+
 /** What is done in a video's pairs; "" where a pair misses it. */
 export function actionsOf(
   { video, pairs }: { video: VideoFile; pairs: VideoPairs | string },
-  world: WorldVideos | undefined,
+  world: WorldVideos,
   seed: number,
 ): string[] {
-  if (!world) throw new UserError("Cannot take the actions themselves (annotate.oracle): they are known in the tiny world alone");
   const { truth } = world.get(worldName(video))!;
   const random = randomStream("oracle", seed, video.id);
   return typeof pairs === "string"

@@ -17,6 +17,7 @@ Deno.test("seedRuns() runs all for each seed, and for another number of supervis
     assert(whole!.stages.some(({ folder }) => folder === "probe-c-ft") && !point!.stages.some(({ folder }) => folder.startsWith("probe")));
     const annotate = point!.stages.find((stage) => stage.folder === "annotate")!;
     assert(annotate.args.includes(`--annotate.from=${folder}/paper-2/annotate/trajectories.jsonl`));
+    assert(annotate.args.includes("--annotate.sheets=false"));
     assert(annotate.args.includes(`--annotate.cdm=${folder}/paper-2-250/train-cdm/adapter`));
     const judge = point!.stages.find((stage) => stage.folder === "judge")!;
     assert(!judge.args.join().includes("C-ZS") && judge.args.join().includes("C-FT="), judge.args.join());

@@ -50,7 +50,7 @@ Deno.test("annotate --annotate.videos=FILE.parquet annotates videos whose frames
     }
   }));
 
-Deno.test("annotate --annotate.from says of earlier pairs what was said of the videos, and the oracle what was done", () =>
+Deno.test("annotate --annotate.from says of earlier pairs what was said of the videos, real ones too, and the oracle what was done", () =>
   withFolder(async (folder) => {
     const experiment = `test-${Deno.pid}-again`;
     const annotate = async (name: string, ...args: string[]) => {
@@ -66,7 +66,28 @@ Deno.test("annotate --annotate.from says of earlier pairs what was said of the v
       assert(first.every(({ source }) => exists(`${folder}/again/${source}`)));
       const told = await annotate("oracle", `--annotate.from=${folder}/first/trajectories.jsonl`, "--annotate.oracle=true");
       assert(told.length > 2 && told.every(({ right }) => right), `${told.length} pairs with their action`);
+      const real = first.map(({ right: _, ...one }) => ({ ...one, id: `clips/${one.id}`, video: `clips/${one.video}` }));
+      Deno.writeTextFileSync(`${folder}/first/real.jsonl`, real.map((one) => JSON.stringify(one) + "\n").join(""));
+      const again = await annotate("real", `--annotate.from=${folder}/first/real.jsonl`);
+      assertEquals(again.map(({ source: _, target: __, ...one }) => one), real.map(({ source: _, target: __, ...one }) => one));
     } finally {
       await Deno.remove(`${ROOT}runs/${experiment}`, { recursive: true }).catch(() => {});
     }
+  }));
+
+Deno.test("annotate --annotate.from refuses sheets of videos, and the oracle of real ones, before it looks for a model", () =>
+  withFolder(async (folder) => {
+    const one = { id: "a.mp4#0", video: "a.mp4", label: "roll", source: "a.png", target: "b.png", action: "roll it", score: -0.5 };
+    Deno.writeTextFileSync(`${folder}/trajectories.jsonl`, JSON.stringify(one));
+    const start = async (...args: string[]) => {
+      const from = [`--annotate.from=${folder}/trajectories.jsonl`, `--annotate.cdm=${folder}/none`, `--run=${folder}/run`];
+      const all = ["run", "-A", `${ROOT}tasks/annotate.ts`, ...from, ...args];
+      const { code, stderr } = await new Deno.Command(Deno.execPath(), { args: all, cwd: ROOT, env: { NO_COLOR: "1" } }).output();
+      return { code, text: new TextDecoder().decode(stderr).trim() };
+    };
+    const sheets = await start("--annotate.sheets=true");
+    assert(sheets.code === 1 && sheets.text.includes("Cannot draw sheets of videos (annotate.sheets) with annotate.from"), sheets.text);
+    const oracle = await start("--annotate.oracle=true");
+    assert(oracle.code === 1 && oracle.text.includes('videos alone; "a.mp4" is not among those of this seed'), oracle.text);
+    assert(!exists(`${folder}/run`));
   }));
