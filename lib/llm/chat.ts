@@ -53,7 +53,7 @@ export const NOT_ASKED = "not asked";
  *
  * @param questions what to ask
  * @param options model, cache, concurrency
- * @throws UserError when there is no key
+ * @throws UserError when there is no key, or the disk refuses to keep an answer
  */
 export async function askAll(questions: readonly (Question | LazyQuestion)[], options: ChatOptions): Promise<Answer[]> {
   const { concurrency = 8, onAnswer = () => {} } = options;
@@ -63,12 +63,17 @@ export async function askAll(questions: readonly (Question | LazyQuestion)[], op
   const work = async () => {
     while (next < questions.length && !stopped) {
       const place = next++;
-      const answer = await ask(client, questions[place]!, options);
+      const answer = await ask(client, questions[place]!, options).catch((error: unknown) => {
+        stopped = true; // an answer that cannot be kept is paid for in vain, and the next would be, too
+        throw error;
+      });
       answers[place] = answer;
       if (onAnswer(++done, answer) === false || "failure" in answer && answer.failure === REFUSED_KEY) stopped = true;
     }
   };
-  await Promise.all(Array.from({ length: Math.min(concurrency, questions.length) }, work));
+  const ended = await Promise.allSettled(Array.from({ length: Math.min(concurrency, questions.length) }, work));
+  const failed = ended.find((one) => one.status === "rejected"); // once those in flight, which are paid for, have been kept if they can be
+  if (failed) throw failed.reason;
   return answers;
 }
 
@@ -92,13 +97,14 @@ async function ask(client: OpenAI, question: Question | LazyQuestion, options: C
   } catch (error) {
     return { failure: (error as Error).message }; // a picture that is gone
   }
+  let answer: Answer;
   try {
-    const answer = answerOf(await client.chat.completions.create({ model: options.model, ...body } as Body));
-    keepAnswer(path, answer);
-    return answer;
+    answer = answerOf(await client.chat.completions.create({ model: options.model, ...body } as Body));
   } catch (error) {
     return { failure: failureOf(error) };
   }
+  keepAnswer(path, answer); // a disk that refuses is no failure of the endpoint's: it ends the work
+  return answer;
 }
 
 /** What is kept at a path, if anything: an answer, or that one was paid for and came to nothing unless that is to be asked `again`. */

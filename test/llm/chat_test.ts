@@ -2,7 +2,7 @@ import { askAll, NOT_ASKED } from "../../lib/llm/chat.ts";
 import { contradictActions, contraryOf } from "../../lib/probe/contradict.ts";
 import type { Trajectory } from "../../lib/trajectories/mod.ts";
 import { fileObservation } from "../../lib/trajectories/aurora.ts";
-import { assert, assertEquals, assertRejects, withFolder } from "../support.ts";
+import { assert, assertEquals, assertRejects, UserError, withFolder } from "../support.ts";
 
 const KEY = "sk-canary-0123456789";
 
@@ -93,6 +93,16 @@ Deno.test("askAll() stops at a refused key and when it is told to, and says so w
       assertEquals(asked.length, 2);
     });
     await assertRejects(() => askAll([ask("a")], { model: "m", cache }), Error, "OPENAI_API_KEY is not set");
+  }));
+
+Deno.test("askAll() ends with the disk's own sentence when an answer cannot be kept, and pays for no more than are in flight", () =>
+  withFolder(async (cache) => {
+    Deno.writeTextFileSync(`${cache}/answers`, "a file where the folder should be");
+    await withServer(() => said("yes"), async (asked) => {
+      const questions = ["a", "b", "c", "d", "e", "f"].map(ask);
+      await assertRejects(() => askAll(questions, { model: "m", cache, concurrency: 2 }), UserError, `Cannot write ${cache}/answers/`);
+      assert(asked.length <= 2, `${asked.length} were asked`);
+    });
   }));
 
 Deno.test("askAll() says that an endpoint is down", () =>
