@@ -15,7 +15,7 @@ import { showProgress } from "../lib/experiment/progress.ts";
 import { workTogether } from "../lib/experiment/queue_work.ts";
 import { digestOf } from "../lib/experiment/run.ts";
 import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
-import { openSystems, systemsOverlap } from "../lib/experiment/systems.ts";
+import { openSystems, picturesDigest, systemsOverlap } from "../lib/experiment/systems.ts";
 import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo, WORKER_FLAGS } from "../lib/experiment/task.ts";
 import { appendLine, writeFile } from "../lib/files.ts";
 import { resumeCandidates } from "../lib/judge/candidates.ts";
@@ -59,7 +59,7 @@ async function main(invocation: Invocation): Promise<void> {
   const { trajectories } = usableTrajectories(list, true);
   if (names.length === 0) throw new UserError("Cannot evaluate without systems: give --systems=copy,DIR,NAME=DIR");
   const systems = openSystems(names);
-  const inputs = { bench: digest, systems: digestOf(names) };
+  const inputs = { bench: digest, systems: digestOf(names), pictures: await picturesDigest(systems, trajectories) };
   const sections = ["seed", "data", "bench", "evaluate"] as const;
   const stage = await openStage(invocation, TASK, { sections, inputs, overlap: systemsOverlap(names) });
   if (!stage) return;

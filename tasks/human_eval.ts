@@ -26,10 +26,11 @@ import {
   type Vote,
 } from "../lib/human/mod.ts";
 import type { System } from "../lib/judge/mod.ts";
+import { COPY } from "../lib/judge/systems.ts";
 import { type TableRow, writeTable } from "../lib/report/mod.ts";
 import { digestOf, openRun, runFolder } from "../lib/experiment/run.ts";
 import type { Config } from "../lib/experiment/schema.ts";
-import { openSystems, systemsOverlap } from "../lib/experiment/systems.ts";
+import { openSystems, picturesDigest, systemsOverlap } from "../lib/experiment/systems.ts";
 import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
 import { requireNoOverlap } from "../lib/experiment/overlap.ts";
 import { encodePng, squareCrop } from "../lib/tokens/mod.ts";
@@ -66,7 +67,8 @@ async function serve({ config, flags }: Invocation): Promise<void> {
 
   const invites = keptSecrets(`${folder}/invites.txt`, participants);
   const names = systems.map(({ name }) => name);
-  const study = createStudy(`${folder}/study.db`, { systems: names, items, invites, perSubset, seed: config.seed });
+  const pictures = await picturesDigest([COPY, ...systems], items); // sources are shown, too
+  const study = createStudy(`${folder}/study.db`, { systems: names, items, invites, perSubset, seed: config.seed, pictures });
   const server = Deno.serve({ hostname, port, onListen: () => {} }, studyHandler(study, picturesOf(trajectories, systems)));
   console.log(invites.map((secret) => `http://${hostname}:${server.addr.port}/#${secret}`).join("\n"));
   console.log(`One link for each participant; ${folder}/study.db keeps the votes. Stop with Ctrl-C.`);

@@ -272,7 +272,8 @@ function refuseHeld(folder: string): void {
 
 function refuseOther(folder: string, before: Manifest, config: Record<string, unknown>, inputs: Readonly<Record<string, string>>): never {
   const found = firstDifference({ config: before.config, inputs: before.inputs }, { config, inputs }, "");
-  const what = found ? `"${found.path.replace(/^config\./, "")}" was ${quoted(found.a)} and is now ${quoted(found.b)}` : "its task differs";
+  const was = found?.a === undefined ? "not recorded" : quoted(found.a); // by a version that did not know of it
+  const what = found ? `"${found.path.replace(/^config\./, "")}" was ${was} and is now ${quoted(found.b)}` : "its task differs";
   throw new UserError(
     `Cannot go on in ${folder} as it was begun with another config: ${what}. Start over with --restart, or elsewhere with --run=DIR`,
   );

@@ -32,7 +32,12 @@ export type Protocol = "paper" | "spread";
  * assertEquals(studyItems(items, "spread", 2, 1), items);
  * ```
  */
-export function studyItems(items: readonly StudyItem[], protocol: Protocol, perSubset: number, seed: number): readonly StudyItem[] {
+export function studyItems<Item extends StudyItem>(
+  items: readonly Item[],
+  protocol: Protocol,
+  perSubset: number,
+  seed: number,
+): readonly Item[] {
   if (protocol === "spread") return items;
   const sampled = [...Map.groupBy(items, ({ subset }) => subset)].flatMap(([subset, own]) =>
     permutation(randomStream("study", "sample", seed, subset), own.length).slice(0, perSubset).map((i) => own[i]!)

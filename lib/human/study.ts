@@ -32,6 +32,8 @@ export interface StudyOptions {
   readonly perSubset: number;
   /** Seeds the orders. */
   readonly seed: number;
+  /** A digest of the pictures that are shown: votes on others are votes of another study. */
+  readonly pictures: string;
 }
 
 /** What a participant sees next. */
@@ -138,20 +140,25 @@ function hasBegun(study: DatabaseSync): boolean {
 }
 
 /**
- * Creates a study, or opens one of the same systems and items; invites that are new to it are added.
+ * Creates a study, or opens one of the same systems, items and pictures; invites that are new to it are added. One that was begun when
+ * studies did not know their pictures takes those of now for its own.
  *
  * @param path its file
  * @param options systems, items, invites
  * @throws UserError when the file cannot be written or belongs to another study, or there is too little to compare
  */
-export function createStudy(path: string, { systems, items, invites, perSubset, seed }: StudyOptions): DatabaseSync {
+export function createStudy(path: string, { systems, items, invites, perSubset, seed, pictures }: StudyOptions): DatabaseSync {
   if (systems.length < 2) throw new UserError("Cannot compare fewer than two systems: give --systems=DIR,DIR");
   if (items.length === 0) throw new UserError("Cannot begin a study: no trajectory has a picture of every system");
-  const digest = hash(JSON.stringify({ systems, items, perSubset, seed }));
+  const unseen = hash(JSON.stringify({ systems, items, perSubset, seed }));
+  const digest = hash(`${unseen} ${pictures}`);
   const study = openFile(path);
   try {
     transact(study, () => {
       if (!hasBegun(study)) beginStudy(study, { systems, items, perSubset, seed, digest });
+      if (takePictures(study, unseen, digest)) {
+        console.warn(`${path} did not know its pictures yet: from now on it goes on with these alone`);
+      }
       for (const secret of invites) study.prepare("INSERT OR IGNORE INTO invite VALUES (?, NULL)").run(hash(secret));
     });
     if (study.prepare("SELECT digest FROM study").get()!["digest"] === digest) return study;
@@ -160,12 +167,17 @@ export function createStudy(path: string, { systems, items, invites, perSubset, 
     throw fileError(path, error);
   }
   study.close();
-  throw new UserError(`Cannot go on with ${path}: it holds a study of other systems or items; give another --run=DIR`);
+  throw new UserError(`Cannot go on with ${path}: it holds a study of other systems, items or pictures; give another --run=DIR`);
+}
+
+/** Lets a study that does not know its pictures know them; whether it did not. */
+function takePictures(study: DatabaseSync, unseen: string, digest: string): boolean {
+  return study.prepare("UPDATE study SET digest = ? WHERE digest = ?").run(digest, unseen).changes > 0;
 }
 
 function beginStudy(
   study: DatabaseSync,
-  { systems, items, perSubset, seed, digest }: Omit<StudyOptions, "invites"> & { readonly digest: string },
+  { systems, items, perSubset, seed, digest }: Omit<StudyOptions, "invites" | "pictures"> & { readonly digest: string },
 ): void {
   study.exec(SCHEMA);
   study.prepare("INSERT INTO study VALUES (?, ?, ?, ?)").run(digest, JSON.stringify(systems), perSubset, seed);

@@ -4,7 +4,7 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { exists, fileNameOf, LARGEST, readBytes, readJson, readJsonLines } from "../files.ts";
+import { exists, fileNameOf, LARGEST, readBytes, readJson, readJsonLines, sha256 } from "../files.ts";
 import { xmpOf } from "../provenance/mod.ts";
 import { decodeImage, type RgbImage } from "../tokens/mod.ts";
 import type { Trajectory } from "../trajectories/mod.ts";
@@ -17,10 +17,17 @@ export interface System {
   predict(trajectory: Trajectory): Promise<RgbImage | undefined>;
   /** What that prediction's file says of where it comes from, as XMP; undefined when it says nothing. */
   xmp(trajectory: Trajectory): Promise<string | undefined>;
+  /** A digest of that prediction's content, without decoding it; equal content has an equal key. Undefined when there is none. */
+  key(trajectory: Trajectory): Promise<string | undefined>;
 }
 
 /** The baseline that copies the source. */
-export const COPY: System = { name: "copy", predict: ({ source }) => source.load(), xmp: () => Promise.resolve(undefined) };
+export const COPY: System = {
+  name: "copy",
+  predict: ({ source }) => source.load(),
+  xmp: () => Promise.resolve(undefined),
+  key: ({ source }) => source.key(),
+};
 
 /**
  * Opens a system.
@@ -59,6 +66,10 @@ export function openSystem(name: string): System {
     async xmp(trajectory) {
       const file = fileOf(trajectory);
       return file === undefined ? undefined : await xmpOf(file);
+    },
+    async key(trajectory) {
+      const file = fileOf(trajectory);
+      return file === undefined ? undefined : await sha256(readBytes(file, LARGEST.picture));
     },
   };
 }

@@ -10,9 +10,10 @@ Deno.test("measureOne() gives a picture's scores, or why it has none", async () 
   const { id } = trajectory;
   const copy = await measureOne({ system: COPY, trajectory }, metrics);
   assert(copy.id === id && copy.scores!["l1_paper"]! > 0 && copy.reason === undefined, JSON.stringify(copy));
-  const silent = { name: "silent", predict: () => Promise.resolve(undefined), xmp: () => Promise.resolve(undefined) };
+  const none = () => Promise.resolve(undefined);
+  const silent = { name: "silent", predict: none, xmp: none, key: none };
   assertEquals(await measureOne({ system: silent, trajectory }, metrics), { system: "silent", id, reason: "it has no prediction" });
-  const broken = { name: "broken", predict: () => Promise.reject(new Error("it is no picture")), xmp: () => Promise.resolve(undefined) };
+  const broken = { ...silent, name: "broken", predict: () => Promise.reject(new Error("it is no picture")) };
   assertEquals(await measureOne({ system: broken, trajectory }, metrics), { system: "broken", id, reason: "it is no picture" });
   const failing = { ...broken, predict: () => Promise.reject(new Error("Cannot read a.png: Input/output error (os error 5)")) };
   await assertRejects(() => measureOne({ system: failing, trajectory }, metrics), Error, "os error 5"); // it would stay unmeasured

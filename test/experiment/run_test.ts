@@ -18,6 +18,8 @@ Deno.test("openRun() goes on with the same config, and refuses another with the 
     const run = openRun(options(folder));
     assertEquals(openRun(options(folder)).digest, run.digest);
     assertThrows(() => openRun(options(folder, "0.2")), UserError, '"cwm.lr" was 0.1 and is now 0.2. Start over with --restart');
+    const more = { ...options(folder), inputs: { list: "abc", pictures: "def" } };
+    assertThrows(() => openRun(more), UserError, '"inputs.pictures" was not recorded and is now "def". Start over with --restart');
     run.finish(RESULT);
     assert(openRun(options(folder)).finished);
     const anew = openRun({ ...options(folder, "0.2"), restart: true });

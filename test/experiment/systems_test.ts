@@ -1,10 +1,10 @@
-import { openSystems, systemsOverlap } from "../../lib/experiment/systems.ts";
+import { openSystems, picturesDigest, systemsOverlap } from "../../lib/experiment/systems.ts";
 import { openRun } from "../../lib/experiment/run.ts";
 import { resolveConfig } from "../../lib/experiment/config.ts";
 import { writeFile } from "../../lib/files.ts";
 import { encodePng } from "../../lib/tokens/mod.ts";
 import { worldTrajectories } from "../../lib/world/mod.ts";
-import { assertEquals, assertThrows, UserError, withFolder } from "../support.ts";
+import { assertEquals, assertRejects, assertThrows, UserError, withFolder } from "../support.ts";
 
 const TRAJECTORIES = worldTrajectories("easy", 1, "bench", 3);
 
@@ -40,6 +40,38 @@ Deno.test("openSystems() names a shard that is missing, and a folder that is not
     await predict(`${folder}/cwm-0-of-2`, 10, [0]);
     assertThrows(() => openSystems([`${folder}/cwm`]), UserError, "1/2 is not finished");
     assertThrows(() => openSystems([`a=${folder}/none`]), UserError, `Cannot evaluate the system a: there is no folder ${folder}/none`);
+  }));
+
+Deno.test("picturesDigest() tells other pictures, missing ones and those of other shards, and says nothing of when they were made", () =>
+  withFolder(async (folder) => {
+    const digest = () => picturesDigest(openSystems(["copy", `CWM=${folder}/cwm`]), TRAJECTORIES);
+    await predict(`${folder}/cwm-0-of-2`, 10, [0]);
+    await predict(`${folder}/cwm-1-of-2`, 20, [1]);
+    const first = await digest();
+    Deno.utimeSync(`${folder}/cwm-0-of-2/images/${TRAJECTORIES[0]!.id}.png`, 1, 1);
+    assertEquals(await digest(), first);
+    Deno.removeSync(`${folder}/cwm-1-of-2`, { recursive: true });
+    await predict(`${folder}/cwm-1-of-2`, 21, [1]);
+    const second = await digest();
+    Deno.removeSync(`${folder}/cwm-0-of-2/images/${TRAJECTORIES[0]!.id}.png`);
+    const third = await digest();
+    Deno.mkdirSync(`${folder}/cwm-0-of-2/images/${TRAJECTORIES[0]!.id}.png`); // no picture: measuring it says so
+    assertEquals(new Set([first, second, third, await digest()]).size, 4);
+  }));
+
+Deno.test("picturesDigest() takes no picture that the disk failed to read for another", () =>
+  withFolder(async (folder) => {
+    await predict(folder, 10, [0]);
+    const systems = openSystems([`CWM=${folder}`]);
+    const real = Deno.readFileSync;
+    Deno.readFileSync = () => {
+      throw new Error("Input/output error (os error 5)");
+    };
+    try {
+      await assertRejects(() => picturesDigest(systems, TRAJECTORIES), UserError, "os error 5");
+    } finally {
+      Deno.readFileSync = real;
+    }
   }));
 
 Deno.test("systemsOverlap() is the most that any shard of any system was trained on", () =>

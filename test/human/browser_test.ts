@@ -17,7 +17,14 @@ const ITEMS = ["ag", "kubric"].flatMap((subset) =>
 async function withStudy(body: (link: string, votes: () => number, pause: (down: boolean) => void) => Promise<void>): Promise<void> {
   await withFolder(async (folder) => {
     const invite = randomToken();
-    const study = createStudy(`${folder}/study.db`, { systems: SYSTEMS, items: ITEMS, invites: [invite], perSubset: 3, seed: 1 });
+    const study = createStudy(`${folder}/study.db`, {
+      systems: SYSTEMS,
+      items: ITEMS,
+      invites: [invite],
+      perSubset: 3,
+      seed: 1,
+      pictures: "p",
+    });
     const picture = async (_: string, system: string) =>
       await encodePng(heatMap(Array.from({ length: 64 }, (_, i) => (i * (system.charCodeAt(0) || 1)) % 17), 8)) as Uint8Array<ArrayBuffer>;
     const handle = studyHandler(study, picture);

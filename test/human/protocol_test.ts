@@ -32,7 +32,7 @@ Deno.test("the paper's protocol: 14 raters give 350 votes on the same 25 items, 
   withFolder((folder) => {
     const invites = Array.from({ length: 14 }, randomToken);
     const items = studyItems(ITEMS, "paper", 5, 1);
-    const study = createStudy(`${folder}/study.db`, { systems: SYSTEMS, items, invites, perSubset: 5, seed: 1 });
+    const study = createStudy(`${folder}/study.db`, { systems: SYSTEMS, items, invites, perSubset: 5, seed: 1, pictures: "p" });
     const random = randomStream("votes");
     const orders = new Set<string>();
     for (const invite of invites) {

@@ -106,6 +106,24 @@ Deno.test("200 participants at once: three times kill -9 in the middle, and no a
     assertEquals(Deno.readTextFileSync(`${folder}/analysis/votes.csv`).trim().split("\n").length, 5001);
   }));
 
+Deno.test("human-eval goes on with a study on its own pictures alone: votes on others under the same names would mix with them", () =>
+  withFolder(async (folder) => {
+    const { people } = await servers(folder);
+    const start = () => startServer(people, `${folder}/run`);
+    const first = await start();
+    await first.stop();
+    const [one, other] = [...Deno.readDirSync(`${folder}/pictures`)].map(({ name }) => `${folder}/pictures/${name}`);
+    const own = Deno.readFileSync(one!);
+    Deno.copyFileSync(other!, one!);
+    const changed = await start();
+    const { code, words } = await changed.stop();
+    assert(code === 1 && /^human-eval: Cannot go on with .*study.db: .* other systems, items or pictures; give/m.test(words), words);
+    Deno.writeFileSync(one!, own);
+    const again = await start();
+    assertEquals([changed.links, again.links.length], [[], first.links.length]);
+    await again.stop();
+  }));
+
 Deno.test("human-eval begins no study without an item whose picture the disk failed to read", () =>
   withFolder(async (folder) => {
     const { people } = await servers(folder);

@@ -1,8 +1,10 @@
+import { createHash } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import {
   createStudy,
   joinStudy,
   openStudy,
+  participantOf,
   pictureOf,
   readVotes,
   type Screen,
@@ -21,7 +23,10 @@ const ITEMS = SUBSETS.flatMap((subset) =>
 
 function begin(folder: string, participants: number): { study: DatabaseSync; invites: string[] } {
   const invites = Array.from({ length: participants }, randomToken);
-  return { study: createStudy(`${folder}/study.db`, { systems: SYSTEMS, items: ITEMS, invites, perSubset: 5, seed: 1 }), invites };
+  return {
+    study: createStudy(`${folder}/study.db`, { systems: SYSTEMS, items: ITEMS, invites, perSubset: 5, seed: 1, pictures: "p" }),
+    invites,
+  };
 }
 
 const itemOf = (screen: Screen) => screen as Extract<Screen, { screen: "item" }>;
@@ -59,15 +64,37 @@ Deno.test("createStudy() goes on with its own file, refuses another study's, and
     const { study, invites } = begin(folder, 1);
     const code = joinStudy(study, invites[0]!);
     study.close();
-    const again = createStudy(`${folder}/study.db`, { systems: SYSTEMS, items: ITEMS, invites: [], perSubset: 5, seed: 1 });
+    const again = createStudy(`${folder}/study.db`, { systems: SYSTEMS, items: ITEMS, invites: [], perSubset: 5, seed: 1, pictures: "p" });
     assertEquals(joinStudy(again, invites[0]!), code);
     again.close();
-    const other = { systems: ["a", "b"], items: ITEMS, invites: [], perSubset: 5, seed: 1 };
-    assertThrows(() => createStudy(`${folder}/study.db`, other), Error, "it holds a study of other systems or items");
+    const other = { systems: ["a", "b"], items: ITEMS, invites: [], perSubset: 5, seed: 1, pictures: "p" };
+    assertThrows(() => createStudy(`${folder}/study.db`, other), Error, "it holds a study of other systems, items or pictures");
     assertThrows(() => createStudy(`${folder}/no.db`, { ...other, systems: ["a"] }), Error, "fewer than two systems");
     assertThrows(() => createStudy(`${folder}/no.db`, { ...other, items: [] }), Error, "no trajectory has a picture of every system");
     const bytes = new TextDecoder("latin1").decode(Deno.readFileSync(`${folder}/study.db`));
     assert(!bytes.includes(invites[0]!), "the file holds an invite's secret");
+  }));
+
+Deno.test("createStudy() takes no votes on other pictures; one that was begun when studies did not know theirs goes on with those of now", () =>
+  withFolder((folder) => {
+    const path = `${folder}/study.db`;
+    const { study, invites } = begin(folder, 1);
+    const code = joinStudy(study, invites[0]!);
+    study.close();
+    const options = { systems: SYSTEMS, items: ITEMS, invites: [], perSubset: 5, seed: 1 };
+    const refused = () =>
+      assertThrows(() => createStudy(path, { ...options, pictures: "others" }), UserError, "other systems, items or pictures");
+    refused();
+    const { invites: _, ...before } = options; // what such a study was known by
+    const old = openStudy(path);
+    old.prepare("UPDATE study SET digest = ?").run(createHash("sha256").update(JSON.stringify(before)).digest("hex"));
+    old.close();
+    for (let start = 0; start < 2; start++) {
+      const again = createStudy(path, { ...options, pictures: "p" });
+      assertEquals(participantOf(again, invites[0]!), code);
+      again.close();
+    }
+    refused();
   }));
 
 Deno.test("two servers on one file give one participant a link, and take one vote an item", () =>
@@ -184,7 +211,7 @@ Deno.test("studyHandler() on a disk that is full refuses in a sentence, keeps ev
 
 Deno.test("openStudy() and createStudy() say in a sentence that a file is no study's; one that a failed start left empty is begun anew", () =>
   withFolder((folder) => {
-    const options = { systems: SYSTEMS, items: ITEMS, invites: [], perSubset: 5, seed: 1 };
+    const options = { systems: SYSTEMS, items: ITEMS, invites: [], perSubset: 5, seed: 1, pictures: "p" };
     Deno.writeTextFileSync(`${folder}/empty.db`, "");
     assertThrows(() => openStudy(`${folder}/empty.db`), UserError, "it holds no study yet; run human-eval serve first");
     createStudy(`${folder}/empty.db`, options).close();

@@ -27,6 +27,9 @@ Deno.test("openSystem() finds predictions by list and by name, and none outside 
     for (const id of ["ag-3", "ag-4", "ag-5"]) assertEquals(await system.predict(of(id)), undefined);
     const origins = [system.xmp(of("ag-1")), system.xmp(of("ag-3")), openSystem("copy").xmp(of("ag-0"))];
     assertEquals(await Promise.all(origins), [XMP, undefined, undefined]);
+    const keys = await Promise.all(["ag-0", "ag-1", "ag-2", "ag-3"].map((id) => system.key(of(id))));
+    assertEquals([keys[1] === keys[0], keys[2] === keys[0], typeof keys[2], keys[3]], [true, false, "string", undefined]);
+    assertEquals(await openSystem("copy").key(of("ag-0")), await image.key());
     await assertRejects(() => system.predict(of("ag-2")), Error, "as an image");
     assertEquals(
       (await openSystem("copy").predict(of("x")))!.data[0],

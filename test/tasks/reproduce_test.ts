@@ -69,7 +69,7 @@ async function otherSystem(folder: string): Promise<string> {
 function votes(folder: string): string {
   const invites = Array.from({ length: 3 }, randomToken);
   const items = [{ id: "ag-1", subset: "ag", action: "go" }];
-  const study = createStudy(`${folder}/votes/study.db`, { systems: ["GoT", "C-FT"], items, invites, perSubset: 5, seed: 1 });
+  const study = createStudy(`${folder}/votes/study.db`, { systems: ["GoT", "C-FT"], items, invites, perSubset: 5, seed: 1, pictures: "p" });
   for (const invite of invites) {
     const code = joinStudy(study, invite);
     const screen = screenOf(study, code);
