@@ -35,7 +35,7 @@ import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo } from "../l
 import { requireNoOverlap } from "../lib/experiment/overlap.ts";
 import { encodePng, squareCrop } from "../lib/tokens/mod.ts";
 import { type Trajectory, usableTrajectories } from "../lib/trajectories/mod.ts";
-import { keptSecrets } from "../lib/web/mod.ts";
+import { keptSecrets, listen } from "../lib/web/mod.ts";
 
 const TASK: TaskInfo = {
   name: "human-eval",
@@ -69,7 +69,7 @@ async function serve({ config, flags }: Invocation): Promise<void> {
   const names = systems.map(({ name }) => name);
   const pictures = await picturesDigest([COPY, ...systems], items); // sources are shown, too
   const study = createStudy(`${folder}/study.db`, { systems: names, items, invites, perSubset, seed: config.seed, pictures });
-  const server = Deno.serve({ hostname, port, onListen: () => {} }, studyHandler(study, picturesOf(trajectories, systems)));
+  const server = listen({ section: "humanEval", hostname, port }, studyHandler(study, picturesOf(trajectories, systems)));
   console.log(invites.map((secret) => `http://${hostname}:${server.addr.port}/#${secret}`).join("\n"));
   console.log(`One link for each participant; ${folder}/study.db keeps the votes. Stop with Ctrl-C.`);
   Deno.addSignalListener("SIGINT", () => void server.shutdown());

@@ -9,6 +9,7 @@ import { REGIMES } from "../world/regimes.ts";
 
 const count = z.number().int().positive();
 const whole = z.number().int().nonnegative();
+const port = whole.max(65535);
 const share = z.number().min(0).max(1);
 
 const ADAMW = {
@@ -273,7 +274,7 @@ const HUMAN_EVAL = z.strictObject({
   perSubset: count.default(5).describe("items of each subset that a participant sees"),
   participants: count.default(14).describe("invite links"),
   hostname: z.string().default("127.0.0.1").describe("where the server listens; 0.0.0.0: everywhere"),
-  port: whole.default(8000).describe("0: any that is free"),
+  port: port.default(8000).describe("0: any that is free"),
 });
 
 const SERVE = z.strictObject({
@@ -284,7 +285,7 @@ const SERVE = z.strictObject({
   together: count.max(64).default(8).describe("questions of several people that are drawn together"),
   links: count.max(1000).default(1).describe("links, each with a share of the queue of its own"),
   hostname: z.string().default("127.0.0.1").describe("where the server listens; 0.0.0.0: everywhere"),
-  port: whole.max(65535).default(8001).describe("0: any that is free"),
+  port: port.default(8001).describe("0: any that is free"),
   ...CHOICE,
 });
 

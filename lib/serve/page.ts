@@ -67,7 +67,7 @@ export interface LivePage {
  *
  * @param settings of the page
  * @returns the page; close it
- * @throws UserError when the port cannot be had
+ * @throws UserError when the address cannot be had
  */
 export async function openPage(settings: PageSettings): Promise<LivePage> {
   const thread = new Worker(new URL("./thread.ts", import.meta.url).href, { type: "module" });

@@ -4,6 +4,7 @@
  * @module
  */
 import { UserError } from "../errors.ts";
+import { listen } from "../web/mod.ts";
 import { type Desk, openDesk } from "./desk.ts";
 import type { FromPage, PageSettings, ToPage } from "./page.ts";
 import { treeHandler } from "./server.ts";
@@ -18,17 +19,12 @@ function open(settings: PageSettings, unwanted: SharedArrayBuffer): void {
   try {
     desk = openDesk(together, (batch) => Atomics.store(new Int32Array(unwanted), 0, batch));
     const served = { ...settings, desk, trees: openTrees(folder), examplesFolder: `${folder}/examples` };
-    const server = Deno.serve({ hostname, port, onListen: () => {} }, treeHandler(served));
+    const server = listen({ section: "serve", hostname, port }, treeHandler(served));
     scope.postMessage({ port: server.addr.port });
   } catch (error) {
-    scope.postMessage({ refused: refusal(error, `${hostname}:${port}`) });
+    if (!(error instanceof UserError)) throw error;
+    scope.postMessage({ refused: error.message });
   }
-}
-
-function refusal(error: unknown, address: string): string {
-  if (error instanceof UserError) return error.message;
-  const why = error instanceof Deno.errors.AddrInUse ? "something listens there already" : (error as Error).message;
-  return `Cannot serve the page on ${address}: ${why}; give another --serve.port, or 0 for any that is free`;
 }
 
 scope.onmessage = async ({ data }) => {

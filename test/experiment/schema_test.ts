@@ -23,6 +23,8 @@ Deno.test("CONFIG refuses unknown keys at every depth, numbers out of range and 
     { verify: { topP: -0.1 } },
     { model: { precision: "float64" } },
     { data: { downsample: { kubric: 0 } } },
+    { humanEval: { port: 65536 } },
+    { serve: { port: 65536 } },
     { seed: -1 },
     { experiment: "../elsewhere" },
     { experiment: "" },

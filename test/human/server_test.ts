@@ -106,6 +106,18 @@ Deno.test("200 participants at once: three times kill -9 in the middle, and no a
     assertEquals(Deno.readTextFileSync(`${folder}/analysis/votes.csv`).trim().split("\n").length, 5001);
   }));
 
+Deno.test("human-eval says in a sentence that its port is taken", () =>
+  withFolder(async (folder) => {
+    const { people: { name, args } } = await servers(folder);
+    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = taken.addr as Deno.NetAddr;
+    const onTaken = args.map((arg) => arg.startsWith("--humanEval.port=") ? `--humanEval.port=${port}` : arg);
+    const { links, stop } = await startServer({ name, args: onTaken }, `${folder}/run`);
+    const { code, words } = await stop();
+    const said = `human-eval: Cannot serve the page on 127.0.0.1:${port}: something listens there already; give another --humanEval.port,`;
+    assert(links.length === 0 && code === 1 && words.split("\n").at(-1)!.startsWith(said), words);
+  }));
+
 Deno.test("human-eval goes on with a study on its own pictures alone: votes on others under the same names would mix with them", () =>
   withFolder(async (folder) => {
     const { people } = await servers(folder);
