@@ -59,7 +59,7 @@ export function writeFile(
   disk: Disk = realDisk,
   sync = true,
 ): void {
-  const temporary = `${path}.${PROCESS}.tmp`;
+  const temporary = temporaryName(path);
   try {
     disk.mkdir(parent(path));
     withFile(disk.open(temporary), (file) => {
@@ -76,8 +76,16 @@ export function writeFile(
   }
 }
 
-/** Tells processes apart that write into one folder, on several machines too, where numbers of processes repeat. */
-const PROCESS = `${Deno.pid}${crypto.getRandomValues(new Uint32Array(1))[0]}`;
+/**
+ * A name beside a file, to write to before what is written takes the file's place. No other write has it: of this process, of another one, or
+ * of one on another machine, where numbers of processes repeat. What a kill leaves there is removed when the run goes on.
+ *
+ * @param path the file
+ * @returns the file's name and a number, ending in `.tmp`
+ */
+export function temporaryName(path: string): string {
+  return `${path}.${Deno.pid}${crypto.getRandomValues(new Uint32Array(1))[0]}.tmp`;
+}
 
 /** Appends one line to a log, and waits until it is on the disk unless told not to. */
 export function appendLine(path: string, line: string, disk: Disk = realDisk, sync = true): void {

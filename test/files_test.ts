@@ -15,6 +15,7 @@ import {
   realDisk,
   resumeLog,
   sha256,
+  temporaryName,
   writeFile,
 } from "../lib/files.ts";
 import { assert, assertEquals, assertThrows, failingDisk, UserError, withFolder } from "./support.ts";
@@ -61,6 +62,12 @@ Deno.test("writeFile() waits for the bytes before it renames, and for the folder
     writeFile(`${folder}/b`, "2", disk, false);
     assertEquals(calls, ["sync", "rename", ...(Deno.build.os === "windows" ? [] : ["sync"]), "rename"]);
   }));
+
+Deno.test("temporaryName() is another at every call, beside its file, and one that a run which goes on knows", () => {
+  const names = Array.from({ length: 100 }, () => temporaryName("/a/b.mp4"));
+  assertEquals(new Set(names).size, 100);
+  assert(names.every((name) => /^\/a\/b\.mp4\.\d+\.tmp$/.test(name)), names[0]);
+});
 
 Deno.test("resumeLog() gives the whole lines, and takes a last line that was being written off the file", () =>
   withFolder((folder) => {

@@ -5,7 +5,7 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { exists, parent, readJson, realDisk, writeFile } from "../files.ts";
+import { exists, parent, readJson, realDisk, temporaryName, writeFile } from "../files.ts";
 import { openQueue, type Queue } from "../queue/queue.ts";
 import { type Batch, collect, doBatch, isDone, setAside, type Work, type Worked, workThrough } from "./batches.ts";
 import { showProgress } from "./progress.ts";
@@ -125,7 +125,7 @@ async function isLast<Item, Line>(work: Work<Item, Line>, queue: Queue): Promise
 function nameOfRun(folder: string): string {
   const path = `${folder}/queue.json`;
   if (!exists(path)) {
-    const own = `${path}.${Deno.pid}${crypto.getRandomValues(new Uint32Array(1))[0]}.tmp`;
+    const own = temporaryName(path);
     const stage = folder.slice(parent(folder).length + 1).replaceAll(/\W+/g, "-");
     writeFile(own, JSON.stringify({ run: `${stage}-${crypto.randomUUID().slice(0, 8)}` }) + "\n");
     try {

@@ -6,7 +6,7 @@
 import { isOfDisk, UserError } from "../errors.ts";
 import type { Buffer } from "node:buffer";
 import type { RgbImage } from "../tokens/mod.ts";
-import { diskError, parent } from "../files.ts";
+import { diskError, parent, temporaryName } from "../files.ts";
 import { loadAddon } from "./addon.ts";
 
 /** How a video is written. */
@@ -43,7 +43,7 @@ export async function writeMp4(path: string, frames: readonly RgbImage[], rate: 
   const { api: { Encoder, FilterAPI, Muxer }, lib: { Dictionary, Log, Rational }, constants } = await loadAddon();
   const { AV_LOG_ERROR, FF_ENCODER_LIBX264, FF_ENCODER_LIBX264RGB } = constants;
   Log.setLevel(AV_LOG_ERROR);
-  const temporary = `${path}.${Deno.pid}.tmp`; // no video's name: who lists a folder must not find what a kill cut off
+  const temporary = temporaryName(path); // no video's name: who lists a folder must not find what a kill cut off
   try {
     Deno.mkdirSync(parent(path), { recursive: true });
     const [codec, format, crf] = lossless ? [FF_ENCODER_LIBX264RGB, "rgb24", 0] as const : [FF_ENCODER_LIBX264, "yuv420p", 10] as const;

@@ -61,6 +61,9 @@ Deno.test("the page: pictures come in, a question is told its place, its rows an
     }));
     const image = "image/png";
     assertEquals(types, [image, image, image, image, "image/gif", "video/mp4", "application/json"]);
+    const clicks = await Promise.all([0, 1].map(() => ask(`/tree/${tree}/3.mp4`))); // at once
+    const [one, two] = await Promise.all(clicks.map((response) => response.bytes()));
+    assertEquals([clicks.map(({ status }) => status), one], [[200, 200], two]);
     const weights = await decodeImage(await (await ask(`/tree/${tree}/2.weights.png`)).bytes(), "weights");
     assertEquals(weights.width, 2); // a pixel a token
     assertEquals((await (await ask(`/tree/${tree}/tree.json`)).json()).nodes[2].drawn.codes, [1, 2, 3, 4]);

@@ -1,6 +1,6 @@
 import { writeMp4 } from "../../lib/video/mod.ts";
 import { FRAME_RATE, renderVideo, worldVideos } from "../../lib/world/mod.ts";
-import { assert, withFolder } from "../support.ts";
+import { assert, assertEquals, withFolder } from "../support.ts";
 
 Deno.test("writeMp4() writes the same bytes in every run, however many videos are written at once", () =>
   withFolder(async (folder) => {
@@ -17,4 +17,14 @@ Deno.test("writeMp4() writes the same bytes in every run, however many videos ar
         assert(bytes.every((byte, j) => byte === first[i]![j]), `${videos[i]!.id} differs in round ${round}`)
       );
     }
+  }));
+
+Deno.test("writeMp4() writes one file twice at once as if it were once: the last whole one stays, and nothing beside it", () =>
+  withFolder(async (folder) => {
+    const [video] = worldVideos("default", 1, 1);
+    const frames = await renderVideo(video!);
+    await writeMp4(`${folder}/alone.mp4`, frames, FRAME_RATE);
+    await Promise.all([1, 2, 3].map(() => writeMp4(`${folder}/both.mp4`, frames, FRAME_RATE)));
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), ["alone.mp4", "both.mp4"]);
+    assertEquals(Deno.readFileSync(`${folder}/both.mp4`), Deno.readFileSync(`${folder}/alone.mp4`));
   }));
