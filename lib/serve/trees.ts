@@ -63,7 +63,7 @@ export interface Trees {
 }
 
 /**
- * Opens the trees of a folder.
+ * Opens the trees of a folder, in which nobody else may write: those in use are kept in memory.
  *
  * @param folder the run's
  * @returns its trees
@@ -71,12 +71,14 @@ export interface Trees {
  */
 export function openTrees(folder: string): Trees {
   const root = `${folder}/trees`;
+  const memory = openMemory();
   let count = countIn(root);
   const folderOf = (tree: string) => {
     if (!/^[0-9a-f]{32}$/.test(tree)) throw new UserError(`Cannot use ${quoted(tree)} as a tree's name: 32 hexadecimal digits are wanted`);
     return `${root}/${tree}`;
   };
-  const nodes = (tree: string) => resumeLog<readonly TreeNode[]>(`${folderOf(tree)}/tree.jsonl`).flat();
+  const nodes = (tree: string) =>
+    memory.keep(tree, memory.get(tree) ?? resumeLog<readonly TreeNode[]>(`${folderOf(tree)}/tree.jsonl`).flat());
   const picturePath = (tree: string, id: number) => `${folderOf(tree)}/pictures/${Math.trunc(id)}.png`;
   return {
     create() {
@@ -88,15 +90,41 @@ export function openTrees(folder: string): Trees {
     has: (tree) => exists(folderOf(tree)),
     nodes,
     grow(tree, pictures) {
-      const first = nodes(tree).length;
-      const added = pictures.map(({ png: _, ...node }, i): TreeNode => ({ id: first + i, ...node }));
-      pictures.forEach(({ png }, i) => writeFile(picturePath(tree, first + i), png));
-      appendLine(`${folderOf(tree)}/tree.jsonl`, JSON.stringify(added));
+      const before = nodes(tree);
+      const added = pictures.map(({ png: _, ...node }, i): TreeNode => ({ id: before.length + i, ...node }));
+      const line = JSON.stringify(added);
+      memory.drop(tree); // a disk that fails may keep half a line, which is taken off when the tree is read
+      pictures.forEach(({ png }, i) => writeFile(picturePath(tree, before.length + i), png));
+      appendLine(`${folderOf(tree)}/tree.jsonl`, line);
+      memory.keep(tree, [...before, ...JSON.parse(line) as TreeNode[]]);
       return added;
     },
     picturePath,
     exportsFolder: (tree) => `${folderOf(tree)}/exports`,
     count: () => count,
+  };
+}
+
+const MOST_KEPT = 4000; // nodes of all trees together: ten full ones, 64 MB where a picture has 1,024 tokens
+
+/** Nodes of the trees that were used last. A full tree takes 50 ms to parse, and every picture of it is a request. */
+function openMemory() {
+  const kept = new Map<string, readonly TreeNode[]>(); // in the order of their last use
+  let count = 0;
+  const drop = (tree: string) => {
+    count -= kept.get(tree)?.length ?? 0;
+    kept.delete(tree);
+  };
+  return {
+    get: (tree: string) => kept.get(tree),
+    drop,
+    keep(tree: string, nodes: readonly TreeNode[]): readonly TreeNode[] {
+      drop(tree);
+      kept.set(tree, nodes);
+      count += nodes.length;
+      for (const other of kept.keys()) if (count > MOST_KEPT && other !== tree) drop(other);
+      return nodes;
+    },
   };
 }
 
