@@ -36,6 +36,8 @@ export interface StagePlan {
   readonly overlap?: number;
   /** Whether another worker writes into the folder, and this one does not. */
   readonly leaveAlone?: boolean;
+  /** The engine, when the stage has opened it already. */
+  readonly backend?: Backend | undefined;
 }
 
 /** An open stage. */
@@ -74,7 +76,7 @@ export async function openStage(invocation: Invocation, task: TaskInfo, plan: St
   };
   if (checkpoint && !task.name.startsWith("train-")) announceMemory(task.name, config, checkpoint); // a training has done so
   if ("dry-run" in flags) return void console.log(dryRunText(config, task, stage, known, folder));
-  const backend = checkpoint && await ensureEngine(config.model.backend);
+  const backend = plan.backend ?? (checkpoint && await ensureEngine(config.model.backend));
   const adapters = Object.fromEntries(
     Object.entries(names).map(([use, name]) => [use, name === "base" || name === "" ? undefined : adapterFolder(name, config)]),
   );

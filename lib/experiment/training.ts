@@ -103,7 +103,7 @@ export async function openTraining(invocation: Invocation, task: TaskInfo, plan:
     });
   }
   const stage = await openStage({ ...invocation, config }, task, {
-    ...{ stage: plan.stage, sections, inputs, leaveAlone: !isFirst },
+    ...{ stage: plan.stage, sections, inputs, leaveAlone: !isFirst, backend },
     overlap: shared(await benchPictures(config), seen),
     ...(plan.init && { adapters: { init: plan.init } }),
   });
