@@ -13,6 +13,7 @@ import { readScores } from "../judge/scores_file.ts";
 import { estimateOverRuns, mean, pairedDifferences } from "../metrics/statistics.ts";
 import type { Halves } from "./claims.ts";
 import { told } from "./seeds.ts";
+import { type Part, partsOf, scoresOf } from "./supervision.ts";
 import type { TableRow } from "./table.ts";
 
 /** What a run of task `judge` says of systems with one seed. */
@@ -81,28 +82,22 @@ export function comparisonRows(runs: readonly JudgedRun[], against: string): Tab
     throw new UserError(`Cannot compare with ${against}: judged are ${systems.join(", ")}; give --against=SYSTEM`);
   }
   if (systems.length < 2) throw new UserError(`Cannot compare ${against} with nothing: give runs of task judge that score other systems`);
-  const parts = runs.some(({ halves }) => halves.size > 0) ? ["all", "seen", "unseen"] as const : ["all"] as const;
   const ordered = [against, ...systems.filter((name) => name !== against)];
-  return parts.flatMap((part) => ordered.map((system) => comparisonRow(seeds, part, system, against)));
+  return partsOf(runs).flatMap((part) => ordered.map((system) => comparisonRow(seeds, part, system, against)));
 }
 
 /** One seed's scores, of all its runs. */
 type Seed = Pick<JudgedRun, "scores" | "halves">;
-type Part = "all" | "seen" | "unseen";
 
 function comparisonRow(seeds: readonly Seed[], part: Part, system: string, against: string): TableRow {
-  const own = seeds.map((seed) => [...partOf(seed, system, part).values()]).filter(({ length }) => length > 0).map(mean);
+  const own = seeds.map((seed) => [...scoresOf(seed, system, part).values()]).filter(({ length }) => length > 0).map(mean);
   const scored = { system, part, seeds: own.length, score: mean(own), "by seed": own.map((one) => one.toFixed(2)).join(", ") };
   if (system === against) return { ...scored, difference: null, from: null, to: null, "is better": null };
-  const differences = seeds.map((seed) => pairedDifferences(partOf(seed, system, part), partOf(seed, against, part)))
+  const differences = seeds.map((seed) => pairedDifferences(scoresOf(seed, system, part), scoresOf(seed, against, part)))
     .filter(({ size }) => size > 0);
   if (differences.length === 0) return { ...scored, difference: null, from: null, to: null, "is better": "no seed has both" };
-  const { mean: difference, interval: [from, to] } = estimateOverRuns(differences);
-  return { ...scored, difference, from, to, "is better": told(differences) };
-}
-
-function partOf({ scores, halves }: Seed, system: string, part: Part): Map<string, number> {
-  return new Map([...scores.get(system) ?? []].filter(([id]) => part === "all" || halves.get(id) === part));
+  const { mean: difference, interval } = estimateOverRuns(differences);
+  return { ...scored, difference, from: interval[0], to: interval[1], "is better": told(interval, differences.length) };
 }
 
 /** Runs of a seed put together; what cannot be compared is refused. */

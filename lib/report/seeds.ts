@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { estimateOverRuns, mean } from "../metrics/statistics.ts";
+import { type Estimate, estimateOverRuns, mean } from "../metrics/statistics.ts";
 import type { Claim } from "./claims.ts";
 import type { PaperTable } from "./paper_tables.ts";
 import type { TableRow } from "./table.ts";
@@ -113,18 +113,19 @@ export function claimsOverSeeds(claims: readonly (readonly Claim[])[]): TableRow
 
 /** What seeds and items together say of a claim whose number is to be above 0. */
 function verdict(runs: readonly ReadonlyMap<string, number>[]): { interval: string; holds: string } {
-  const [from, to] = estimateOverRuns(runs).interval;
-  return { interval: ` (95 % over seeds and items: ${from.toFixed(2)} … ${to.toFixed(2)})`, holds: `${told(runs)}, ` };
+  const { interval } = estimateOverRuns(runs);
+  const [from, to] = interval;
+  return { interval: ` (95 % over seeds and items: ${from.toFixed(2)} … ${to.toFixed(2)})`, holds: `${told(interval, runs.length)}, ` };
 }
 
 /**
  * Whether something is above 0, by the interval over seeds and items.
  *
- * @param runs what each seed measured, by item
+ * @param interval of its mean
+ * @param seeds how many measured it
  * @returns "holds", "fails", "cannot be told", or that there are too few seeds to decide
  */
-export function told(runs: readonly ReadonlyMap<string, number>[]): string {
-  if (runs.length < ENOUGH) return `undecided below ${ENOUGH} seeds`;
-  const [from, to] = estimateOverRuns(runs).interval;
+export function told([from, to]: Estimate["interval"], seeds: number): string {
+  if (seeds < ENOUGH) return `undecided below ${ENOUGH} seeds`;
   return from > 0 ? "holds" : to < 0 ? "fails" : "cannot be told";
 }

@@ -46,10 +46,9 @@ const SYSTEMS = ["C-FT", "CWM", "CWM without synthesis", "CWM without weights"] 
  */
 export function supervisionRows(runs: readonly SupervisedRun[]): TableRow[] {
   const numbers = [...new Set(runs.map(({ supervised }) => supervised))].sort((a, b) => a - b);
-  const parts = runs.some(({ halves }) => halves.size > 0) ? ["all", "seen", "unseen"] as const : ["all"] as const;
   return numbers.flatMap((supervised) => {
     const own = runs.filter((run) => run.supervised === supervised);
-    return parts.flatMap((half) => {
+    return partsOf(runs).flatMap((half) => {
       const of = (system: string) => own.map((run) => scoresOf(run, system, half)).filter(({ size }) => size > 0);
       const scored = SYSTEMS.map((system) => ({ system: system as string, values: of(system) }));
       const gains = own.map((run) => pairedDifferences(scoresOf(run, "CWM", half), scoresOf(run, "C-FT", half)));
@@ -62,8 +61,17 @@ export function supervisionRows(runs: readonly SupervisedRun[]): TableRow[] {
   });
 }
 
-function scoresOf({ scores, halves }: SupervisedRun, system: string, half: "all" | "seen" | "unseen"): Map<string, number> {
-  return new Map([...scores.get(system) ?? []].filter(([id]) => half === "all" || halves.get(id) === half));
+/** A part of the bench that is reported apart. */
+export type Part = "all" | "seen" | "unseen";
+
+/** The parts that runs are reported by: halves where their bench has some. */
+export function partsOf(runs: readonly Pick<SupervisedRun, "halves">[]): readonly Part[] {
+  return runs.some(({ halves }) => halves.size > 0) ? ["all", "seen", "unseen"] : ["all"];
+}
+
+/** A system's scores on a part of the bench, by trajectory; none where it was not judged. */
+export function scoresOf({ scores, halves }: Pick<SupervisedRun, "scores" | "halves">, system: string, part: Part): Map<string, number> {
+  return new Map([...scores.get(system) ?? []].filter(([id]) => part === "all" || halves.get(id) === part));
 }
 
 /**
