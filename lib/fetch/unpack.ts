@@ -7,7 +7,7 @@ import { crc32 } from "node:zlib";
 // @ts-types="@types/yauzl"
 import type { Entry, ZipFile } from "yauzl";
 import { isOfDisk, quoted, UserError } from "../errors.ts";
-import { diskError, exists, parent } from "../files.ts";
+import { diskError, exists, parent, temporaryName } from "../files.ts";
 import { fits, safePath, sizeText } from "./files.ts";
 
 /** How an archive is unpacked. */
@@ -153,7 +153,7 @@ function isWhole(path: string, bytes: number): boolean {
 
 /** Writes a file of a known length; gives its CRC-32. */
 async function writeStream(path: string, stream: AsyncIterable<Uint8Array>, bytes: number): Promise<number> {
-  const temporary = `${path}.${Deno.pid}.tmp`;
+  const temporary = temporaryName(path);
   let [done, sum] = [0, 0];
   try {
     Deno.mkdirSync(parent(path), { recursive: true });
