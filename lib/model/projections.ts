@@ -8,13 +8,13 @@
 import { compile, type Precision, precisionOf, type Tensor, tf, toPrecision, withGradient } from "../engine/mod.ts";
 import { dropoutMask, dropWhere, linear } from "../nn/mod.ts";
 import type { Projection } from "./config.ts";
-import { adaptedLinear, type BlockAdapter, dropInput, dropSeed, type LowRank } from "./lora.ts";
+import { adaptedLinear, type BlockAdapter, dropInput, dropSeed, type LowRank, mergedWeight } from "./lora.ts";
 
 const ROUND = 32; // columns: matrix units take a product's terms in groups of so many
 
 /**
- * Projections of one input, `x Wᵀ + scale · dropped Aᵀ Bᵀ`. Where an adapter is trained on enough rows, weights and updates become
- * one product, `[x, dropped Aᵀ] [W, scale · B]ᵀ`; the weights get no gradient then.
+ * Projections of one input, `x Wᵀ + scale · dropped Aᵀ Bᵀ`. Where an adapter is trained on enough rows they become one product:
+ * `[x, dropped Aᵀ] [W, scale · B]ᵀ`, or `x (W + scale · B A)ᵀ` where that takes fewer multiplications. The weights get no gradient then.
  *
  * @param x the input, [B, T, in]
  * @param weights by projection, [out, in]
@@ -33,12 +33,42 @@ export function project(
   const [rows, width] = [x.size / x.shape.at(-1)!, x.shape.at(-1)!];
   const pays = adapter.training && rows >= width; // fewer rows do not pay for copying the weights
   if (pays && projections.some((name) => adapter.factors[name])) {
-    const own = projections.map((name) => weights[name]);
-    const joined = joinedLinear(x, own, laidFactors(x, weights, projections, adapter), adapter, site); // [B, T, Σ out]
-    return own.length === 1 ? [joined] : tf.split(joined, own.map(({ shape }) => shape[0]!), 2); // [B, T, out] each
+    const y = mergingPays(rows, weights, projections, adapter)
+      ? mergedLinear(x, weights, projections, adapter)
+      : joinedLinear(x, projections.map((name) => weights[name]), laidFactors(x, weights, projections, adapter), adapter, site);
+    return projections.length === 1 ? [y] : tf.split(y, projections.map((name) => weights[name].shape[0]!), 2); // [B, T, out] each
   }
   const dropped = dropInput(x, adapter, projections, site); // [B, T, in]
   return projections.map((name) => adaptedLinear(x, dropped, weights[name], adapter.factors[name], adapter.scale)); // [B, T, out] each
+}
+
+/**
+ * Whether a step takes fewer multiplications with the updates merged into the weights: a row then costs three products of the weights
+ * (forward, and the gradients of both factors), and the merging and its gradients three of each update. Beside the weights it costs two of
+ * them and three of each factor. LoRA's dropout is of the update's input alone, so it keeps both apart.
+ */
+function mergingPays(
+  rows: number,
+  weights: Readonly<Record<Projection, Tensor>>,
+  projections: readonly Projection[],
+  { factors, seed }: BlockAdapter,
+): boolean {
+  const width = weights[projections[0]!].shape[1]!;
+  const [outOf, rankOf] = [(name: Projection) => weights[name].shape[0]!, (name: Projection) => factors[name]?.a.shape[0] ?? 0];
+  const total = (of: (name: Projection) => number) => projections.reduce((sum, name) => sum + of(name), 0);
+  const merging = 3 * width * total((name) => outOf(name) * rankOf(name));
+  return !seed && rows * width * total(outOf) + merging < rows * 3 * total(rankOf) * (width + total(outOf));
+}
+
+/** One product with the weights that the updates are merged into. x: [B, T, in] → [B, T, Σ out] */
+function mergedLinear(
+  x: Tensor,
+  weights: Readonly<Record<Projection, Tensor>>,
+  projections: readonly Projection[],
+  { factors, scale }: BlockAdapter,
+): Tensor {
+  const merged = projections.map((name) => factors[name] ? mergedWeight(weights[name], factors[name], scale) : weights[name]); // [out, in] each
+  return linear(x, merged.length === 1 ? merged[0]! : tf.concat(merged, 0)); // [B, T, Σ out]
 }
 
 /** The factors of several projections, laid into two: a [R, in], b [Σ out, R] with the scale in it. */

@@ -5,18 +5,19 @@ import { dispose, normal, seedTensor, type Tensor, tf, tidy, toPrecision, valueA
 import { assert, assertClose, assertEquals, engine, randomAdapter, randomChameleon, take, withoutLeaks } from "../support.ts";
 
 await engine();
-const [ROWS, WIDTH] = [12, 8];
-const OUTS = { q_proj: 8, k_proj: 4, v_proj: 4, o_proj: 8, gate_proj: 6, up_proj: 6, down_proj: 8 };
+const [ROWS, WIDTH] = [60, 32];
+const OUTS = { q_proj: 32, k_proj: 16, v_proj: 16, o_proj: 32, gate_proj: 24, up_proj: 24, down_proj: 32 };
+const [BESIDE, MERGED] = [1, 12]; // ranks with which it takes fewer multiplications to keep updates beside the weights, and to merge them
 
 function random(shape: readonly number[], name: string): Tensor {
   return tidy(() => normal(shape, seedTensor(name)));
 }
 
-/** Weights of all projections, and factors of rank 3 of some. */
-function randomParts(adapted: readonly Projection[]) {
+/** Weights of all projections, and factors of some. */
+function randomParts(adapted: readonly Projection[], rank = BESIDE) {
   const names = Object.keys(OUTS) as Projection[];
   const weights = Object.fromEntries(names.map((name) => [name, random([OUTS[name], WIDTH], name)])) as Record<Projection, Tensor>;
-  const factors = adapted.flatMap((name) => [random([3, WIDTH], `a ${name}`), random([OUTS[name], 3], `b ${name}`)]);
+  const factors = adapted.flatMap((name) => [random([rank, WIDTH], `a ${name}`), random([OUTS[name], rank], `b ${name}`)]);
   const adapter = (tensors: readonly Tensor[], dropout = 0, seed: Tensor | null = null): BlockAdapter => ({
     factors: Object.fromEntries(adapted.map((name, i) => [name, { a: tensors[2 * i]!, b: tensors[2 * i + 1]! }])),
     ...{ scale: 0.5, dropout, seed, training: true },
@@ -24,10 +25,11 @@ function randomParts(adapted: readonly Projection[]) {
   return { weights, factors, adapter };
 }
 
-for (const adapted of [["q_proj", "k_proj", "v_proj"], ["k_proj"], ["q_proj", "v_proj"]] as const) {
-  Deno.test(`project() gives many rows in one product what it gives few rows one by one, with gradients: ${adapted.join(", ")}`, () =>
+const ADAPTED = [["q_proj", "k_proj", "v_proj"], ["k_proj"], ["q_proj", "v_proj"]] as const;
+for (const [adapted, rank] of ADAPTED.flatMap((adapted) => [[adapted, BESIDE], [adapted, MERGED]] as const)) {
+  Deno.test(`project() gives many rows in one product what it gives few rows one by one, with gradients: rank ${rank}, ${adapted.join(", ")}`, () =>
     withoutLeaks(() => {
-      const { weights, factors, adapter } = randomParts(adapted);
+      const { weights, factors, adapter } = randomParts(adapted, rank);
       const x = random([1, ROWS, WIDTH], "x");
       const squares = (x: Tensor, tensors: readonly Tensor[]) => {
         const y = tf.concat(project(x, weights, ["q_proj", "k_proj", "v_proj"], adapter(tensors), 0), 2); // [1, T, Σ out]
@@ -63,9 +65,9 @@ Deno.test("project() without factors gives one tensor for each projection", () =
     const x = random([2, ROWS, WIDTH], "x");
     tidy(() =>
       assertEquals(project(x, weights, ["q_proj", "k_proj", "v_proj"], adapter(factors), 0).map(({ shape }) => shape), [
-        [2, ROWS, 8],
-        [2, ROWS, 4],
-        [2, ROWS, 4],
+        [2, ROWS, 32],
+        [2, ROWS, 16],
+        [2, ROWS, 16],
       ])
     );
     dispose([x, weights]);
