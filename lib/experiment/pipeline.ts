@@ -82,14 +82,16 @@ export function passedArguments({ flags, overrides }: Invocation): string[] {
 /**
  * What a stage leaves for others: an adapter's folder, or files of trajectories, one for each shard.
  *
- * @param name a stage of this experiment, or a path, which is what it names
+ * @param name a stage of this experiment; or a path: of another run's folder, or of what it left
  * @param config names the experiment
  * @returns paths
  * @throws UserError when the stage was run in shards of which some are missing
  */
 export function outputsOf(name: string, config: Config): string[] {
   const stage = STAGES.find((stage) => stage.name === name);
-  return stage ? shardFolders(stageFolder(name, config)).map((folder) => `${folder}/${stage.output}`) : [name];
+  if (stage) return shardFolders(stageFolder(name, config)).map((folder) => `${folder}/${stage.output}`);
+  const left = STAGES.map(({ output }) => `${name}/${output}`).find(exists);
+  return [exists(`${name}/manifest.json`) && left !== undefined ? left : name];
 }
 
 /** The folder of an adapter that a configuration names by stage or path. */

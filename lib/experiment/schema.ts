@@ -119,13 +119,15 @@ const CDM = z.strictObject({
 });
 
 const CWM = z.strictObject({
-  synthetic: LIST.default("").describe("filtered trajectories to train on beside the others: files of task filter, or the stage filter"),
+  synthetic: LIST.default("").describe(
+    "filtered trajectories to train on beside the others: the stage filter, a run's folder of it, or files",
+  ),
   syntheticLimit: whole.default(7000).describe("take so many of each data set, the likeliest in each class; 0: all (paper A.8.3: 7K)"),
   weights: z.enum(["l2", "none"]).default("l2").describe("recognition weights of the loss (paper §3.2); none: C-FT"),
   normalise: z.enum(["mean", "none"]).default("mean").describe("scale the weights of an image to mean 1; none: as in paper eq. 2"),
   floor: share.default(0.1).describe("share of the loss that all tokens carry alike; 0: as in paper eq. 2"),
   head: HEAD,
-  init: z.string().default("").describe("the adapter to go on from: a stage, or an adapter's folder; empty: a fresh one"),
+  init: z.string().default("").describe("the adapter to go on from: a stage, its run's folder, or an adapter's; empty: a fresh one"),
   epic: z.boolean().default(true).describe("train on data.epic too; the paper gives it to the dynamics model alone (A.8.2, A.8.3)"),
   temperature: z.number().min(0).default(1).describe("of the pictures"),
   ...FINE_TUNING,
@@ -138,7 +140,9 @@ const EXPORT = z.strictObject({
 });
 
 const PROBE = z.strictObject({
-  adapter: z.string().default("").describe("a stage, as train-cdm, or an adapter's folder in PEFT's layout; empty: the base alone"),
+  adapter: z.string().default("").describe(
+    "a stage, as train-cdm, its run's folder, or an adapter's in PEFT's layout; empty: the base alone",
+  ),
   counterfactuals: LIST.default("").describe("AURORA's lists of contrary actions (disc_edit_data), one or several"),
   rewriter: z.string().default("").describe("a language model behind OPENAI_BASE_URL that contradicts the other actions; empty: none"),
   likelihood: LIKELIHOOD,
@@ -161,7 +165,7 @@ const ANNOTATE = z.strictObject({
   from: z.string().default("").describe(
     "an earlier annotation, its trajectories.jsonl: another dynamics model says what is done in its key-frame pairs; no video is read",
   ),
-  cdm: z.string().default("train-cdm").describe("the dynamics model: a stage, or an adapter's folder"),
+  cdm: z.string().default("train-cdm").describe("the dynamics model: a stage, its run's folder, or an adapter's"),
   temperature: z.number().min(0).default(0).describe("of the actions; 0: the likeliest token each; 1: sampled, as in paper eq. 1"),
   oracle: z.boolean().default(false).describe(
     "what was done instead of what the model says, in the tiny world: the most that synthesis can give",
@@ -185,7 +189,7 @@ const ANNOTATE = z.strictObject({
 });
 
 const FILTER = z.strictObject({
-  trajectories: LIST.default("annotate").describe("annotated trajectories: files of task annotate, or the stage annotate"),
+  trajectories: LIST.default("annotate").describe("annotated trajectories: the stage annotate, a run's folder of it, or files"),
   keep: whole.default(0).describe("trajectories to keep of each data set (paper A.8.3: 7K); 0: the share below"),
   share: share.default(0.5).describe("share of the trajectories to keep, in each class"),
   likelihood: LIKELIHOOD,
@@ -203,13 +207,13 @@ const CHOICE = {
 };
 
 const SAMPLE = z.strictObject({
-  adapter: z.string().default("train-cwm").describe("a stage, or an adapter's folder; base: no adapter"),
+  adapter: z.string().default("train-cwm").describe("a stage, its run's folder, or an adapter's; base: no adapter"),
   batch: count.default(32).describe("images drawn together"),
   ...CHOICE,
 });
 
 const VERIFY = z.strictObject({
-  adapter: z.string().default("train-cwm").describe("the world model: a stage, or an adapter's folder"),
+  adapter: z.string().default("train-cwm").describe("the world model: a stage, its run's folder, or an adapter's"),
   cdm: z.string().default("train-cdm").describe("the dynamics model that verifies"),
   candidates: count.default(8).describe("images drawn of each trajectory"),
   repeats: count.default(3).describe("pools of candidates, each with a seed of its own"),
@@ -219,7 +223,7 @@ const VERIFY = z.strictObject({
 });
 
 const DISTILL = z.strictObject({
-  adapter: z.string().default("train-cwm").describe("the world model that draws: a stage, or an adapter's folder"),
+  adapter: z.string().default("train-cwm").describe("the world model that draws: a stage, its run's folder, or an adapter's"),
   cdm: z.string().default("train-cdm").describe("the dynamics model that chooses"),
   sources: whole.default(800).describe("transitions of the training to draw for, at random, supervised and synthetic; 0: all"),
   candidates: count.default(8).describe("images drawn of each"),
@@ -230,7 +234,7 @@ const DISTILL = z.strictObject({
 });
 
 const ROLLOUT = z.strictObject({
-  adapter: z.string().default("train-cwm").describe("the world model: a stage, or an adapter's folder"),
+  adapter: z.string().default("train-cwm").describe("the world model: a stage, its run's folder, or an adapter's"),
   image: z.string().default("").describe("the first observation; empty: scenes of the tiny world"),
   actions: z.array(z.string()).default([]).describe("what is done, one after the other; empty: drawn in the tiny world"),
   length: count.default(6).describe("actions of a rollout in the tiny world"),
@@ -278,7 +282,7 @@ const HUMAN_EVAL = z.strictObject({
 });
 
 const SERVE = z.strictObject({
-  adapter: z.string().default("train-cwm").describe("the world model: a stage, or an adapter's folder; base: no adapter"),
+  adapter: z.string().default("train-cwm").describe("the world model: a stage, its run's folder, or an adapter's; base: no adapter"),
   cdm: z.string().default("train-cdm").describe("the dynamics model, which ranks candidates and says what was done"),
   other: z.string().default("").describe("a second world model to compare with on the same seeds; empty: none"),
   candidates: count.max(16).default(4).describe("images drawn of each question"),

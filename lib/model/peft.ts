@@ -148,7 +148,9 @@ export function adapterDigest(folder: string): string {
   const missing = ["adapter_config.json", "adapter_model.safetensors"].filter((name) => !exists(`${folder}/${name}`));
   if (missing.length > 0) {
     throw new UserError(
-      `Cannot use ${folder} as an adapter: it lacks ${missing.join(" and ")}; give a stage, or the folder of an adapter in PEFT's layout`,
+      `Cannot use ${folder} as an adapter: it lacks ${
+        missing.join(" and ")
+      }; give a stage, its run's folder, or that of an adapter in PEFT's layout`,
     );
   }
   const hash = createHash("sha256");

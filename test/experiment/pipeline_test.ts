@@ -32,6 +32,18 @@ Deno.test("outputsOf() takes a name as a stage of the experiment, and anything e
   assertEquals([shardName("sample", "1/4"), shardName("sample", undefined)], ["sample-1-of-4", "sample"]);
 });
 
+Deno.test("outputsOf() takes a run's folder as what it left", () =>
+  withFolder((folder) => {
+    for (const [run, output] of [["cdm", "adapter/adapter_config.json"], ["filter", "trajectories.jsonl"]]) {
+      writeFile(`${folder}/${run}/${output}`, "{}");
+      assertEquals(outputsOf(`${folder}/${run}`, config), [`${folder}/${run}`]); // not a run: whose it is nobody knows
+      writeFile(`${folder}/${run}/manifest.json`, "{}");
+    }
+    assertEquals(outputsOf(`${folder}/filter`, config), [`${folder}/filter/trajectories.jsonl`]);
+    assertEquals(adapterFolder(`${folder}/cdm`, config), `${folder}/cdm/adapter`);
+    assertEquals(adapterFolder(`${folder}/cdm/adapter`, config), `${folder}/cdm/adapter`);
+  }));
+
 Deno.test("runMissing() refuses with --no-deps, and passes over paths", async () => {
   const invocation = { config, flags: { "no-deps": "" }, overrides: [] };
   await runMissing(["some/adapter", "base"], invocation);
