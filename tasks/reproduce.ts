@@ -9,10 +9,11 @@ import { runTask } from "../lib/experiment/cli.ts";
 import { requireOneProcess } from "../lib/experiment/cluster.ts";
 import { benchHalves } from "../lib/experiment/datasets.ts";
 import { statusOf } from "../lib/experiment/paper_stages.ts";
-import { passedArguments, runTaskProcess } from "../lib/experiment/pipeline.ts";
+import { runTaskProcess } from "../lib/experiment/pipeline.ts";
 import { duration } from "../lib/experiment/progress.ts";
-import { planText, rootOf, type SeedRun, seedRuns, timeLeft } from "../lib/experiment/seed_runs.ts";
+import { planText, rootOf, type SeedRun, seedRuns, stageArguments, timeLeft } from "../lib/experiment/seed_runs.ts";
 import { BENCH_FLAG, type Invocation, type TaskInfo } from "../lib/experiment/task.ts";
+import { workersAsked } from "../lib/experiment/workers.ts";
 import { exists } from "../lib/files.ts";
 import { type PaperTable, type TableRow, writeTable } from "../lib/report/mod.ts";
 import { type Claim, claimRows, paperClaims, type Why } from "../lib/report/claims.ts";
@@ -33,6 +34,7 @@ const TASK: TaskInfo = {
     actions: "actions of other systems, rows of Table 1: NAME=FILE.jsonl, separated by commas",
     votes: "a human evaluation, for Table 7: the folder of a human-eval run",
     supervised: "numbers of supervised trajectories of the tiny world, as 250,4000: curves of the scores over them",
+    "training-workers": "so many processes on this machine train together, one a GPU: --workers of train-cdm and train-cwm",
     seeds: "N seeds from the configuration's on, or 1,2,3: everything is run for each, in RUN-SEED, and RUN has means with their spread",
   },
 };
@@ -42,6 +44,7 @@ async function main(invocation: Invocation): Promise<void> {
   const { flags } = invocation;
   requireOneProcess(Deno.env.toObject());
   const runs = seedRuns(invocation);
+  workersAsked(flags, "training-workers"); // a slip is told before hours of other stages
   if ("dry-run" in flags) return console.log(runs.map(planText).join("\n\n"));
   if (flags["votes"] !== undefined) await runTaskProcess({ task: "human-eval", args: ["analyse", `--run=${flags["votes"]}`] });
   const clock = performance.now();
@@ -66,7 +69,7 @@ async function runStages(run: SeedRun, runs: readonly SeedRun[], clock: number):
         `\n${place}, seed ${invocation.config.seed}, ${duration((performance.now() - clock) / 1000)} so far${timeLeft(run, i, runs)}`,
       );
       const restart = status === "again" ? ["--restart"] : [];
-      await runTaskProcess({ task: stage.task, args: [...passedArguments(invocation), ...stage.args, ...restart, `--run=${path}`] });
+      await runTaskProcess({ task: stage.task, args: [...stageArguments(stage, invocation), ...restart, `--run=${path}`] });
     }
   }
 }

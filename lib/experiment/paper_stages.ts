@@ -17,7 +17,7 @@ import type { Invocation } from "./task.ts";
 import { ofWorldModel } from "./training_config.ts";
 
 /** What a stage may need that no other stage makes. */
-export type Prerequisite = "base" | "training" | "bench" | "videos" | "judge";
+export type Prerequisite = "base" | "training" | "bench" | "rewriter" | "videos" | "judge";
 
 /** What is not there, by what needs it, as a sentence's end: the thing, and the flag that gives it. */
 export type Lacking = Readonly<Partial<Record<Prerequisite, string>>>;
@@ -109,10 +109,10 @@ function dynamicsStages(config: Config, at: (folder: string) => string): PaperSt
   const [cdm, all] = [`${at("train-cdm")}/adapter`, { folder: "train-cdm-all", args: ["--data.downsample={}"] }];
   const training = { task: "train-cdm", takes: ["base", "training"], after: [] } as const;
   return [
-    { folder: "probe-base", task: "probe", args: ["--probe.adapter=base"], takes: ["base", "bench"], after: [] },
+    { folder: "probe-base", task: "probe", args: ["--probe.adapter=base"], takes: ["base", "bench", "rewriter"], after: [] },
     { folder: "train-cdm", args: [], ...training },
     ...(dynamicsModels(config).some(([, folder]) => folder === all.folder) ? [{ ...all, ...training }] : []),
-    { folder: "probe-cdm", task: "probe", args: [`--probe.adapter=${cdm}`], takes: ["base", "bench"], after: ["train-cdm"] },
+    { folder: "probe-cdm", task: "probe", args: [`--probe.adapter=${cdm}`], takes: ["base", "bench", "rewriter"], after: ["train-cdm"] },
     { folder: "annotate", task: "annotate", args: [`--annotate.cdm=${cdm}`], takes: ["videos"], after: ["train-cdm"] },
     {
       ...{ folder: "filter", task: "filter", args: [`--filter.trajectories=${at("annotate")}/trajectories.jsonl`] },
@@ -131,7 +131,13 @@ function worldStages(config: Config, at: (folder: string) => string): PaperStage
       ...{ folder: folderOf(name), task: "train-cwm", args: [...synthetic, ...args], takes: ["base", "training"] },
       after: given || args.includes("--cwm.synthetic=") ? [] : ["filter"],
     })),
-    { folder: "probe-c-ft", task: "probe", args: [`--probe.adapter=${at("c-ft")}/adapter`], takes: bench, after: ["c-ft"] },
+    {
+      folder: "probe-c-ft",
+      task: "probe",
+      args: [`--probe.adapter=${at("c-ft")}/adapter`],
+      takes: [...bench, "rewriter"],
+      after: ["c-ft"],
+    },
     { folder: "sample-c-zs", task: "sample", args: ["--sample.adapter=base"], takes: bench, after: [] },
     ...models.map(([name]): PaperStage => ({
       ...{ folder: `sample-${folderOf(name)}`, task: "sample", args: [`--sample.adapter=${at(folderOf(name))}/adapter`] },
@@ -165,11 +171,11 @@ function withLacks(stages: readonly PaperStage[], lacking: Lacking): PaperStage[
  * What a configuration names that is not there, or has to name and does not.
  *
  * @param config of the reproduction
- * @param hasKey whether a judge that is paid can be asked
+ * @param hasKey whether a language model can be asked, as a judge or to rewrite actions
  * @returns a text for each prerequisite that is missing
  */
 export function lackingOf(config: Config, hasKey: boolean): Lacking {
-  const { model, data, bench, annotate, judge } = config;
+  const { model, data, bench, probe, annotate, judge } = config;
   const [lists, benches, videos] = [[...pathsOf(data.aurora), ...pathsOf(data.epic)], pathsOf(bench.aurora), videosOf(annotate)];
   const isReal = lists.length + benches.length > 0 || !fitsWorld(config);
   const lost = (paths: readonly string[], flag: string) =>
@@ -180,6 +186,7 @@ export function lackingOf(config: Config, hasKey: boolean): Lacking {
       ? lost(lists, "--data.aurora=LIST, --data.epic=CSV")
       : "--data.aurora=LIST or --data.epic=CSV",
     bench: benches.length > 0 || !isReal ? lost(benches, "--bench=LIST") : "--bench=LIST",
+    rewriter: probe.rewriter === "" || !isReal || hasKey ? undefined : "OPENAI_API_KEY for --probe.rewriter, or that left empty",
     videos: videos.length > 0 || !isReal ? lost(videos, "--annotate.videos=DIR") : "--annotate.videos=DIR, unlabelled videos",
     judge: judgeLack(judge.model, benches.length > 0, hasKey),
   };

@@ -8,10 +8,12 @@ import { exists } from "../files.ts";
 import { parseNamed } from "./actions_file.ts";
 import { listOf } from "./cli.ts";
 import { lackingOf, type PaperStage, paperStages, type StageStatus, statusOf } from "./paper_stages.ts";
+import { passedArguments } from "./pipeline.ts";
 import { duration } from "./progress.ts";
 import { readManifest } from "./run.ts";
 import { openSystems } from "./systems.ts";
 import type { Invocation } from "./task.ts";
+import { workersAsked } from "./workers.ts";
 
 /** One seed's reproduction with one number of supervised trajectories. */
 export interface SeedRun {
@@ -97,6 +99,12 @@ function numbersOf(text: string | undefined): number[] {
   const numbers = listOf(text).map(Number);
   if (numbers.every((number) => Number.isInteger(number) && number > 0) && new Set(numbers).size === numbers.length) return numbers;
   throw new UserError(`Cannot take the numbers of trajectories "${text}": give different whole numbers, as --supervised=250,1000,4000`);
+}
+
+/** What a stage's task is given: the reproduction's configuration, what the stage changes, and workers where it trains. */
+export function stageArguments({ task, args }: PaperStage, invocation: Invocation): string[] {
+  const workers = task.startsWith("train-") ? workersAsked(invocation.flags, "training-workers") : 1;
+  return [...passedArguments(invocation), ...args, ...workers === 1 ? [] : [`--workers=${workers}`]];
 }
 
 /** Every stage with what it runs and how it stands. */

@@ -60,9 +60,9 @@ export async function runWorkers(task: TaskInfo, { flags }: Invocation, args: re
   return true;
 }
 
-/** How many workers `--workers` asks for. */
-export function workersAsked(flags: Readonly<Record<string, string>>): number {
-  return wholeFlag("workers", flags["workers"] ?? "1", MOST);
+/** How many workers a flag asks for; 1 without it. */
+export function workersAsked(flags: Readonly<Record<string, string>>, name = "workers"): number {
+  return wholeFlag(name, flags[name] ?? "1", MOST);
 }
 
 interface Worker {

@@ -18,6 +18,9 @@ Deno.test("lackingOf() asks for nothing on the tiny world, and on real lists for
   assertEquals(Object.keys(lackingOf(config(...real), true)), ["videos", "judge"]);
   assertEquals(Object.keys(lackingOf(config(...real, "judge.model=gpt-4o"), true)), ["videos"]);
   assertEquals(lackingOf(config("judge.model=gpt-4o"), false), { judge: "OPENAI_API_KEY" });
+  assertEquals(lackingOf(config("probe.rewriter=qwen"), false), {}); // the tiny world says itself what contradicts an action
+  assertEquals(Object.keys(lackingOf(config(...real, "probe.rewriter=qwen"), false)), ["rewriter", "videos", "judge"]);
+  assertEquals(Object.keys(lackingOf(config(...real, "probe.rewriter=qwen"), true)), ["videos", "judge"]);
   assertEquals(
     lackingOf(config("data.aurora=none.json"), false).training,
     "none.json, which is not there (--data.aurora=LIST, --data.epic=CSV)",

@@ -1,5 +1,5 @@
 import { resolveConfig } from "../../lib/experiment/config.ts";
-import { planText, seedRuns } from "../../lib/experiment/seed_runs.ts";
+import { planText, seedRuns, stageArguments } from "../../lib/experiment/seed_runs.ts";
 import type { Invocation } from "../../lib/experiment/task.ts";
 import { assert, assertEquals, assertThrows, withFolder } from "../support.ts";
 
@@ -23,6 +23,20 @@ Deno.test("seedRuns() runs all for each seed, and for another number of supervis
     assert(!judge.args.join().includes("C-ZS") && judge.args.join().includes("C-FT="), judge.args.join());
     assert(planText(point!).startsWith("Seed 2, 250 supervised, in ") && planText(point!).includes("to run"));
   }));
+
+Deno.test("stageArguments() gives workers to the stages that train, and to no others", () => {
+  const [one, four] = [asked("r", {}), asked("r", { "training-workers": "4" })];
+  const { stages } = seedRuns(four)[0]!;
+  const shared = stages.filter((stage) => stageArguments(stage, four).includes("--workers=4")).map(({ task }) => task);
+  assertEquals([...new Set(shared)], ["train-cdm", "train-cwm"]);
+  assertEquals(shared.length, stages.filter(({ task }) => task.startsWith("train-")).length);
+  assert(stages.every((stage) => !stageArguments(stage, one).some((text) => text.startsWith("--workers"))));
+  assertThrows(
+    () => stageArguments(stages.find(({ task }) => task === "train-cdm")!, asked("r", { "training-workers": "x" })),
+    Error,
+    "--training-workers",
+  );
+});
 
 Deno.test("seedRuns() refuses seeds and numbers that are none", () => {
   for (const seeds of ["0", "x", "1,1", "1.5"]) assertThrows(() => seedRuns(asked("r", { seeds })), Error, "Cannot run the seeds");
