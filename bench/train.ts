@@ -18,6 +18,8 @@ interface Case {
   readonly layers: number;
   readonly batch: number;
   readonly checkpointing: boolean;
+  readonly rank: number;
+  readonly dropout: number;
 }
 
 interface Stepped extends Answer {
@@ -33,10 +35,12 @@ interface TrainCase extends PairedCase {
   readonly share_of_product_peak: number;
 }
 
+const [PAPER, TINY] = [{ rank: 16, dropout: 0.05 }, { rank: 64, dropout: 0 }]; // as paper.yaml and tiny.yaml have them
 const CASES: readonly Case[] = [
-  { name: "d 256, 6 layers, 4 × 548", width: 256, layers: 6, batch: 4, checkpointing: false },
-  { name: "d 512, 8 layers, 4 × 548", width: 512, layers: 8, batch: 4, checkpointing: false },
-  { name: "d 512, 8 layers, 16 × 548, all checkpointed", width: 512, layers: 8, batch: 16, checkpointing: true },
+  { name: "d 256, 6 layers, 4 × 548", width: 256, layers: 6, batch: 4, checkpointing: false, ...PAPER },
+  { name: "d 512, 8 layers, 4 × 548", width: 512, layers: 8, batch: 4, checkpointing: false, ...PAPER },
+  { name: "d 512, 8 layers, 16 × 548, all checkpointed", width: 512, layers: 8, batch: 16, checkpointing: true, ...PAPER },
+  { name: "d 256, 6 layers, 4 × 548, rank 64 without dropout", width: 256, layers: 6, batch: 4, checkpointing: false, ...TINY },
 ];
 const [POSITIONS, IMAGE] = [548, 256];
 
@@ -74,9 +78,9 @@ async function measure(bench: Case, python: string): Promise<TrainCase> {
 }
 
 /** The four processes, each with its model loaded once. */
-function startSides({ checkpointing }: Case, python: string, folder: string) {
+function startSides({ checkpointing, rank, dropout }: Case, python: string, folder: string) {
   const file = (path: string) => new URL(path, import.meta.url).pathname;
-  const shape = [`${FIRST_IMAGE}`, `${CODES}`, `${IMAGE}`];
+  const shape = [`${FIRST_IMAGE}`, `${CODES}`, `${IMAGE}`, `${rank}`, `${dropout}`];
   const common = [`${checkpointing}`, `${navigator.hardwareConcurrency}`, ...shape];
   return {
     ours: startChild(Deno.execPath(), ["run", "-A", file("train_ours.ts"), folder, `${checkpointing}`, ...shape]),
@@ -87,7 +91,7 @@ function startSides({ checkpointing }: Case, python: string, folder: string) {
 }
 
 function describe(
-  { name, width, layers, batch }: Case,
+  { name, width, layers, batch, rank }: Case,
   { ours, peer, rows, hand }: Readonly<Record<"ours" | "peer" | "rows" | "hand", readonly Stepped[]>>,
   others: number,
   compiled: boolean,
@@ -95,7 +99,7 @@ function describe(
   const count = batch * POSITIONS;
   const result = compared({ name, unit: "tokens/s", count }, ours, peer, others);
   const seconds = (side: readonly Stepped[]) => median(side.map(({ seconds }) => seconds));
-  const share = flops(width, layers, batch) / seconds(ours) / Math.max(...ours.map(({ peak }) => peak));
+  const share = flops(width, layers, batch, rank) / seconds(ours) / Math.max(...ours.map(({ peak }) => peak));
   const sides = { ours, peer, "with our head": rows, [`by hand${compiled ? ", compiled" : ""}`]: hand };
   const described = Object.entries(sides).map(([side, answers]) =>
     `${side} ${(seconds(answers) * 1000).toFixed(0)} ms, ${(answers.at(-1)!.memory / 2 ** 20).toFixed(0)} MiB, loss ${
@@ -125,12 +129,12 @@ function writeBatch(folder: string, batch: number): void {
   writeSafetensors(`${folder}/batch.safetensors`, [tensor("tokens", tokens), tensor("labels", labels)]);
 }
 
-/** Floating-point operations of a step's matrix products, without recomputation: forward, and backward to the inputs. */
-function flops(width: number, layers: number, batch: number): number {
+/** Floating-point operations of a step's matrix products, without recomputation: forward, and backward to the inputs; updates beside the weights. */
+function flops(width: number, layers: number, batch: number, rank: number): number {
   const inner = Math.floor(width * 11 / 4 / 64) * 64;
   const tokens = batch * POSITIONS;
   const weights = 4 * width ** 2 + 3 * width * inner;
-  const lora = 16 * (8 * width + 3 * (width + inner));
+  const lora = rank * (8 * width + 3 * (width + inner));
   const attention = 2 * 2 * tokens * POSITIONS * width * 0.5; // causal half of QKᵀ and PV
   const head = 2 * batch * IMAGE * width * CODES;
   return layers * (2 * 2 * tokens * weights + 3 * 2 * tokens * lora + 3 * attention) + 2 * head;

@@ -11,7 +11,7 @@ import { peakMemory } from "../lib/experiment/memory.ts";
 import { openReference } from "../test/support.ts";
 
 const [folder, checkpointing] = [Deno.args[0]!, Deno.args[1] === "true"];
-const [firstImage, codes, completions] = Deno.args.slice(2).map(Number) as [number, number, number];
+const [firstImage, codes, completions, rank, dropout] = Deno.args.slice(2).map(Number) as [number, number, number, number, number];
 await openBackend("tensorflow");
 const model = loadModel(folder, "bfloat16").chameleon;
 const data = openReference(`${folder}/batch.safetensors`);
@@ -24,7 +24,7 @@ const batch = {
   labels: tf.sub(next, tf.scalar(firstImage, "int32")),
   weights: tf.ones([count, completions]),
 };
-const adapter = createAdapter(model.config, { rank: 16, alpha: 16, dropout: 0.05, targets: PROJECTIONS }, 1);
+const adapter = createAdapter(model.config, { rank, alpha: rank, dropout, targets: PROJECTIONS }, 1);
 const gradients = completionGradients({ model, head: freezeHead(model, { firstImage, codes }), adapter, checkpointing });
 const adamw = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, clip: 1 };
 let state = freshState([...adapterTensors(adapter).values()]);
@@ -42,7 +42,7 @@ for await (const line of createInterface({ input: process.stdin })) {
 }
 
 function step(): number {
-  const { value, grads } = tidy(() => gradients(state.params, batch, seedTensor(1, taken)));
+  const { value, grads } = tidy(() => gradients(state.params, batch, dropout > 0 ? seedTensor(1, taken) : null));
   const fresh = tidy(() => adamwStep(state, grads, tf.tensor1d([1e-4, ++taken]), adamw));
   const loss = takeNumber(value);
   takeNumber(fresh.norm);

@@ -14,7 +14,7 @@ from transformers import ChameleonForConditionalGeneration
 
 folder, head, checkpointing = sys.argv[1], sys.argv[2], sys.argv[3] == "true"
 torch.set_num_threads(int(sys.argv[4]))
-first_image, codes, completion = map(int, sys.argv[5:8])
+first_image, codes, completion, rank = map(int, sys.argv[5:9])
 torch.manual_seed(0)
 batch = load_file(f"{folder}/batch.safetensors")
 tokens, labels = batch["tokens"].long(), batch["labels"].long()  # labels: -100 before the completion
@@ -23,7 +23,7 @@ if checkpointing:
     model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     model.enable_input_require_grads()
 targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-model = get_peft_model(model, LoraConfig(r=16, lora_alpha=16, lora_dropout=0.05, target_modules=targets, task_type="CAUSAL_LM"))
+model = get_peft_model(model, LoraConfig(r=rank, lora_alpha=rank, lora_dropout=float(sys.argv[9]), target_modules=targets, task_type="CAUSAL_LM"))
 model.train()
 optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-4)
 base = model.get_base_model()

@@ -15,12 +15,12 @@ from torch.utils.checkpoint import checkpoint
 
 folder, checkpointing = sys.argv[1], sys.argv[2] == "true"
 torch.set_num_threads(int(sys.argv[3]))
-first_image, codes, completion = map(int, sys.argv[4:7])
+first_image, codes, completion, rank = map(int, sys.argv[4:8])
 torch.manual_seed(0)
 config = json.load(open(f"{folder}/config.json"))
 config = config.get("text_config", config)
 width, heads, depth = config["hidden_size"], config["num_attention_heads"], config["num_hidden_layers"]
-dim, epsilon, rank, rate = width // heads, config["rms_norm_eps"], 16, 0.05
+dim, epsilon, rate = width // heads, config["rms_norm_eps"], float(sys.argv[8])
 batch = load_file(f"{folder}/batch.safetensors")
 tokens, labels = batch["tokens"].long()[:, :-1], batch["labels"].long()[:, -completion:] - first_image
 weights = {name: tensor.bfloat16() for name, tensor in load_file(f"{folder}/model.safetensors").items() if "vqmodel" not in name}
