@@ -13,7 +13,7 @@ import type { Config } from "../lib/experiment/schema.ts";
 import { workTogether } from "../lib/experiment/queue_work.ts";
 import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
 import { actionsOf, renderInto, withTruth, worldFiles, worldOf, type WorldVideos } from "../lib/experiment/world_videos.ts";
-import { type Invocation, STAGE_SWITCHES, type TaskInfo, WORKER_FLAGS } from "../lib/experiment/task.ts";
+import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo, WORKER_FLAGS } from "../lib/experiment/task.ts";
 import { isOfDisk, UserError } from "../lib/errors.ts";
 import { fileNameOf, readText, writeFile } from "../lib/files.ts";
 import { contactSheet } from "../lib/report/mod.ts";
@@ -41,7 +41,7 @@ const TASK: TaskInfo = {
   sections: ["data", "model", "annotate"],
   needs: ({ config }) => [config.annotate.cdm],
   switches: STAGE_SWITCHES,
-  flags: WORKER_FLAGS,
+  flags: { ...BENCH_FLAG, ...WORKER_FLAGS },
 };
 
 /** What came of a video. */

@@ -13,7 +13,7 @@ import { outputsOf } from "../lib/experiment/pipeline.ts";
 import { showProgress } from "../lib/experiment/progress.ts";
 import { digestOf } from "../lib/experiment/run.ts";
 import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
-import { type Invocation, PROVENANCE_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { BENCH_FLAG, type Invocation, PROVENANCE_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
 import { ofWorldModel } from "../lib/experiment/training_config.ts";
 import { permutation, randomStream } from "../lib/engine/mod.ts";
 import { appendLine, fileNameOf, resumeLog, writeFile } from "../lib/files.ts";
@@ -29,7 +29,7 @@ const TASK: TaskInfo = {
   sections: ["data", "model", "distill"],
   needs: ({ config: { distill, cwm } }) => [distill.adapter, distill.cdm, ...pathsOf(cwm.synthetic)],
   switches: STAGE_SWITCHES,
-  flags: PROVENANCE_FLAG,
+  flags: { ...BENCH_FLAG, ...PROVENANCE_FLAG },
 };
 
 /** Runs the task. */

@@ -9,7 +9,7 @@ import { pathsOf } from "../lib/experiment/datasets.ts";
 import { outputsOf } from "../lib/experiment/pipeline.ts";
 import { digestOf } from "../lib/experiment/run.ts";
 import { openStage, writeSkipped } from "../lib/experiment/stage.ts";
-import { type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
 import { UserError } from "../lib/errors.ts";
 import { exists, parent, writeFile } from "../lib/files.ts";
 import { type GalleryPart, plotCounts, plotDistributions, writeTable } from "../lib/report/mod.ts";
@@ -25,6 +25,7 @@ const TASK: TaskInfo = {
   sections: ["filter"],
   needs: ({ config }) => pathsOf(config.filter.trajectories),
   switches: STAGE_SWITCHES,
+  flags: BENCH_FLAG,
 };
 
 const SHOWN = 12; // trajectories in each part of the gallery

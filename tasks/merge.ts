@@ -11,7 +11,7 @@ import { runTask } from "../lib/experiment/cli.ts";
 import { adapterFolder } from "../lib/experiment/pipeline.ts";
 import { showProgress } from "../lib/experiment/progress.ts";
 import { digestFor, ensureEngine } from "../lib/experiment/stage.ts";
-import type { Invocation, TaskInfo } from "../lib/experiment/task.ts";
+import { BENCH_FLAG, type Invocation, type TaskInfo } from "../lib/experiment/task.ts";
 import { exists } from "../lib/files.ts";
 import { loadAdapter, planCheckpoint } from "../lib/model/mod.ts";
 import { checkpointDigest } from "../lib/model/checkpoint.ts";
@@ -26,7 +26,8 @@ const TASK: TaskInfo = {
   needs: ({ flags }) => flags["adapter"] ? [flags["adapter"]] : [],
   switches: { "no-deps": "refuse instead of training an adapter that is missing" },
   flags: {
-    adapter: "a stage, as train-cwm, or an adapter's folder in PEFT's layout",
+    ...BENCH_FLAG,
+    adapter: "a stage, as train-cwm, its run's folder, or an adapter's in PEFT's layout",
     to: "the folder of the merged checkpoint, empty or not there",
   },
 };

@@ -12,7 +12,7 @@ import { originOf } from "../lib/experiment/origin.ts";
 import { digestOf } from "../lib/experiment/run.ts";
 import type { Config } from "../lib/experiment/schema.ts";
 import { openStage } from "../lib/experiment/stage.ts";
-import { type Invocation, PROVENANCE_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { BENCH_FLAG, type Invocation, PROVENANCE_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
 import { LARGEST, readBytes, writeFile } from "../lib/files.ts";
 import { mean } from "../lib/metrics/mod.ts";
 import { drawSheet, plotLines } from "../lib/report/mod.ts";
@@ -39,7 +39,7 @@ const TASK: TaskInfo = {
   sections: ["data", "model", "rollout"],
   needs: ({ config }) => [config.rollout.adapter],
   switches: STAGE_SWITCHES,
-  flags: PROVENANCE_FLAG,
+  flags: { ...BENCH_FLAG, ...PROVENANCE_FLAG },
 };
 
 /** A start: a picture and actions; in the tiny world the true scenes, the first before any action. */

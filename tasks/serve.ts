@@ -11,7 +11,7 @@ import { loadModels, type Models, requireDecoder } from "../lib/experiment/model
 import { makerOf } from "../lib/experiment/origin.ts";
 import type { Config } from "../lib/experiment/schema.ts";
 import { openStage, type Stage } from "../lib/experiment/stage.ts";
-import { type Invocation, PROVENANCE_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
+import { BENCH_FLAG, type Invocation, PROVENANCE_FLAG, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
 import { gridSide } from "../lib/model/config.ts";
 import { loadAdapter, openEncoder } from "../lib/model/mod.ts";
 import { answerAll, type Answering, type ExampleSource, type LivePage, type Makers, openPage } from "../lib/serve/mod.ts";
@@ -25,7 +25,7 @@ const TASK: TaskInfo = {
   sections: ["data", "model", "serve"],
   needs: ({ config: { serve } }) => [serve.adapter, serve.cdm, serve.other],
   switches: { "no-deps": STAGE_SWITCHES["no-deps"]! },
-  flags: PROVENANCE_FLAG,
+  flags: { ...BENCH_FLAG, ...PROVENANCE_FLAG },
 };
 
 /** Runs the task. */

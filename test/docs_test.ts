@@ -42,7 +42,7 @@ for (const guide of GUIDES) {
             arg.replace(/path\/to\/[\w.]+/, (name) => places[name] ?? name)
           );
           const config = rest!.includes("--config=") || task === "doctor" ? [] : ["--config=data/configs/micro.yaml"];
-          const named = task === "doctor" ? [] : [`--experiment=${experiment}`];
+          const named = task === "doctor" ? [] : [`--experiment=${experiment}`]; // the last one given counts
           await run(`${task!.replaceAll("-", "_")}.ts`, ...args, ...config, ...named);
         }
       } finally {

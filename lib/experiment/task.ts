@@ -48,8 +48,10 @@ export const STAGE_SWITCHES: Readonly<Record<string, string>> = {
   "allow-overlap": "go on although the bench shares pictures with the training lists; every table then says so",
 };
 
-/** The flag of tasks that measure on a bench. */
-export const BENCH_FLAG: Readonly<Record<string, string>> = { bench: "AURORA lists to measure on; short for --bench.aurora" };
+/** The flag of tasks that measure on a bench, or may train what must not have seen it. */
+export const BENCH_FLAG: Readonly<Record<string, string>> = {
+  bench: "AURORA lists to measure on, whose pictures nothing may be trained on; short for --bench.aurora",
+};
 
 /** The flags of tasks whose work several processes share. */
 export const WORKERS_FLAGS: Readonly<Record<string, string>> = {
