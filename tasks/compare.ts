@@ -6,6 +6,7 @@
 import { UserError } from "../lib/errors.ts";
 import { runTask } from "../lib/experiment/cli.ts";
 import { overlapNote } from "../lib/experiment/overlap.ts";
+import { refuseRun } from "../lib/experiment/run.ts";
 import type { Invocation, TaskInfo } from "../lib/experiment/task.ts";
 import { mean } from "../lib/metrics/mod.ts";
 import { comparisonRows, type JudgedRun, readJudgedRun } from "../lib/report/compare.ts";
@@ -27,6 +28,7 @@ async function main({ config, flags, names = [] }: Invocation): Promise<void> {
   const against = flags["against"] ?? [...runs[0]!.scores.keys()][0] ?? "";
   const rows = comparisonRows(runs, against);
   const folder = flags["run"] ?? `runs/${config.experiment}/compare`;
+  refuseRun(folder);
   if ("dry-run" in flags) return console.log(`${names.join("\n")}\n→ ${folder}/table.md`);
   const table = writeTable(`${folder}/table`, rows, noteOf(runs, against));
   await plotDistributions(`${folder}/scores`, seedMeans(runs), { x: "score of each seed, whole bench", y: "" });

@@ -29,6 +29,7 @@ import { freeMemory } from "../lib/experiment/memory.ts";
 import { VERSION } from "../lib/experiment/run.ts";
 import { gpuMemory, libtensorflowFolder, openBackend, precisionOf, tf, toPrecision } from "../lib/engine/mod.ts";
 import { planInstallation } from "../lib/engine/install.ts";
+import { processorText } from "../lib/engine/processor.ts";
 
 const TASK: TaskInfo = {
   name: "doctor",
@@ -99,8 +100,8 @@ async function missingParts(backend: string, base: string, path: string): Promis
 
 /** Whether the processor multiplies bfloat16 itself. */
 function cpuFlags(): string {
-  if (!exists("/proc/cpuinfo")) return "";
-  const text = Deno.readTextFileSync("/proc/cpuinfo");
+  const text = processorText();
+  if (text === "") return "";
   const found = ["amx_bf16", "avx512_bf16"].filter((flag) => text.includes(flag));
   return found.length > 0 ? `, by ${found.join(" and ")}` : ", without processor support";
 }

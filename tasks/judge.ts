@@ -65,6 +65,7 @@ async function main(invocation: Invocation): Promise<void> {
   const names = listOf(flags["systems"]);
   requireOneKind(pools, names);
   requireShareable(judge, flags["queue"]);
+  if (!isWorld && !("dry-run" in flags)) requireKey();
   if (isWorld && truths.size === 0) {
     throw new UserError("Cannot judge real pictures by the tiny world's judge: give --judge.model=gpt-4o-2024-11-20 or another model");
   }
@@ -81,7 +82,6 @@ async function main(invocation: Invocation): Promise<void> {
     ? `${entries.length} pictures for the tiny world's judge: no calls, no cost`
     : costText(await planCosts(entries, campaign), judge.model, judge.prices, campaign.price !== undefined);
   if ("dry-run" in flags) return console.log(`${cost}\nNothing was asked.`);
-  if (!isWorld) requireKey();
   const prompt = digestOf(campaign.protocol.prompt);
   const stage = await openStage(invocation, TASK, {
     stage: stageName,
@@ -149,12 +149,16 @@ function missingPools(shown: readonly Shown[], trajectories: readonly Trajectory
   });
 }
 
-function finishSystems({ folder, note, finish }: Stage, { entries, verdicts, id, paid }: Judged, systems: string[]): string {
-  const scores = entries.map(({ system, trajectory: { id: name, subset, action } }, i): Score => ({
+function finishSystems({ folder, note, finish }: Stage, { entries, unread, verdicts, id, paid }: Judged, systems: string[]): string {
+  const scored = ({ system, trajectory: { id: name, subset, action } }: Shown, verdict: Verdict): Score => ({
     ...{ system, id: name, subset, action },
-    ...verdicts[i],
+    ...verdict,
     ...id,
-  }));
+  });
+  const scores = [
+    ...entries.map((entry, i) => scored(entry, verdicts[i]!)),
+    ...unread.map(({ shown, reason }) => scored(shown, { unscored: reason })), // so that the table says of how many
+  ];
   writeFile(`${folder}/scores.jsonl`, scores.map((score) => JSON.stringify(score) + "\n").join(""));
   const rows = scoreRows(scores);
   const table = writeTable(`${folder}/table`, rows, [note, `${describe(id)}.`].filter(Boolean).join(" "));

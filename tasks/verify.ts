@@ -105,7 +105,7 @@ async function main(invocation: Invocation): Promise<void> {
   stage.finish({ kind: "verification", pools: done.length / options.candidates, skipped: problems.length + aside.length, curves, scored });
   await worked.finish();
   console.log(
-    `${table}\n\n  score: ${scored}\n  ${folder}/curves.png   score against N (Figure 8)\n  ${folder}/pools/     ${SHOWN} pools with rewards and scores\n` +
+    `${table}\n\n  score: ${scored}\n  ${folder}/curves.png   score against N (Figure 8)\n  ${folder}/pools/     ${shown.size} pools with rewards and scores\n` +
       `  ${folder}/images/    every candidate; ${folder}/candidates.jsonl its reward and score`,
   );
 }

@@ -1,5 +1,6 @@
 /**
- * What the processor is: which way of doing a product suits it, and which compiled functions are for it.
+ * What Linux says of the processor, of processes and of this one's memory: which way of doing a product suits it, which compiled functions
+ * are for it, who is still at work.
  *
  * @module
  */
@@ -16,6 +17,18 @@ export function hasInstructions(name: string): boolean {
 /** What Linux says of the first core; elsewhere nothing. */
 export function processorText(): string {
   return Deno.build.os === "linux" ? readProc("/proc/cpuinfo").split("\n\n")[0]! : "";
+}
+
+/** When a process began, as Linux counts it; undefined when it is not there or has ended, and on other systems. */
+export function startOf(pid: number): string | undefined {
+  const text = Deno.build.os === "linux" ? readProc(`/proc/${pid}/stat`) : "";
+  const [state, ...fields] = text.slice(text.lastIndexOf(")") + 2).split(" "); // behind its name, which may hold anything
+  return !state || "ZX".includes(state) ? undefined : fields[18]; // one that has ended may wait for its parent to ask how
+}
+
+/** What Linux says of this process, as `VmHWM`, the most memory that it has held; elsewhere nothing. */
+export function processStatus(): string {
+  return Deno.build.os === "linux" ? readProc("/proc/self/status") : "";
 }
 
 /** A file of the kernel's, by the C library, which the engine may call: Deno gives `/proc` to nobody who may not do everything. */

@@ -21,7 +21,7 @@ const COMMON_SWITCHES: Readonly<Record<string, string>> = {
 
 const COMMON_FLAGS: Readonly<Record<string, string>> = {
   config: "a YAML file (default data/configs/tiny.yaml)",
-  run: "the run's folder (default runs/EXPERIMENT/STAGE)",
+  run: "the run's folder (default runs/EXPERIMENT/STAGE); a shard adds -i-of-n",
 };
 
 /** The configuration that tasks take when none is given. */

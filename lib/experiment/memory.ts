@@ -4,13 +4,12 @@
  * @module
  */
 
-/** The most memory this process has held, in bytes. */
+import { processStatus } from "../engine/processor.ts";
+
+/** The most memory this process has held, in bytes; what it holds now where nobody counts. */
 export function peakMemory(): number {
-  try {
-    const match = /VmHWM:\s+(\d+) kB/.exec(Deno.readTextFileSync("/proc/self/status"));
-    if (match) return Number(match[1]) * 1024;
-  } catch { /* not Linux */ }
-  return Deno.memoryUsage().rss;
+  const match = /VmHWM:\s+(\d+) kB/.exec(processStatus());
+  return match ? Number(match[1]) * 1024 : Deno.memoryUsage().rss;
 }
 
 /** Memory that this machine has free for us, in bytes. */

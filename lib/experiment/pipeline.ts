@@ -90,8 +90,10 @@ export function passedArguments({ flags, overrides }: Invocation): string[] {
 export function outputsOf(name: string, config: Config): string[] {
   const stage = STAGES.find((stage) => stage.name === name);
   if (stage) return shardFolders(stageFolder(name, config)).map((folder) => `${folder}/${stage.output}`);
-  const left = STAGES.map(({ output }) => `${name}/${output}`).find(exists);
-  return [exists(`${name}/manifest.json`) && left !== undefined ? left : name];
+  return (exists(name) ? [name] : shardFolders(name)).map((path) => {
+    const left = STAGES.map(({ output }) => `${path}/${output}`).find(exists);
+    return exists(`${path}/manifest.json`) && left !== undefined ? left : path;
+  });
 }
 
 /** The folder of an adapter that a configuration names by stage or path. */

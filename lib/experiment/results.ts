@@ -181,9 +181,15 @@ export type TrainingResult = z.infer<typeof TRAINING_RESULT>;
 export function readResult<T>(folder: string, schema: z.ZodType<T>): T {
   const path = `${folder}/result.json`;
   if (!exists(path)) throw new UserError(`Cannot use ${folder}: it holds no finished run (no result.json)`);
-  const parsed = schema.safeParse(readJson(path));
+  const json = readJson(path);
+  const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
+  if (issue?.path.join() === "kind" && RESULT.safeParse(json).success) {
+    throw new UserError(
+      `Cannot use ${folder} here: it is a run of another task, as its result is of the kind ${quoted((json as Result).kind)}`,
+    );
+  }
   throw new UserError(
     `Cannot use ${path}: ${quoted(issue?.path.join("."))} is not what this version writes; run the stage again with --restart`,
   );

@@ -7,9 +7,11 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import project from "../../deno.json" with { type: "json" };
 import type { Backend } from "../engine/mod.ts";
+import { startOf } from "../engine/processor.ts";
 import { quoted, UserError } from "../errors.ts";
 import { type Disk, exists, parent, readJson, readText, realDisk, writeFile } from "../files.ts";
 import { peakMemory } from "./memory.ts";
+import { shardName } from "./pipeline.ts";
 import type { Result } from "./results.ts";
 import type { Config } from "./schema.ts";
 
@@ -111,10 +113,11 @@ export function readManifest(folder: string): Manifest | undefined {
  *
  * @param config names the experiment
  * @param stage the folder's last part
- * @param flags of the command line; `--run` names another folder
+ * @param flags of the command line; `--run` names another folder, to which a shard adds its own ending
  */
-export function runFolder(config: Config, stage: string, flags: Readonly<Record<string, string>>): string {
-  return flags["run"] || `runs/${config.experiment}/${stage}`;
+export function runFolder({ experiment }: Config, stage: string, { run, shard }: Readonly<Record<string, string>>): string {
+  if (!run) return `runs/${experiment}/${stage}`;
+  return shard === undefined || run.endsWith(shardName("", shard)) ? run : shardName(run, shard);
 }
 
 /**
@@ -131,6 +134,7 @@ export function openRun(options: RunOptions): Run {
   const digest = digestOf({ task, resolved, inputs });
   if (options.leaveAlone) return { folder, digest, finished: false, finish: () => {} };
   refuseForeign(folder);
+  refuseOtherTask(folder, task);
   if (restart) emptyRun(folder, disk);
   const path = `${folder}/manifest.json`;
   const before = readManifest(folder);
@@ -251,9 +255,27 @@ function refuseForeign(folder: string): void {
   );
 }
 
+/** Another task's run is no place either, and `--restart` would remove it. */
+function refuseOtherTask(folder: string, task: string): void {
+  const before = readManifest(folder);
+  if (!before || before.task === task) return;
+  throw new UserError(`Cannot use ${folder} for ${task}, as it holds a run of task ${before.task}; choose another folder with --run=DIR`);
+}
+
+/**
+ * Refuses to write what is no run into a run's folder, where it would replace the run's own tables.
+ *
+ * @param folder that something is to be written into
+ * @throws UserError naming the task whose run it holds
+ */
+export function refuseRun(folder: string): void {
+  const run = readManifest(folder);
+  if (run) throw new UserError(`Cannot write into ${folder}, as it holds a run of task ${run.task}; choose another folder with --run=DIR`);
+}
+
 function lock(folder: string, disk: Disk): void {
   refuseHeld(folder);
-  writeFile(`${folder}/lock.json`, JSON.stringify({ pid: Deno.pid }) + "\n", disk);
+  writeFile(`${folder}/lock.json`, JSON.stringify({ pid: Deno.pid, start: startOf(Deno.pid) }) + "\n", disk);
 }
 
 /** A run is left to the living process that works in it. */
@@ -261,11 +283,13 @@ function refuseHeld(folder: string): void {
   const path = `${folder}/lock.json`;
   if (!exists(path)) return;
   const text = readText(path);
-  let pid: unknown;
+  let held: { pid?: unknown; start?: unknown } = {};
   try {
-    pid = JSON.parse(text).pid;
+    held = JSON.parse(text);
   } catch { /* cut off by a kill: nobody holds it */ }
-  if (typeof pid === "number" && pid !== Deno.pid && exists(`/proc/${pid}`)) {
+  const { pid, start } = held;
+  const running = typeof pid === "number" && pid !== Deno.pid ? startOf(pid) : undefined;
+  if (running !== undefined && (start === undefined || start === running)) { // its number may be another process's by now
     throw new UserError(`Cannot use ${folder} as process ${pid} works in it: wait for it, or choose another folder with --run=DIR`);
   }
 }

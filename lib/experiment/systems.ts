@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { unlessOfDisk } from "../errors.ts";
+import { unlessOfDisk, UserError } from "../errors.ts";
 import { exists } from "../files.ts";
 import { openSystem, type System } from "../judge/systems.ts";
 import type { Trajectory } from "../trajectories/mod.ts";
@@ -15,9 +15,12 @@ import { digestOf, readManifest } from "./run.ts";
  *
  * @param names `copy`, folders, or NAME=FOLDER; a folder that task sample left in shards is joined
  * @returns the systems, in order
- * @throws UserError when a folder is not there, or a shard is missing
+ * @throws UserError when two have one name, a folder is not there, or a shard is missing
  */
 export function openSystems(names: readonly string[]): System[] {
+  const titles = names.map((text) => text === "copy" ? text : parseSystem(text).name);
+  const twice = titles.find((title, i) => titles.indexOf(title) < i);
+  if (twice !== undefined) throw new UserError(`Cannot tell two systems apart that are both called ${twice}: name them, as NAME=DIR`);
   return names.map((text) => {
     if (text === "copy") return openSystem(text);
     const { name, folder } = parseSystem(text);

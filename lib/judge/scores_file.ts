@@ -62,7 +62,7 @@ export function meanScore(scores: readonly Score[], key: "score" | "success" | "
 }
 
 /**
- * A judge's scores by system, then by trajectory; what is unscored is not there.
+ * A judge's scores by system, then by trajectory; what is unscored is not there, nor a system of which nothing is scored.
  *
  * @param scores of all systems
  * @returns scores by trajectory, by system
@@ -77,11 +77,9 @@ export function meanScore(scores: readonly Score[], key: "score" | "success" | "
  * ```
  */
 export function scoresBySystem(scores: readonly Score[]): Map<string, Map<string, number>> {
-  const grouped = Map.groupBy(scores, ({ system }) => system);
+  const scored = scores.flatMap(({ system, id, score }) => score === undefined ? [] : [{ system, id, score }]);
   return new Map(
-    [...grouped].map((
-      [system, own],
-    ) => [system, new Map(own.flatMap(({ id, score }) => score === undefined ? [] : [[id, score] as const]))]),
+    [...Map.groupBy(scored, ({ system }) => system)].map(([system, own]) => [system, new Map(own.map(({ id, score }) => [id, score]))]),
   );
 }
 

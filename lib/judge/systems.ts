@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { UserError } from "../errors.ts";
+import { quoted, UserError } from "../errors.ts";
 import { exists, fileNameOf, LARGEST, readBytes, readJson, readJsonLines, sha256 } from "../files.ts";
 import { xmpOf } from "../provenance/mod.ts";
 import { decodeImage, type RgbImage } from "../tokens/mod.ts";
@@ -50,10 +50,11 @@ export function openSystem(name: string): System {
   if (name === "copy") return COPY;
   const [title, folder] = name.includes("=") ? [name.slice(0, name.indexOf("=")), name.slice(name.indexOf("=") + 1)] : [name, name];
   if (!exists(folder)) throw new UserError(`Cannot evaluate the system ${title}: there is no folder ${folder}`);
-  const listed = new Map(readListed(folder).map(({ id, image }) => [id, image]));
-  const fileOf = ({ id }: Trajectory) => {
-    const plain = fileNameOf(id);
-    const found = [listed.get(id), `images/${plain}.png`, `${plain}.png`, `${plain}.jpg`]
+  const listed = new Map(readListed(folder).map((one) => [one.id, one]));
+  const fileOf = ({ id, action }: Trajectory) => {
+    const [plain, own] = [fileNameOf(id), listed.get(id)];
+    if (typeof own?.action === "string" && own.action !== action) throw new UserError(otherAction(title, id, own.action, action));
+    const found = [own?.image, `images/${plain}.png`, `${plain}.png`, `${plain}.jpg`]
       .filter((file) => file !== undefined && !/(^|[\\/])\.\.([\\/]|$)|^[\\/]/.test(file)).find((file) => exists(`${folder}/${file}`));
     return found && `${folder}/${found}`;
   };
@@ -74,7 +75,13 @@ export function openSystem(name: string): System {
   };
 }
 
-function readListed(folder: string): readonly { readonly id: string; readonly image: string }[] {
+/** Ids count places in a list, so that of another list an id may be another transition's. */
+function otherAction(system: string, id: string, action: string, wanted: string): string {
+  return `Cannot take the prediction ${id} of ${system}: it is of the action ${quoted(action)}, and the bench has ${quoted(wanted)}; ` +
+    "give the --bench that it was drawn for";
+}
+
+function readListed(folder: string): readonly { readonly id: string; readonly image: string; readonly action?: unknown }[] {
   if (exists(`${folder}/predictions.jsonl`)) return readJsonLines(`${folder}/predictions.jsonl`);
   const path = `${folder}/predictions.json`;
   if (!exists(path)) return [];

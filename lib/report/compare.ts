@@ -4,7 +4,7 @@
  * @module
  */
 import { UserError } from "../errors.ts";
-import { benchHalves } from "../experiment/datasets.ts";
+import { benchHalves, pathsOf } from "../experiment/datasets.ts";
 import { JUDGEMENT_RESULT, readResult } from "../experiment/results.ts";
 import { readManifest } from "../experiment/run.ts";
 import { CONFIG, type Config } from "../experiment/schema.ts";
@@ -24,6 +24,8 @@ export interface JudgedRun {
   readonly seed: number;
   /** A digest of the bench. */
   readonly bench: string;
+  /** What every seed's bench is like: lists, or how many transitions of which tiny world. */
+  readonly kind: string;
   /** Who judged, by which prompt and framing. */
   readonly judge: string;
   /** Pictures of the bench that training lists share. */
@@ -45,11 +47,21 @@ export function readJudgedRun(folder: string, config: Config): JudgedRun {
   const { judge, prompt, framing } = readResult(folder, JUDGEMENT_RESULT);
   const manifest = readManifest(folder);
   if (!manifest) throw new UserError(`Cannot compare ${folder}: it has no manifest.json, which says of which seed it is`);
+  const own = CONFIG.parse({ ...config, ...manifest.config, seed: manifest.seed });
+  const bench = manifest.inputs["bench"] ?? "";
   return {
-    ...{ folder, seed: manifest.seed, bench: manifest.inputs["bench"] ?? "", overlap: manifest.overlap },
-    ...{ judge: `${judge}, prompt ${prompt}, framing ${framing}`, scores: scoresBySystem(readScores(folder)) },
-    halves: benchHalves(CONFIG.parse({ ...config, ...manifest.config, seed: manifest.seed })),
+    ...{ folder, seed: manifest.seed, bench, kind: kindOf(own, bench), overlap: manifest.overlap },
+    ...{
+      judge: `${judge}, prompt ${prompt}, framing ${framing}`,
+      scores: scoresBySystem(readScores(folder)),
+    },
+    halves: benchHalves(own),
   };
+}
+
+function kindOf({ bench, data }: Config, digest: string): string {
+  if (pathsOf(bench.aurora).length > 0) return `lists (${digest})`;
+  return `${bench.world} transitions of the tiny world, ${data.difficulty}${data.regime === "full" ? "" : `, ${data.regime}`}`;
 }
 
 /**
@@ -68,7 +80,7 @@ export function readJudgedRun(folder: string, config: Config): JudgedRun {
  * import { assertEquals } from "@std/assert";
  *
  * const run = (seed: number, ours: number) => ({
- *   ...{ folder: `judge-${seed}`, seed, bench: "", judge: "world", overlap: 0, halves: new Map() },
+ *   ...{ folder: `judge-${seed}`, seed, bench: "", kind: "easy", judge: "world", overlap: 0, halves: new Map() },
  *   scores: new Map([["C-FT", new Map([["a", 3]])], ["CWM", new Map([["a", ours]])]]),
  * });
  * const [, cwm] = comparisonRows([run(1, 4), run(2, 6)], "C-FT");
@@ -104,6 +116,8 @@ function comparisonRow(seeds: readonly Seed[], part: Part, system: string, again
 function bySeed(runs: readonly JudgedRun[]): Seed[] {
   const judges = [...new Set(runs.map(({ judge }) => judge))];
   if (judges.length > 1) throw new UserError(`Cannot compare what different judges say (${judges.join("; ")}): give runs of one of them`);
+  const kinds = [...new Set(runs.map(({ kind }) => kind))];
+  if (kinds.length > 1) throw new UserError(`Cannot compare over different benches (${kinds.join("; ")}): give runs of one of them`);
   return [...Map.groupBy(runs, ({ seed }) => seed).entries()].toSorted(([a], [b]) => a - b).map(([seed, own]) => {
     const [first] = own as [JudgedRun];
     const other = own.find(({ bench }) => bench !== first.bench);

@@ -31,9 +31,10 @@ export async function reportTraining(folder: string, line: string, trajectories:
     ],
   );
   const lossOf = (steps: typeof log) => mean(steps.map(({ loss }) => loss));
+  const ends = Math.min(10, Math.max(1, log.length >> 1)); // steps at either end
   const speeds = log.map(({ speed }) => speed).sort((a, b) => a - b);
   return {
-    ...{ kind: "training", steps: log.length, loss: { first: lossOf(log.slice(0, 10)), last: lossOf(log.slice(-10)) } },
+    ...{ kind: "training", steps: log.length, loss: { first: lossOf(log.slice(0, ends)), last: lossOf(log.slice(-ends)) } },
     ...{ tokensPerSecond: speeds[speeds.length >> 1]!, trajectories },
     ...(held.length > 0 && { validation: held.at(-1)!.loss }),
   };

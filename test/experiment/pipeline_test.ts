@@ -42,6 +42,13 @@ Deno.test("outputsOf() takes a run's folder as what it left", () =>
     assertEquals(outputsOf(`${folder}/filter`, config), [`${folder}/filter/trajectories.jsonl`]);
     assertEquals(adapterFolder(`${folder}/cdm`, config), `${folder}/cdm/adapter`);
     assertEquals(adapterFolder(`${folder}/cdm/adapter`, config), `${folder}/cdm/adapter`);
+    for (const shard of ["0-of-2", "1-of-2"]) {
+      for (const file of ["manifest.json", "result.json", "trajectories.jsonl"]) writeFile(`${folder}/annotate-${shard}/${file}`, "{}");
+    }
+    assertEquals(
+      outputsOf(`${folder}/annotate`, config),
+      ["0-of-2", "1-of-2"].map((shard) => `${folder}/annotate-${shard}/trajectories.jsonl`),
+    );
   }));
 
 Deno.test("runMissing() refuses with --no-deps, and passes over paths", async () => {

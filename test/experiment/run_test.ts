@@ -1,7 +1,7 @@
 import { UserError } from "../../lib/errors.ts";
 import { resolveConfig } from "../../lib/experiment/config.ts";
 import { exists, fileNameOf, writeFile } from "../../lib/files.ts";
-import { openRun, type RunOptions } from "../../lib/experiment/run.ts";
+import { openRun, refuseRun, runFolder, type RunOptions } from "../../lib/experiment/run.ts";
 import { saidOfEach } from "../faults/failing_files.ts";
 import { assert, assertEquals, assertThrows, withFolder } from "../support.ts";
 
@@ -33,7 +33,7 @@ Deno.test({
     withFolder((folder) => {
       writeFile(`${folder}/lock.json`, JSON.stringify({ pid: 1 }));
       assertThrows(() => openRun(options(folder)), UserError, "process 1 works in it");
-      for (const left of ['{"pid":99999999}', '{"pi']) {
+      for (const left of ['{"pid":99999999}', '{"pid":1,"start":"another process of that number"}', '{"pi', "[]"]) {
         writeFile(`${folder}/lock.json`, left);
         openRun(options(folder));
       }
@@ -84,6 +84,48 @@ Deno.test("openRun() says so when the folder cannot be made", () =>
     const { message } = assertThrows(() => openRun(options(`${folder}/file/run`)));
     assert(message.startsWith(`Cannot write ${folder}/file/run/lock.json`), message);
   }));
+
+Deno.test("runFolder() gives each shard a folder of its own, by --run too", () => {
+  const { config } = options("");
+  const folders = [{}, { run: "a" }, { run: "a", shard: "0/2" }, { run: "a-0-of-2", shard: "0/2" }].map((flags) =>
+    runFolder(config, "s", flags)
+  );
+  assertEquals(folders, ["runs/tiny/s", "a", "a-0-of-2", "a-0-of-2"]);
+});
+
+Deno.test("openRun() leaves another task's run alone, and says whose it is", () =>
+  withFolder((folder) => {
+    openRun(options(folder)).finish(RESULT);
+    for (const restart of [false, true]) {
+      const refused = () => openRun({ ...options(folder), task: "judge", restart });
+      assertThrows(refused, UserError, `Cannot use ${folder} for judge, as it holds a run of task t; choose another folder with --run=DIR`);
+    }
+    assertThrows(() => refuseRun(folder), UserError, "it holds a run of task t");
+    assert(exists(`${folder}/result.json`));
+  }));
+
+Deno.test({
+  name: "a task with the permissions of deno.json sees who works in its folder, and knows its peak of memory",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    withFolder(async (folder) => {
+      const run = async (name: string) =>
+        await new Deno.Command(Deno.execPath(), {
+          args: ["task", "--quiet", "judge", "--systems=copy", "--bench.world=2", `--run=${folder}/${name}`],
+          env: { NO_COLOR: "1" },
+        }).output();
+      writeFile(`${folder}/held/lock.json`, JSON.stringify({ pid: Deno.pid }));
+      const held = await run("held");
+      assertEquals(held.code, 1);
+      assert(new TextDecoder().decode(held.stderr).includes(`process ${Deno.pid} works in it`));
+      assertEquals((await run("free")).code, 0);
+      const script = `import { processStatus } from "${new URL("../../lib/engine/processor.ts", import.meta.url)}";`;
+      writeFile(`${folder}/status.ts`, `${script} console.log(processStatus());`);
+      const status = await new Deno.Command(Deno.execPath(), { args: ["run", "--no-check", "--allow-ffi", `${folder}/status.ts`] })
+        .output();
+      assert(/VmHWM:\s+\d+ kB/.test(new TextDecoder().decode(status.stdout)), new TextDecoder().decode(status.stderr));
+    }),
+});
 
 Deno.test("openRun() starts over in our folders alone, removes what tasks wrote, and leaves the rest", () =>
   withFolder((folder) => {

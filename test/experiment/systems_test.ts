@@ -39,6 +39,7 @@ Deno.test("openSystems() names a shard that is missing, and a folder that is not
   withFolder(async (folder) => {
     await predict(`${folder}/cwm-0-of-2`, 10, [0]);
     assertThrows(() => openSystems([`${folder}/cwm`]), UserError, "1/2 is not finished");
+    assertThrows(() => openSystems(["copy", "copy"]), UserError, "both called copy");
     assertThrows(() => openSystems([`a=${folder}/none`]), UserError, `Cannot evaluate the system a: there is no folder ${folder}/none`);
   }));
 

@@ -35,6 +35,13 @@ Deno.test("openSystem() finds predictions by list and by name, and none outside 
       (await openSystem("copy").predict(of("x")))!.data[0],
       (await decodeImage(Deno.readFileSync(`${folder}/secret.png`), "")).data[0],
     );
+    const other = '{"id": "ag-1", "image": "images/ag-0.png", "action": "stop"}'; // drawn for another list, whose places the ids count
+    Deno.writeTextFileSync(`${folder}/own/predictions.jsonl`, other);
+    await assertRejects(
+      () => openSystem(`mine=${folder}/own`).predict(of("ag-1")),
+      Error,
+      'it is of the action "stop", and the bench has "go"',
+    );
     const lines = '{"id": "ag-6", "image": "images/ag-2.png"}\n{"id": "ag-1", "image": "images/ag-0.png"}'; // another program's
     Deno.writeTextFileSync(`${folder}/own/predictions.jsonl`, lines);
     assertEquals((await openSystem(`${folder}/own`).predict(of("ag-1")))!.data[0], 7);

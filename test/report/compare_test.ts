@@ -6,7 +6,17 @@ type Scores = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 function judged(seed: number, scores: Scores, more: Partial<JudgedRun> = {}): JudgedRun {
   const maps = new Map(Object.entries(scores).map(([system, own]) => [system, new Map(Object.entries(own))]));
-  return { folder: `judge-${seed}`, seed, bench: `b${seed}`, judge: "world", overlap: 0, scores: maps, halves: new Map(), ...more };
+  return {
+    folder: `judge-${seed}`,
+    seed,
+    bench: `b${seed}`,
+    kind: "easy",
+    judge: "world",
+    overlap: 0,
+    scores: maps,
+    halves: new Map(),
+    ...more,
+  };
 }
 
 Deno.test("comparisonRows() pairs by transition within a seed and counts seeds alike, however many transitions each has", () => {
@@ -59,6 +69,7 @@ Deno.test("comparisonRows() refuses what cannot be compared", () => {
   assert(refused([one, { ...one, folder: "again" }], "a").includes("judge-1 and again both score a with seed 1"));
   assert(refused([one, judged(1, { c: { x: 1 } }, { bench: "other", folder: "there" })], "a").includes("not on the same bench"));
   assert(refused([one, { ...two, judge: "gpt-4o" }], "a").includes("different judges"));
+  assert(refused([one, { ...two, kind: "hard" }], "a").includes("over different benches (easy; hard)"));
 });
 
 Deno.test("readJudgedRun() reads what task judge leaves, and refuses what it does not", () => {
@@ -77,5 +88,6 @@ Deno.test("readJudgedRun() reads what task judge leaves, and refuses what it doe
   });
   write("scores.jsonl", { system: "a", id: "x", subset: "edit", action: "go", score: 4 });
   const run = readJudgedRun(folder, resolveConfig(undefined, [])); // regime and size of the bench are the run's, not the caller's
+  assertEquals(run.kind, "6 transitions of the tiny world, default, scarce");
   assertEquals([run.seed, run.bench, run.scores.get("a")?.get("x"), run.halves.size], [3, "b", 4, 6]);
 });
