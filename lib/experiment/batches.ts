@@ -86,10 +86,12 @@ export async function workThrough<Item, Line>(work: Work<Item, Line>): Promise<W
   const progress = showProgress(name, total, before);
   const clock = performance.now();
   let done = 0;
+  if (open.length > 0) progress.update(before, unit); // the first batch may take minutes
   for (const batch of open) {
     await doBatch(work, batch);
     done += batch.items.length;
-    progress.update(before + done, `${(done / ((performance.now() - clock) / 1000)).toFixed(1)} ${unit}/s`);
+    const rate = done / ((performance.now() - clock) / 1000);
+    progress.update(before + done, rate < 1 ? `${(60 * rate).toFixed(1)} ${unit}/min` : `${rate.toFixed(1)} ${unit}/s`);
   }
   progress.stop();
   return collect(work);

@@ -7,7 +7,7 @@
 import { parseArgs } from "@std/cli";
 import { errorText, UserError } from "../errors.ts";
 import { describeConfig, type Override, resolveConfig } from "./config.ts";
-import { runMissing } from "./pipeline.ts";
+import { missingStages, runMissing } from "./pipeline.ts";
 import { shardOfEnvironment } from "./shard.ts";
 import type { Invocation, TaskInfo } from "./task.ts";
 import { clusterOf, runWorkers } from "./workers.ts";
@@ -92,7 +92,12 @@ export async function runTask(task: TaskInfo, main: (invocation: Invocation) => 
   try {
     const invocation = parseArguments(Deno.args, task);
     if (!invocation) return;
-    if (!("dry-run" in invocation.flags)) await runMissing(task.needs?.(invocation) ?? [], invocation, !clusterOf(task));
+    const needs = task.needs?.(invocation) ?? [];
+    if ("dry-run" in invocation.flags) {
+      for (const { task, folder } of missingStages(needs, invocation.config)) {
+        console.log(`${folder} is not there: ${task} would run first`);
+      }
+    } else await runMissing(needs, invocation, !clusterOf(task));
     if (await runWorkers(task, invocation, Deno.args)) return;
     await main(invocation);
   } catch (error) {

@@ -60,9 +60,7 @@ export async function runTaskProcess({ task, args }: TaskRun): Promise<void> {
  */
 export async function runMissing(names: readonly string[], invocation: Invocation, mayRun = true): Promise<void> {
   const { config, flags } = invocation;
-  for (const stage of STAGES.filter(({ name }) => names.includes(name))) {
-    if (outputsOf(stage.name, config).every(exists)) continue;
-    const folder = stageFolder(stage.name, config);
+  for (const { folder, ...stage } of missingStages(names, config)) {
     if ("no-deps" in flags || !mayRun) {
       const hint = mayRun ? ", or leave out --no-deps" : ", in one process";
       throw new UserError(`Cannot go on without ${folder}: run "deno task ${stage.name}" first${hint}`);
@@ -70,6 +68,12 @@ export async function runMissing(names: readonly string[], invocation: Invocatio
     console.log(`${folder} is not there: running ${stage.name} first`);
     await runTaskProcess({ task: stage.task, args: [...stage.args, ...passedArguments(invocation)] });
   }
+}
+
+/** The stages among some names that have left nothing yet, with the folders where they would. */
+export function missingStages(names: readonly string[], config: Config): (StageKind & { readonly folder: string })[] {
+  return STAGES.filter(({ name }) => names.includes(name) && !outputsOf(name, config).every(exists))
+    .map((stage) => ({ ...stage, folder: stageFolder(stage.name, config) }));
 }
 
 /** Arguments that give another task the same configuration, and what it may leave out or overlook. */

@@ -107,11 +107,17 @@ function requireAlone(flags: Invocation["flags"]): boolean {
 /** The digest of an adapter, once it is known to be there and of this base: its run says of which it is. */
 export function digestFor(adapter: string | undefined, checkpoint: CheckpointPlan | undefined): string {
   if (adapter === undefined) return "none";
-  const made = readManifest(parent(adapter))?.inputs["base"];
+  const training = [adapter, parent(adapter)].map(readManifest).find((manifest) => manifest !== undefined);
+  const made = training?.inputs["base"];
   const base = checkpoint && checkpointDigest(checkpoint);
   if (made !== undefined && base !== undefined && made !== base) {
     throw new UserError(
       `Cannot use ${adapter}: it was trained on another base (${made}) than model.path is (${base}); set model.path to that base`,
+    );
+  }
+  if (training?.finished === null && !exists(`${adapter}/adapter_config.json`)) {
+    throw new UserError(
+      `Cannot use ${adapter}: the training in its folder (${training.task}) is not finished; the same command goes on with it`,
     );
   }
   return adapterDigest(adapter);

@@ -70,7 +70,11 @@ const ENDINGS = /\.(mp4|avi|mkv|webm|mov|m4v|mpg|mpeg|ts|flv|wmv|3gp|ogv|wav|gif
  */
 export function listVideos(path: string): VideoList {
   if (!exists(path)) throw new UserError(`Cannot find videos in ${path}: it is not there`);
-  const list = Deno.statSync(path).isDirectory ? videosInFolder(path) : videosOfKinetics(path);
+  const { isDirectory, isFile } = Deno.statSync(path);
+  if (isFile && ENDINGS.test(path)) {
+    return { videos: [{ id: path.slice(path.lastIndexOf("/") + 1), path, label: "unlabelled" }], problems: [] };
+  }
+  const list = isDirectory ? videosInFolder(path) : videosOfKinetics(path);
   if (list.videos.length === 0) throw new UserError(`Cannot find videos in ${path}: there is no file with a video's name`);
   return list;
 }

@@ -1,5 +1,13 @@
 import { resolveConfig } from "../../lib/experiment/config.ts";
-import { adapterFolder, outputsOf, passedArguments, runMissing, shardFolders, shardName } from "../../lib/experiment/pipeline.ts";
+import {
+  adapterFolder,
+  missingStages,
+  outputsOf,
+  passedArguments,
+  runMissing,
+  shardFolders,
+  shardName,
+} from "../../lib/experiment/pipeline.ts";
 import { writeFile } from "../../lib/files.ts";
 import { assertEquals, assertRejects, assertThrows, UserError, withFolder } from "../support.ts";
 
@@ -50,6 +58,14 @@ Deno.test("outputsOf() takes a run's folder as what it left", () =>
       ["0-of-2", "1-of-2"].map((shard) => `${folder}/annotate-${shard}/trajectories.jsonl`),
     );
   }));
+
+Deno.test("missingStages() names what would run first, by folder, and no paths", () => {
+  const missing = missingStages(["train-cdm", "some/adapter", "base", "filter"], config);
+  assertEquals(missing.map(({ task, folder }) => `${task} ${folder}`), [
+    "train-cdm runs/no-such-experiment/train-cdm",
+    "filter runs/no-such-experiment/filter",
+  ]);
+});
 
 Deno.test("runMissing() refuses with --no-deps, and passes over paths", async () => {
   const invocation = { config, flags: { "no-deps": "" }, overrides: [] };

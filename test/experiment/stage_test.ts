@@ -1,10 +1,10 @@
 import { resolveConfig } from "../../lib/experiment/config.ts";
 import type { Result } from "../../lib/experiment/results.ts";
 import { openRun } from "../../lib/experiment/run.ts";
-import { openStage, writeSkipped } from "../../lib/experiment/stage.ts";
+import { digestFor, openStage, writeSkipped } from "../../lib/experiment/stage.ts";
 import type { Invocation, TaskInfo } from "../../lib/experiment/task.ts";
 import { exists, readText, writeFile } from "../../lib/files.ts";
-import { assert, assertEquals, assertRejects, engine, UserError, withFolder } from "../support.ts";
+import { assert, assertEquals, assertRejects, assertThrows, engine, UserError, withFolder } from "../support.ts";
 
 await engine();
 const TASK: TaskInfo = { name: "filter", about: "", sections: ["filter"] };
@@ -45,6 +45,14 @@ Deno.test("openStage() opens a run; once it is finished it prints its table and 
     assert(text.includes("| a table |") && text.includes("is finished already; --restart starts over"), text);
     assert(await openStage(invoke(folder, { restart: "" }), TASK, { inputs: { list: "abc" } }));
     assert(!exists(`${folder}/result.json`));
+  }));
+
+Deno.test("digestFor() says of a training that is not finished that it goes on", () =>
+  withFolder((folder) => {
+    openRun({ task: "train-cwm", folder, config: invoke(folder).config, sections: ["cwm"], inputs: {} });
+    for (const named of [folder, `${folder}/adapter`]) {
+      assertThrows(() => digestFor(named, undefined), UserError, "the training in its folder (train-cwm) is not finished");
+    }
   }));
 
 Deno.test("a dry run says the configuration, the inputs and the folder, and writes nothing", () =>

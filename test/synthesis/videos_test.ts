@@ -14,6 +14,8 @@ Deno.test("listVideos() reads folders by class and Kinetics' list, and follows n
       "unlabelled",
     ]]);
     assertEquals(problems, [{ id: "link.mp4", reason: "it is a link" }]);
+    const [alone] = listVideos(`${folder}/ucf/plain.mp4`).videos; // one video, not a folder of them
+    assertEquals([alone!.id, alone!.path, alone!.label], ["plain.mp4", `${folder}/ucf/plain.mp4`, "unlabelled"]);
     Deno.mkdirSync(`${folder}/k/riding a bike`, { recursive: true });
     Deno.writeTextFileSync(`${folder}/k/riding a bike/abc-_1_000003_000013.mp4`, "x");
     Deno.writeTextFileSync(
