@@ -5,6 +5,7 @@
  */
 import { UserError } from "../lib/errors.ts";
 import { listOf, runTask } from "../lib/experiment/cli.ts";
+import { refuseRun } from "../lib/experiment/run.ts";
 import type { Invocation, TaskInfo } from "../lib/experiment/task.ts";
 import { exists } from "../lib/files.ts";
 import { tablesOf, writeReport } from "../lib/report/report.ts";
@@ -22,6 +23,7 @@ async function main({ config, flags }: Invocation): Promise<void> {
   const folders = "of" in flags ? listOf(flags["of"]) : runsIn(root);
   const folder = flags["run"] ?? `${root}/report`;
   if (folders.length === 0) throw new UserError(`Cannot report: there is no finished run in ${root}; give --of=DIR,DIR`);
+  refuseRun(folder);
   if ("dry-run" in flags) return console.log(`${folders.join("\n")}\n→ ${folder}/report.html`);
   const tables = await tablesOf(folders, folder);
   await writeReport({ config, to: folder, tables, shown: folders });
