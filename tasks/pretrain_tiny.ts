@@ -12,7 +12,7 @@ import { saveModel } from "../lib/model/mod.ts";
 import { modelOf } from "../lib/model/checkpoint.ts";
 import { drawGroups, encodeGroups, makeGroups, trainTransformer, trainVqgan } from "../lib/pretrain/stages.ts";
 import { runFolder } from "../lib/experiment/run.ts";
-import { openStage } from "../lib/experiment/stage.ts";
+import { ensureEngine, openStage } from "../lib/experiment/stage.ts";
 import { loadVocabulary } from "../lib/tokens/mod.ts";
 import { vocabularyMap } from "../lib/tokens/vocabulary.ts";
 import { readLog } from "../lib/train/loop.ts";
@@ -24,7 +24,7 @@ import { tinyTokenizer } from "../lib/world/tokenizer.ts";
 const TASK: TaskInfo = {
   name: "pretrain-tiny",
   about: "Trains the tiny Chameleon from nothing on scenes of the tiny world: VQGAN first, then the transformer.",
-  sections: ["pretrain", "model"],
+  sections: ["pretrain"], // from nothing: there need be no base
 };
 
 /** Runs the task. */
@@ -33,7 +33,8 @@ async function main(invocation: Invocation): Promise<void> {
   const { pretrain } = config;
   const folder = runFolder(config, TASK.name, flags);
   if ("dry-run" in flags) console.log(`The checkpoint would go to ${pretrain.out || `${folder}/model`}.`);
-  const run = await openStage(invocation, TASK, { sections: ["pretrain", "seed"] });
+  const backend = "dry-run" in flags ? undefined : await ensureEngine(config.model.backend);
+  const run = await openStage(invocation, TASK, { sections: ["pretrain", "seed"], backend });
   if (!run) return;
   if (run.backend?.name === "wasm") {
     throw new UserError('Cannot train from nothing on wasm, which lacks gradients of convolutions: run "deno task setup"');
