@@ -18,7 +18,11 @@ Deno.test("readResult() says that a run is not finished, is another stage's, or 
   withFolder((folder) => {
     assertThrows(() => readResult(folder, RESULT), UserError, `Cannot use ${folder}: it holds no finished run`);
     write(folder, TRAINING);
-    assertThrows(() => readResult(folder, FILTER_RESULT), UserError, '"kind" is not what this version writes');
+    assertThrows(
+      () => readResult(folder, FILTER_RESULT),
+      UserError,
+      'it is a run of another task, as its result is of the kind "training"',
+    );
     const broken: readonly (readonly [object, string])[] = [
       [{ loss: { first: 1, last: null } }, '"loss.last"'], // what JSON makes of NaN
       [{ steps: "9" }, '"steps"'],
