@@ -118,7 +118,7 @@ Deno.test("reproduce on real triplets: from an empty folder to the report, with 
       const judged = rowsOf("report/judge").filter(({ source }) => source === "measured").map(({ system, scored }) =>
         `${system}: ${scored}`
       );
-      assertEquals(judged, ["copy: 5 of 5", "GoT: 2 of 2", "C-ZS: 5 of 5", "C-FT: 5 of 5", "CWM without synthesis: 5 of 5"]);
+      assertEquals(judged, ["copy: 5 of 5", "GoT: 2 of 5", "C-ZS: 5 of 5", "C-FT: 5 of 5", "CWM without synthesis: 5 of 5"]);
       const skipped = Deno.readTextFileSync(`${folder}/paper/pictures/skipped.jsonl`);
       assert(skipped.includes('"GoT: something-2"') && skipped.includes('"GoT: kubric-4","reason":"it has no prediction"'), skipped);
       assert(
