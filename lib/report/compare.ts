@@ -50,12 +50,9 @@ export function readJudgedRun(folder: string, config: Config): JudgedRun {
   const own = CONFIG.parse({ ...config, ...manifest.config, seed: manifest.seed });
   const bench = manifest.inputs["bench"] ?? "";
   return {
-    ...{ folder, seed: manifest.seed, bench, kind: kindOf(own, bench), overlap: manifest.overlap },
-    ...{
-      judge: `${judge}, prompt ${prompt}, framing ${framing}`,
-      scores: scoresBySystem(readScores(folder)),
-    },
-    halves: benchHalves(own),
+    ...{ folder, seed: manifest.seed, bench, kind: kindOf(own, bench), overlap: manifest.overlap, halves: benchHalves(own) },
+    judge: `${judge}, prompt ${prompt}, framing ${framing}`,
+    scores: scoresBySystem(readScores(folder)),
   };
 }
 
