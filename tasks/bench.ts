@@ -14,6 +14,7 @@ const BENCHES = [
   "plan",
   "start",
   "synthesis",
+  "filters",
   "weights",
   "queue",
   "scale",

@@ -1,0 +1,141 @@
+/**
+ * Which number tells right annotations from wrong ones? The filter of paper §3.2 ranks by the dynamics model's likelihood of the action;
+ * here other numbers rank the same pairs in the same classes, and the truth of the tiny world says how many of those kept are right.
+ *
+ * @module
+ */
+import { openBackend } from "../lib/engine/mod.ts";
+import { UserError } from "../lib/errors.ts";
+import { exists, readBytes } from "../lib/files.ts";
+import { estimateOverRuns, mean } from "../lib/metrics/statistics.ts";
+import { loadAdapter, loadModel } from "../lib/model/mod.ts";
+import { plotLines } from "../lib/report/plot.ts";
+import { markdownTable } from "../lib/report/table.ts";
+import { type Likelihood, logLikelihoods, type Sampler, textSampler } from "../lib/sample/mod.ts";
+import { type AnnotatedTrajectory, readAnnotated, stratifiedTopK } from "../lib/synthesis/mod.ts";
+import { decodeImage, dynamicsSequence, encodePictures, loadVocabulary } from "../lib/tokens/mod.ts";
+import { type Action, type Direction, parseAction } from "../lib/world/mod.ts";
+import { phrasingsOf } from "../lib/world/phrases.ts";
+
+const BASE = "data/tiny";
+const SHARES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
+const COMPARED = [0.2, 0.5]; // shares whose differences get an interval
+const PAPERS = "mean a token"; // what task filter ranks by
+
+/** A seed's annotated pairs, and for each rank a number for each pair. */
+interface Ranked {
+  readonly seed: string;
+  readonly pairs: readonly AnnotatedTrajectory[];
+  readonly ranks: Readonly<Record<string, readonly number[]>>;
+}
+
+/** Runs the bench on the runs of `reproduce --seeds` in a folder; the last line is one JSON object. */
+export async function main(folder: string | undefined): Promise<void> {
+  const found = folder ? [...Deno.readDirSync(folder)].map(({ name }) => `${folder}/${name}`).toSorted() : [];
+  const runs = found.filter((run) => exists(`${run}/annotate/trajectories.jsonl`) && exists(`${run}/train-cdm/adapter`));
+  if (runs.length < 2) throw new UserError("give a folder with two runs of reproduce --seeds: deno task bench filters runs/cwm-plus");
+  await openBackend("auto");
+  const ranked: Ranked[] = [];
+  for (const [i, run] of runs.entries()) ranked.push(await rankPairs(run, runs[(i + 1) % runs.length]!));
+  const names = Object.keys(ranked[0]!.ranks);
+  const rows = names.map((name) => ({
+    ...{ "ranked by": name },
+    ...Object.fromEntries(SHARES.map((share) => [`${100 * share} %`, mean(ranked.map((one) => rightOf(one, name, share)))])),
+    ...Object.fromEntries(COMPARED.map((share) => [`of ${100 * share} %, more than ${PAPERS}`, gain(ranked, name, share)])),
+  }));
+  const points = names.flatMap((line) =>
+    SHARES.map((share) => ({ line, x: 100 * share, y: 100 * mean(ranked.map((one) => rightOf(one, line, share))) }))
+  );
+  await plotLines(`${folder}/filters`, points, { x: "kept of each class, %", y: "right of those kept, %" });
+  console.log(`${markdownTable(rows)}\n\n  ${folder}/filters.png`);
+  console.log(JSON.stringify({ bench: "filters", runs: runs.length, pairs: ranked.map(({ pairs }) => pairs.length), rows }));
+}
+
+/** All numbers of a run's pairs; the dynamics model of another run has learnt other trajectories. */
+async function rankPairs(run: string, another: string): Promise<Ranked> {
+  const { chameleon, vqgan } = loadModel(BASE, "bfloat16");
+  const vocabulary = loadVocabulary(BASE, vqgan.config.codes);
+  const sampler = (path: string) => textSampler(chameleon, vocabulary, loadAdapter(`${path}/train-cdm/adapter`, chameleon.config));
+  const pairs = readAnnotated(`${run}/annotate/trajectories.jsonl`);
+  const read = async (file: string) => await decodeImage(readBytes(`${run}/annotate/${file}`), file);
+  const codes = encodePictures(vqgan, await Promise.all(pairs.flatMap(({ source, target }) => [read(source), read(target)])));
+  type Pair = readonly [source: ArrayLike<number>, target: ArrayLike<number>];
+  const ask = (model: Sampler, pairOf: (...pair: Pair) => Pair, actions: readonly (readonly string[])[]): Likelihood[] => {
+    const pairs = actions.map((_, i) => pairOf(codes[2 * i]!, codes[2 * i + 1]!));
+    const families = actions.map((own, i) => own.map((action) => dynamicsSequence(vocabulary, ...pairs[i]!, action)));
+    return logLikelihoods(model, families).map((own) => own.toSorted((a, b) => b.mean - a.mean)[0]!); // the likeliest of several phrasings
+  };
+  const [own, actions] = [sampler(run), pairs.map(({ action }) => [action])];
+  const inverses = pairs.map(({ action }) => inversesOf(action));
+  const said = ask(own, (source, target) => [source, target], actions);
+  const base = ask(textSampler(chameleon, vocabulary), (source, target) => [source, target], actions);
+  const other = ask(sampler(another), (source, target) => [source, target], actions);
+  const still = ask(own, (source) => [source, source], actions);
+  const swapped = ask(own, (source, target) => [target, source], actions);
+  const undone = ask(own, (source, target) => [target, source], inverses.map((own, i) => own ?? actions[i]!));
+  const by = (number: (one: Likelihood, i: number) => number) => said.map(number);
+  const ranks = {
+    [PAPERS]: by(({ mean }) => mean),
+    "sum": by(({ sum }) => sum),
+    "least token": by(({ tokens }) => Math.min(...tokens)),
+    "ratio to the base": by(({ mean }, i) => mean - base[i]!.mean),
+    "less 0.3 of a still pair's": by(({ mean }, i) => mean - 0.3 * still[i]!.mean),
+    "less 0.3 of the swapped pair's": by(({ mean }, i) => mean - 0.3 * swapped[i]!.mean),
+    "with the inverse, swapped": by(({ mean }, i) => mean + (inverses[i] === undefined ? mean : undone[i]!.mean)),
+    "with another run's model": by(({ mean }, i) => mean + other[i]!.mean),
+  };
+  return { seed: run, pairs, ranks };
+}
+
+/** All ways to say what undoes an action, as far as its words tell. */
+function inversesOf(text: string): readonly string[] | undefined {
+  const action = parseAction(text);
+  const inverse = action && undo(action);
+  return inverse && phrasingsOf(inverse);
+}
+
+/** What undoes an action; its object is called by what it has become. */
+function undo(action: Action): Action | undefined {
+  const OPPOSITE: Readonly<Record<Direction, Direction>> = { up: "down", down: "up", left: "right", right: "left" };
+  switch (action.kind) {
+    case "push":
+    case "roll":
+    case "walk":
+      return { ...action, direction: OPPOSITE[action.direction] };
+    case "raise":
+      return { kind: "lower" };
+    case "lower":
+      return { kind: "raise" };
+    case "recolour":
+      return { ...action, object: { ...action.object, colour: action.colour }, colour: action.object.colour };
+    case "replace":
+      return { ...action, object: { ...action.object, shape: action.shape }, shape: action.object.shape };
+    case "add":
+      return { kind: "remove", object: action.object };
+    case "swap":
+      return action;
+  }
+}
+
+/** The share that is right of what a rank keeps. */
+function rightOf(ranked: Ranked, name: string, share: number): number {
+  const kept = keptBy(ranked, name, share);
+  return mean([...kept].map((i) => Number(ranked.pairs[i]!.right)));
+}
+
+function keptBy({ pairs, ranks }: Ranked, name: string, share: number): ReadonlySet<number> {
+  const all = pairs.map(({ label }, i) => ({ i, label, score: ranks[name]![i]! }));
+  return new Set(stratifiedTopK(all, Math.round(share * all.length)).map(({ i }) => i));
+}
+
+/** How much more is right of what a rank keeps than of what the filter keeps, in points, with its 95 % interval over runs and pairs. */
+function gain(ranked: readonly Ranked[], name: string, share: number): string {
+  const runs = ranked.map((one) => {
+    const [kept, papers] = [keptBy(one, name, share), keptBy(one, PAPERS, share)];
+    const worth = 100 * one.pairs.length / papers.size; // so that the mean over pairs is a difference of shares
+    const value = (i: number) => Number(one.pairs[i]!.right) * worth * (Number(kept.has(i)) - Number(papers.has(i)));
+    return new Map(one.pairs.map(({ id }, i) => [`${one.seed} ${id}`, value(i)]));
+  });
+  const { mean, interval: [from, to] } = estimateOverRuns(runs);
+  return `${mean.toFixed(1)} (${from.toFixed(1)} … ${to.toFixed(1)})`;
+}
