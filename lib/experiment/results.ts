@@ -89,7 +89,8 @@ export const SAMPLES_RESULT = z.strictObject({
 /** A point of the curves of verification. */
 export const CURVE_POINT = z.object({
   ...{ N: number, chooser: z.string(), score: number, right: number.nullable() },
-  ...{ "deviation of repeats": number, "± 95 % over trajectories": number, "first N": number, "deviation of first N": number },
+  ...{ "deviation of repeats": number.nullable(), "± 95 % over trajectories": number.nullable() },
+  ...{ "first N": number, "deviation of first N": number.nullable() },
 });
 
 /** Task verify. */

@@ -35,14 +35,14 @@ export interface CurvePoint extends TableRow {
   readonly chooser: string;
   /** Expected over all choices of N from a pool; its mean over the repeats. */
   readonly score: number;
-  /** Its standard deviation over the repeats. */
-  readonly "deviation of repeats": number;
-  /** Half the 95 % interval over trajectories. */
-  readonly "± 95 % over trajectories": number;
+  /** Its standard deviation over the repeats; null of one. */
+  readonly "deviation of repeats": number | null;
+  /** Half the 95 % interval over trajectories; null of one. */
+  readonly "± 95 % over trajectories": number | null;
   /** With the first N of each pool, one run a repeat as in the paper; the mean over the repeats. */
   readonly "first N": number;
-  /** Its standard deviation over the repeats. */
-  readonly "deviation of first N": number;
+  /** Its standard deviation over the repeats; null of one. */
+  readonly "deviation of first N": number | null;
   /** Share that is right; null where that is not known. */
   readonly right: number | null;
 }
@@ -146,9 +146,10 @@ function curveOf({ name: chooser, expected, choose }: Chooser, pools: readonly P
     const scores = repeats.map((own) => reached(own, ({ scores }) => scores));
     const items = byItem.map((own) => reached(own, ({ scores }) => scores));
     const drawn = repeats.map((own) => mean(own.map((pool) => pool.scores[choose(pool, i + 1)]!)));
+    const spread = deviation(items);
     return {
       ...{ N: i + 1, chooser, score: mean(scores), "deviation of repeats": deviation(scores) },
-      "± 95 % over trajectories": 1.96 * deviation(items) / Math.sqrt(items.length),
+      "± 95 % over trajectories": spread === null ? null : 1.96 * spread / Math.sqrt(items.length),
       ...{ "first N": mean(drawn), "deviation of first N": deviation(drawn) },
       right: known ? mean(repeats.map((own) => reached(own, ({ right }) => right.map(Number)))) : null,
     };
@@ -164,13 +165,14 @@ function curveOf({ name: chooser, expected, choose }: Chooser, pools: readonly P
  */
 export async function plotCurves(path: string, points: readonly CurvePoint[], score: string): Promise<void> {
   const lines = points.map((point) => ({
-    ...{ x: point.N, y: point.score, spread: point["deviation of repeats"] },
+    ...{ x: point.N, y: point.score, spread: point["deviation of repeats"] ?? 0 },
     line: point["system"] ? `${point["system"]}: ${point.chooser}` : point.chooser,
   }));
   await plotLines(path, lines, { x: "candidates N", y: score });
 }
 
-function deviation(values: readonly number[]): number {
+/** The standard deviation; null of a single value, which has none. */
+function deviation(values: readonly number[]): number | null {
   const middle = mean(values);
-  return values.length < 2 ? 0 : Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1));
+  return values.length < 2 ? null : Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1));
 }
