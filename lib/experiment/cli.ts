@@ -6,8 +6,9 @@
 // @ts-types="./cli.d.ts"
 import { parseArgs } from "@std/cli";
 import { errorText, UserError } from "../errors.ts";
-import { describeConfig, type Override, resolveConfig } from "./config.ts";
+import { describeConfig, editDistance, type Override, resolveConfig } from "./config.ts";
 import { missingStages, runMissing } from "./pipeline.ts";
+import { CONFIG } from "./schema.ts";
 import { shardOfEnvironment } from "./shard.ts";
 import type { Invocation, TaskInfo } from "./task.ts";
 import { clusterOf, runWorkers } from "./workers.ts";
@@ -47,7 +48,7 @@ export function parseArguments(args: readonly string[], task: TaskInfo): Invocat
     unknown: (arg, key, value) => {
       if (task.paths && !arg.startsWith("-")) names.push(arg);
       else if (task.names && !arg.startsWith("-")) names.push(knownName(arg, task.names));
-      else overrides.push(overrideOf(arg, key, value));
+      else overrides.push(overrideOf(arg, key, value, [...switches, ...named]));
       return false;
     },
   });
@@ -68,12 +69,21 @@ function knownName(name: string, names: Readonly<Record<string, string>>): strin
   throw new UserError(`There is no "${name}": choose among ${Object.keys(names).join(", ")}`);
 }
 
-function overrideOf(arg: string, key: string | undefined, value: unknown): Override {
+function overrideOf(arg: string, key: string | undefined, value: unknown, flags: readonly string[]): Override {
   if (key === undefined || !arg.startsWith("--")) {
     throw new UserError(`Cannot use the argument "${arg}": give --key=value, or --help to see the keys`);
   }
+  const meant = misspelt(key, flags);
+  if (meant !== undefined) throw new UserError(`There is no flag "--${key}": the nearest is --${meant}, and --help shows all`);
   if (typeof value !== "string") throw new UserError(`Cannot use "${arg}" without a value: give ${arg}=VALUE, or --help to see the flags`);
   return { key, value };
+}
+
+/** The flag that a word was meant to be, where no key of the configuration is as near. */
+function misspelt(word: string, flags: readonly string[]): string | undefined {
+  const [near, distance] = [...Object.keys(CONFIG.shape), ...flags].map((name) => [name, editDistance(name, word)] as const)
+    .reduce((best, one) => one[1] < best[1] ? one : best);
+  return distance > 0 && distance <= 2 && flags.includes(near) ? near : undefined;
 }
 
 function valueOf(name: string, value: unknown): string {

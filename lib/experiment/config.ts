@@ -176,7 +176,8 @@ function nearestKey(path: readonly string[]): [key: string, section: string] {
   return [near, section === "" ? "" : ` in section "${section}"`];
 }
 
-function editDistance(a: string, b: string): number {
+/** How many letters must be put in, taken out or changed to make one word the other (Levenshtein 1966). */
+export function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];

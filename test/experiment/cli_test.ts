@@ -30,6 +30,12 @@ Deno.test("parseArguments() tells verbs, switches, flags and keys of the configu
   assertThrows(() => parseArguments(["--shard="], SAMPLE), UserError, 'Cannot use "--shard" without a value');
 });
 
+Deno.test("parseArguments() names the flag that was meant, and leaves what is nearer to a key of the configuration to its message", () => {
+  const refused = [["--shards=0/2", "shard"], ["--restrat", "restart"], ["--dryrun", "dry-run"], ["--fastt", "fast"]] as const;
+  for (const [arg, near] of refused) assertThrows(() => parseArguments([arg], SAMPLE), UserError, `the nearest is --${near}, and`);
+  assertThrows(() => parseArguments(["--sead=1"], SAMPLE), UserError, 'there is no key "sead"; the nearest is "seed"');
+});
+
 Deno.test("parseArguments() takes the last of a flag that is given twice", () => {
   assertEquals(parseArguments(["--shard=0/2", "--shard=1/2"], SAMPLE)!.flags["shard"], "1/2");
 });
