@@ -11,13 +11,14 @@ if (!plan.installed) {
   await installLibtensorflow(false).catch((error) => console.log(`${error.message}: testing on wasm`));
 }
 
-// Two at a time: tests of tasks wait for processes that they started, so two cores are seldom busy with one test.
-const OF_TASKS = ["test/tasks", "test/docs_test.ts"];
+// Two at a time: tests of tasks wait for processes that they started, so two cores are seldom busy with one test. Whoever is ready takes
+// the next part; the longest come first.
+const [TASKS, GUIDES] = [["test/tasks"], ["test/docs_test.ts"]];
 const EXAMPLES = ["--doc", "--preload=test/open_engine.ts", "mod.ts", "lib", "README.md", "docs"];
 const others = [...Deno.readDirSync("test")].map(({ name }) => `test/${name}`).filter((path) =>
-  !OF_TASKS.includes(path) && (!path.includes(".") || path.endsWith("_test.ts"))
+  ![TASKS, GUIDES].flat().includes(path) && (!path.includes(".") || path.endsWith("_test.ts"))
 );
-const lanes = Deno.args.length > 0 ? [[Deno.args]] : [[OF_TASKS], [others, EXAMPLES]];
+const parts = Deno.args.length > 0 ? [Deno.args] : [TASKS, others, GUIDES, EXAMPLES];
 const times: (readonly [seconds: number, name: string])[] = [];
 let [passed, failed, broken] = [0, 0, false];
 
@@ -41,10 +42,14 @@ async function run(args: readonly string[], isShown: boolean): Promise<string> {
   return text;
 }
 
-const said = await Promise.all(lanes.map(async (lane, i) => {
-  const texts: string[] = [];
-  for (const args of lane) texts.push(await run(args, i === 0));
-  return texts.join("");
+const said: string[] = [];
+const waiting = parts.entries();
+await Promise.all([0, 1].map(async () => {
+  for (const [i, args] of waiting) {
+    const start = performance.now();
+    said[i] = await run(args, i === 0);
+    console.log(`\n${args[0]} … took ${Math.round((performance.now() - start) / 1000)} s`);
+  }
 }));
 console.log(said.slice(1).join(""));
 if (broken && failed === 0) failed = 1; // a file that cannot be loaded fails no test of its own
