@@ -11,7 +11,7 @@ import { estimateOverRuns, mean } from "../lib/metrics/statistics.ts";
 import { loadAdapter, loadModel } from "../lib/model/mod.ts";
 import { plotLines } from "../lib/report/plot.ts";
 import { markdownTable } from "../lib/report/table.ts";
-import { type Likelihood, logLikelihoods, type Sampler, textSampler } from "../lib/sample/mod.ts";
+import { type Likelihood, logLikelihoods, textSampler } from "../lib/sample/mod.ts";
 import { type AnnotatedTrajectory, readAnnotated, stratifiedTopK } from "../lib/synthesis/mod.ts";
 import { decodeImage, dynamicsSequence, encodePictures, loadVocabulary } from "../lib/tokens/mod.ts";
 import { type Action, type Direction, parseAction } from "../lib/world/mod.ts";
@@ -53,38 +53,53 @@ export async function main(folder: string | undefined): Promise<void> {
 
 /** All numbers of a run's pairs; the dynamics model of another run has learnt other trajectories. */
 async function rankPairs(run: string, another: string): Promise<Ranked> {
-  const { chameleon, vqgan } = loadModel(BASE, "bfloat16");
-  const vocabulary = loadVocabulary(BASE, vqgan.config.codes);
-  const sampler = (path: string) => textSampler(chameleon, vocabulary, loadAdapter(`${path}/train-cdm/adapter`, chameleon.config));
   const pairs = readAnnotated(`${run}/annotate/trajectories.jsonl`);
-  const read = async (file: string) => await decodeImage(readBytes(`${run}/annotate/${file}`), file);
-  const codes = encodePictures(vqgan, await Promise.all(pairs.flatMap(({ source, target }) => [read(source), read(target)])));
-  type Pair = readonly [source: ArrayLike<number>, target: ArrayLike<number>];
-  const ask = (model: Sampler, pairOf: (...pair: Pair) => Pair, actions: readonly (readonly string[])[]): Likelihood[] => {
-    const pairs = actions.map((_, i) => pairOf(codes[2 * i]!, codes[2 * i + 1]!));
-    const families = actions.map((own, i) => own.map((action) => dynamicsSequence(vocabulary, ...pairs[i]!, action)));
-    return logLikelihoods(model, families).map((own) => own.toSorted((a, b) => b.mean - a.mean)[0]!); // the likeliest of several phrasings
-  };
-  const [own, actions] = [sampler(run), pairs.map(({ action }) => [action])];
+  const [own, other, base] = [run, another, undefined].map(modelOf) as [Model, Model, Model];
+  const pictures = await picturesOf(own, run, pairs);
+  const [forward, backward] = [pictures, pictures.map(([source, target]): Pair => [target, source])];
+  const actions = pairs.map(({ action }) => [action]);
   const inverses = pairs.map(({ action }) => inversesOf(action));
-  const said = ask(own, (source, target) => [source, target], actions);
-  const base = ask(textSampler(chameleon, vocabulary), (source, target) => [source, target], actions);
-  const other = ask(sampler(another), (source, target) => [source, target], actions);
-  const still = ask(own, (source) => [source, source], actions);
-  const swapped = ask(own, (source, target) => [target, source], actions);
-  const undone = ask(own, (source, target) => [target, source], inverses.map((own, i) => own ?? actions[i]!));
+  const said = likeliest(own, forward, actions);
+  const still = likeliest(own, pictures.map(([source]): Pair => [source, source]), actions);
+  const swapped = likeliest(own, backward, actions);
+  const undone = likeliest(own, backward, inverses.map((inverse, i) => inverse ?? actions[i]!));
+  const [byBase, byOther] = [base, other].map((model) => likeliest(model, forward, actions));
   const by = (number: (one: Likelihood, i: number) => number) => said.map(number);
   const ranks = {
     [PAPERS]: by(({ mean }) => mean),
     "sum": by(({ sum }) => sum),
     "least token": by(({ tokens }) => Math.min(...tokens)),
-    "ratio to the base": by(({ mean }, i) => mean - base[i]!.mean),
+    "ratio to the base": by(({ mean }, i) => mean - byBase![i]!.mean),
     "less 0.3 of a still pair's": by(({ mean }, i) => mean - 0.3 * still[i]!.mean),
     "less 0.3 of the swapped pair's": by(({ mean }, i) => mean - 0.3 * swapped[i]!.mean),
     "with the inverse, swapped": by(({ mean }, i) => mean + (inverses[i] === undefined ? mean : undone[i]!.mean)),
-    "with another run's model": by(({ mean }, i) => mean + other[i]!.mean),
+    "with another run's model": by(({ mean }, i) => mean + byOther![i]!.mean),
   };
   return { seed: run, pairs, ranks };
+}
+
+type Model = ReturnType<typeof modelOf>;
+type Pair = readonly [source: ArrayLike<number>, target: ArrayLike<number>];
+
+/** The dynamics model of a run, or the base alone. */
+function modelOf(run: string | undefined) {
+  const { chameleon, vqgan } = loadModel(BASE, "bfloat16");
+  const vocabulary = loadVocabulary(BASE, vqgan.config.codes);
+  const adapter = run === undefined ? undefined : loadAdapter(`${run}/train-cdm/adapter`, chameleon.config);
+  return { vqgan, vocabulary, text: textSampler(chameleon, vocabulary, adapter) };
+}
+
+/** The codes of both key-frames of each pair. */
+async function picturesOf({ vqgan }: Model, run: string, pairs: readonly AnnotatedTrajectory[]): Promise<Pair[]> {
+  const read = async (file: string) => await decodeImage(readBytes(`${run}/annotate/${file}`), file);
+  const codes = encodePictures(vqgan, await Promise.all(pairs.flatMap(({ source, target }) => [read(source), read(target)])));
+  return pairs.map((_, i): Pair => [codes[2 * i]!, codes[2 * i + 1]!]);
+}
+
+/** The likelihood of what is said of each pair, of several phrasings the likeliest's. */
+function likeliest({ text, vocabulary }: Model, pairs: readonly Pair[], said: readonly (readonly string[])[]): Likelihood[] {
+  const families = pairs.map((pair, i) => said[i]!.map((action) => dynamicsSequence(vocabulary, ...pair, action)));
+  return logLikelihoods(text, families).map((own) => own.toSorted((a, b) => b.mean - a.mean)[0]!);
 }
 
 /** All ways to say what undoes an action, as far as its words tell. */
