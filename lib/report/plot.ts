@@ -44,7 +44,7 @@ export async function plotLines(
     ...{ width: 520, height: 260, background: "white", data: { values: points.map(withBand) } },
     encoding: {
       x: { field: "x", type: "quantitative", title: titles.x },
-      color: { field: "line", type: "nominal", title: null },
+      color: { field: "line", type: "nominal", title: null, legend: { labelLimit: 0 } },
     },
     layer: [
       ...(points.some(({ spread = 0 }) => spread > 0) ? [BAND] : []),
