@@ -124,9 +124,7 @@ const CWM = z.strictObject({
   ),
   syntheticLimit: whole.default(7000).describe("take so many of each data set, the likeliest in each class; 0: all (paper A.8.3: 7K)"),
   weights: z.enum(["l2", "none"]).default("l2").describe("recognition weights of the loss (paper §3.2); none: C-FT"),
-  normalise: z.enum(["mean", "batch", "none"]).default("mean").describe(
-    "scale the weights of an image, or of a batch, to mean 1; none: as in paper eq. 2",
-  ),
+  normalise: z.enum(["mean", "none"]).default("mean").describe("scale the weights of an image to mean 1; none: as in paper eq. 2"),
   floor: share.default(0.1).describe("share of the loss that all tokens carry alike; 0: as in paper eq. 2"),
   head: HEAD,
   init: z.string().default("").describe("the adapter to go on from: a stage, its run's folder, or an adapter's; empty: a fresh one"),

@@ -101,11 +101,7 @@ export function worldBatch(
   shape: BatchShape,
 ): SizedBatch {
   const sequences = items.map((item) => worldSequenceOf(item, vocabulary));
-  const all = items.flatMap(({ distances }) => Array.from(distances));
-  const scale = options.normalise === "batch" ? all.length / Math.max(Number.MIN_VALUE, all.reduce((a, b) => a + b, 0)) : 1;
-  const weights = items.map(({ distances }, i) =>
-    weightsOf(sequences[i]!.completion, recognitionWeights(distances.map((distance) => distance * scale), options), vocabulary)
-  );
+  const weights = items.map(({ distances }, i) => weightsOf(sequences[i]!.completion, recognitionWeights(distances, options), vocabulary));
   return completionBatch(sequences, vocabulary, shape, shape.firstId ?? vocabulary.firstImage, weights);
 }
 

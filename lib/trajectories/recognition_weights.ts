@@ -8,8 +8,8 @@
 export interface WeightOptions {
   /** `l2` takes the distances, `none` weighs all tokens alike. */
   readonly weights: "l2" | "none";
-  /** `mean` scales an image's weights to mean 1, `batch` those of a micro-batch together. */
-  readonly normalise: "mean" | "batch" | "none";
+  /** `mean` scales an image's weights to mean 1. */
+  readonly normalise: "mean" | "none";
   /** Share that all tokens carry alike. */
   readonly floor: number;
 }
