@@ -54,6 +54,9 @@ export async function main(folder: string | undefined): Promise<void> {
 /** All numbers of a run's pairs; the dynamics model of another run has learnt other trajectories. */
 async function rankPairs(run: string, another: string): Promise<Ranked> {
   const pairs = readAnnotated(`${run}/annotate/trajectories.jsonl`);
+  if (pairs.some(({ right }) => right === undefined)) {
+    throw new UserError(`${run} is of other videos than the tiny world's: of those alone it is known which annotations are right`);
+  }
   const [own, other, base] = [run, another, undefined].map(modelOf) as [Model, Model, Model];
   const pictures = await picturesOf(own, run, pairs);
   const [forward, backward] = [pictures, pictures.map(([source, target]): Pair => [target, source])];
