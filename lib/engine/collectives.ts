@@ -48,6 +48,7 @@ export interface Collectives extends Cluster {
 
 const LEADER = "/job:worker/replica:0/task:0";
 const GRACE = 2; // seconds that the leader's word about who is missing may take
+const FAREWELL = 500; // ms; who is answered late would take the leader for lost
 const GROUP = 1; // all processes; there is no other group
 const FIRST_GATHER = 2 ** 30; // gathers are numbered apart from sums
 const GATHERS = 16; // numbers of gathers of one size
@@ -88,7 +89,10 @@ export async function joinCluster(cluster: Cluster, patience: Patience): Promise
         throw failureOfCluster(error, cluster, patience);
       }
     },
-    leave: () => explained(cluster, patience, () => atEnd(binding.api)),
+    leave: async () => {
+      await explained(cluster, patience, () => atEnd(binding.api));
+      if (cluster.rank === 0 && count > 1) await new Promise((done) => setTimeout(done, FAREWELL)); // its service answers the others too
+    },
   };
 }
 
