@@ -6,14 +6,15 @@
  */
 import { openBackend } from "../lib/engine/mod.ts";
 import { UserError } from "../lib/errors.ts";
-import { exists, readBytes } from "../lib/files.ts";
+import { exists } from "../lib/files.ts";
 import { estimateOverRuns, mean } from "../lib/metrics/statistics.ts";
-import { loadAdapter, loadModel } from "../lib/model/mod.ts";
+import { loadAdapter, loadModel, type Model } from "../lib/model/mod.ts";
 import { plotLines } from "../lib/report/plot.ts";
 import { markdownTable } from "../lib/report/table.ts";
-import { type Likelihood, logLikelihoods, textSampler } from "../lib/sample/mod.ts";
+import { type Likelihood, logLikelihoods, type Sampler, textSampler } from "../lib/sample/mod.ts";
+import { readPair } from "../lib/synthesis/again.ts";
 import { type AnnotatedTrajectory, readAnnotated, stratifiedTopK } from "../lib/synthesis/mod.ts";
-import { decodeImage, dynamicsSequence, encodePictures, loadVocabulary } from "../lib/tokens/mod.ts";
+import { dynamicsSequence, encodePictures, loadVocabulary, type Vocabulary } from "../lib/tokens/mod.ts";
 import { type Action, type Direction, parseAction } from "../lib/world/mod.ts";
 import { phrasingsOf } from "../lib/world/phrases.ts";
 
@@ -35,74 +36,82 @@ export async function main(folder: string | undefined): Promise<void> {
   const runs = found.filter((run) => exists(`${run}/annotate/trajectories.jsonl`) && exists(`${run}/train-cdm/adapter`));
   if (runs.length < 2) throw new UserError("give a folder with two runs of reproduce --seeds: deno task bench filters runs/cwm-plus");
   await openBackend("auto");
+  const model = loadModel(BASE, "bfloat16");
+  const base = { ...model, vocabulary: loadVocabulary(BASE, model.vqgan.config.codes) };
   const ranked: Ranked[] = [];
-  for (const [i, run] of runs.entries()) ranked.push(await rankPairs(run, runs[(i + 1) % runs.length]!));
-  const names = Object.keys(ranked[0]!.ranks);
-  const rows = names.map((name) => ({
+  for (const [i, run] of runs.entries()) ranked.push(await rankPairs(base, run, runs[(i + 1) % runs.length]!));
+  const curves = Object.keys(ranked[0]!.ranks).map((name) => ({
+    name,
+    points: SHARES.map((share) => ({ share, right: mean(ranked.map((one) => rightOf(one, name, share))) })),
+  }));
+  const rows = curves.map(({ name, points }) => ({
     ...{ "ranked by": name },
-    ...Object.fromEntries(SHARES.map((share) => [`${100 * share} %`, mean(ranked.map((one) => rightOf(one, name, share)))])),
+    ...Object.fromEntries(points.map(({ share, right }) => [`${100 * share} %`, right])),
     ...Object.fromEntries(COMPARED.map((share) => [`of ${100 * share} %, more than ${PAPERS}`, gain(ranked, name, share)])),
   }));
-  const points = names.flatMap((line) =>
-    SHARES.map((share) => ({ line, x: 100 * share, y: 100 * mean(ranked.map((one) => rightOf(one, line, share))) }))
-  );
-  await plotLines(`${folder}/filters`, points, { x: "kept of each class, %", y: "right of those kept, %" });
+  const lines = curves.flatMap(({ name: line, points }) => points.map(({ share, right }) => ({ line, x: 100 * share, y: 100 * right })));
+  await plotLines(`${folder}/filters`, lines, { x: "kept of each class, %", y: "right of those kept, %" });
   console.log(`${markdownTable(rows)}\n\n  ${folder}/filters.png`);
   console.log(JSON.stringify({ bench: "filters", runs: runs.length, pairs: ranked.map(({ pairs }) => pairs.length), rows }));
 }
 
+/** The base, which all dynamics models share. */
+interface Base extends Model {
+  readonly vocabulary: Vocabulary;
+}
+
+type Pair = readonly [source: ArrayLike<number>, target: ArrayLike<number>];
+
 /** All numbers of a run's pairs; the dynamics model of another run has learnt other trajectories. */
-async function rankPairs(run: string, another: string): Promise<Ranked> {
+async function rankPairs(base: Base, run: string, another: string): Promise<Ranked> {
   const pairs = readAnnotated(`${run}/annotate/trajectories.jsonl`);
   if (pairs.some(({ right }) => right === undefined)) {
     throw new UserError(`${run} is of other videos than the tiny world's: of those alone it is known which annotations are right`);
   }
-  const [own, other, base] = [run, another, undefined].map(modelOf) as [Model, Model, Model];
-  const pictures = await picturesOf(own, run, pairs);
-  const [forward, backward] = [pictures, pictures.map(([source, target]): Pair => [target, source])];
+  const { chameleon, vocabulary } = base;
+  const modelOf = (run: string) => textSampler(chameleon, vocabulary, loadAdapter(`${run}/train-cdm/adapter`, chameleon.config));
+  const [own, other, untrained] = [modelOf(run), modelOf(another), textSampler(chameleon, vocabulary)];
+  const forward = await picturesOf(base, `${run}/annotate`, pairs);
+  const backward = forward.map(([source, target]): Pair => [target, source]);
   const actions = pairs.map(({ action }) => [action]);
   const inverses = pairs.map(({ action }) => inversesOf(action));
-  const said = likeliest(own, forward, actions);
-  const still = likeliest(own, pictures.map(([source]): Pair => [source, source]), actions);
-  const swapped = likeliest(own, backward, actions);
-  const undone = likeliest(own, backward, inverses.map((inverse, i) => inverse ?? actions[i]!));
-  const [byBase, byOther] = [base, other].map((model) => likeliest(model, forward, actions));
+  const ask = (model: Sampler, pictures: readonly Pair[], said: readonly (readonly string[])[]) =>
+    likeliest(model, vocabulary, pictures, said);
+  const said = ask(own, forward, actions);
+  const still = ask(own, forward.map(([source]): Pair => [source, source]), actions);
+  const swapped = ask(own, backward, actions);
+  const undone = ask(own, backward, inverses.map((inverse, i) => inverse ?? actions[i]!));
+  const [byBase, byOther] = [ask(untrained, forward, actions), ask(other, forward, actions)];
   const by = (number: (one: Likelihood, i: number) => number) => said.map(number);
   const ranks = {
     [PAPERS]: by(({ mean }) => mean),
     "sum": by(({ sum }) => sum),
     "least token": by(({ tokens }) => Math.min(...tokens)),
-    "ratio to the base": by(({ mean }, i) => mean - byBase![i]!.mean),
+    "ratio to the base": by(({ mean }, i) => mean - byBase[i]!.mean),
     "less 0.3 of a still pair's": by(({ mean }, i) => mean - 0.3 * still[i]!.mean),
     "less 0.3 of the swapped pair's": by(({ mean }, i) => mean - 0.3 * swapped[i]!.mean),
     "with the inverse, swapped": by(({ mean }, i) => mean + (inverses[i] === undefined ? mean : undone[i]!.mean)),
-    "with another run's model": by(({ mean }, i) => mean + byOther![i]!.mean),
+    "with another run's model": by(({ mean }, i) => mean + byOther[i]!.mean),
   };
   return { seed: run, pairs, ranks };
 }
 
-type Model = ReturnType<typeof modelOf>;
-type Pair = readonly [source: ArrayLike<number>, target: ArrayLike<number>];
-
-/** The dynamics model of a run, or the base alone. */
-function modelOf(run: string | undefined) {
-  const { chameleon, vqgan } = loadModel(BASE, "bfloat16");
-  const vocabulary = loadVocabulary(BASE, vqgan.config.codes);
-  const adapter = run === undefined ? undefined : loadAdapter(`${run}/train-cdm/adapter`, chameleon.config);
-  return { vqgan, vocabulary, text: textSampler(chameleon, vocabulary, adapter) };
-}
-
 /** The codes of both key-frames of each pair. */
-async function picturesOf({ vqgan }: Model, run: string, pairs: readonly AnnotatedTrajectory[]): Promise<Pair[]> {
-  const read = async (file: string) => await decodeImage(readBytes(`${run}/annotate/${file}`), file);
-  const codes = encodePictures(vqgan, await Promise.all(pairs.flatMap(({ source, target }) => [read(source), read(target)])));
+async function picturesOf({ vqgan }: Base, folder: string, pairs: readonly AnnotatedTrajectory[]): Promise<Pair[]> {
+  const images = await Promise.all(pairs.map(async (pair) => (await readPair(pair, folder)).images));
+  const codes = encodePictures(vqgan, images.flat());
   return pairs.map((_, i): Pair => [codes[2 * i]!, codes[2 * i + 1]!]);
 }
 
 /** The likelihood of what is said of each pair, of several phrasings the likeliest's. */
-function likeliest({ text, vocabulary }: Model, pairs: readonly Pair[], said: readonly (readonly string[])[]): Likelihood[] {
+function likeliest(
+  model: Sampler,
+  vocabulary: Vocabulary,
+  pairs: readonly Pair[],
+  said: readonly (readonly string[])[],
+): Likelihood[] {
   const families = pairs.map((pair, i) => said[i]!.map((action) => dynamicsSequence(vocabulary, ...pair, action)));
-  return logLikelihoods(text, families).map((own) => own.toSorted((a, b) => b.mean - a.mean)[0]!);
+  return logLikelihoods(model, families).map((own) => own.toSorted((a, b) => b.mean - a.mean)[0]!);
 }
 
 /** All ways to say what undoes an action, as far as its words tell. */
@@ -112,9 +121,10 @@ function inversesOf(text: string): readonly string[] | undefined {
   return inverse && phrasingsOf(inverse);
 }
 
+const OPPOSITE: Readonly<Record<Direction, Direction>> = { up: "down", down: "up", left: "right", right: "left" };
+
 /** What undoes an action; its object is called by what it has become. */
 function undo(action: Action): Action | undefined {
-  const OPPOSITE: Readonly<Record<Direction, Direction>> = { up: "down", down: "up", left: "right", right: "left" };
   switch (action.kind) {
     case "push":
     case "roll":

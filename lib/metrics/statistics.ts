@@ -23,6 +23,12 @@ export function mean(values: readonly number[]): number {
   return values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
 }
 
+/** The standard deviation of a sample; null of a single value, which has none. */
+export function deviation(values: readonly number[]): number | null {
+  const middle = mean(values);
+  return values.length < 2 ? null : Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1));
+}
+
 /** A mean with its interval. */
 export interface Estimate {
   /** The mean. */

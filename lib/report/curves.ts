@@ -4,7 +4,7 @@
  * @module
  */
 import { type Candidate, groupPools } from "../judge/candidates.ts";
-import { mean } from "../metrics/statistics.ts";
+import { deviation, mean } from "../metrics/statistics.ts";
 import { expectedBestOf } from "../sample/verify.ts";
 import { plotLines } from "./plot.ts";
 import type { TableRow } from "./table.ts";
@@ -169,10 +169,4 @@ export async function plotCurves(path: string, points: readonly CurvePoint[], sc
     line: point["system"] ? `${point["system"]}: ${point.chooser}` : point.chooser,
   }));
   await plotLines(path, lines, { x: "candidates N", y: score });
-}
-
-/** The standard deviation; null of a single value, which has none. */
-function deviation(values: readonly number[]): number | null {
-  const middle = mean(values);
-  return values.length < 2 ? null : Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1));
 }

@@ -44,7 +44,7 @@ export async function plotLines(
     ...{ width: 520, height: 260, background: "white", data: { values: points.map(withBand) } },
     encoding: {
       x: { field: "x", type: "quantitative", title: titles.x },
-      color: { field: "line", type: "nominal", title: null, legend: { labelLimit: 0 } },
+      color: { field: "line", type: "nominal", title: null },
     },
     layer: [
       ...(points.some(({ spread = 0 }) => spread > 0) ? [BAND] : []),
@@ -195,7 +195,7 @@ export async function plotCounts(
 
 async function draw(path: string, chart: TopLevelSpec): Promise<void> {
   const [vega, vegaLite, { default: sharp }] = await Promise.all([import("vega"), import("vega-lite"), import("sharp")]);
-  const { spec } = vegaLite.compile(chart);
+  const { spec } = vegaLite.compile(chart, { config: { legend: { labelLimit: 0 } } }); // names are shown whole
   const svg = await new vega.View(vega.parse(spec), { renderer: "none" }).toSVG();
   writeFile(`${path}.svg`, svg);
   writeFile(`${path}.png`, new Uint8Array(await sharp(new TextEncoder().encode(svg), { density: 144 }).png().toBuffer()));

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Estimate, estimateOverRuns, mean } from "../metrics/statistics.ts";
+import { deviation, type Estimate, estimateOverRuns, mean } from "../metrics/statistics.ts";
 import type { Claim } from "./claims.ts";
 import type { PaperTable } from "./paper_tables.ts";
 import type { TableRow } from "./table.ts";
@@ -65,9 +65,8 @@ function spread(cells: readonly (string | number | null | undefined)[]): string 
 
 function meanAndDeviation(values: readonly number[]): string {
   const middle = mean(values);
-  const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / Math.max(1, values.length - 1));
   const digits = Math.abs(middle) < 1 ? 3 : 2;
-  return `${middle.toFixed(digits)} ± ${deviation.toFixed(digits)}`;
+  return `${middle.toFixed(digits)} ± ${deviation(values)!.toFixed(digits)}`;
 }
 
 /**

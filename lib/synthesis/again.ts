@@ -51,7 +51,8 @@ export function earlierPairs(path: string): EarlierPairs {
   };
 }
 
-async function readPair({ id, source, target, ...of }: AnnotatedTrajectory, folder: string): Promise<VideoPairs["pairs"][number]> {
+/** A pair with its frames, read from the folder of its file; a frame outside that is refused. */
+export async function readPair({ id, source, target, ...of }: AnnotatedTrajectory, folder: string): Promise<VideoPairs["pairs"][number]> {
   const moment = (time: number, index: number) => ({ time, index, motion: 0, isCut: false, isBlank: false });
   const read = async (file: string) => {
     if (!isInside(file)) throw new UserError(`Cannot use ${id}: its frame ${file} lies outside ${folder}`);
