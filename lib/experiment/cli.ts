@@ -61,6 +61,7 @@ export function parseArguments(args: readonly string[], task: TaskInfo): Invocat
   if (flags["shard"] === "auto" && !("help" in flags)) flags["shard"] = shardOfEnvironment((name) => Deno.env.get(name));
   const file = flags["config"] ?? DEFAULT_CONFIG;
   if ("help" in flags) return void console.log(helpText(task, file, overrides));
+  overrides.forEach((_, i) => requireChange(file, overrides.slice(0, i), overrides[i]!));
   return { config: resolveConfig(file, overrides), flags, overrides, ...(verb && { verb }), ...((task.names || task.paths) && { names }) };
 }
 
@@ -77,6 +78,16 @@ function overrideOf(arg: string, key: string | undefined, value: unknown, flags:
   if (meant !== undefined) throw new UserError(`There is no flag "--${key}": the nearest is --${meant}, and --help shows all`);
   if (typeof value !== "string") throw new UserError(`Cannot use "${arg}" without a value: give ${arg}=VALUE, or --help to see the flags`);
   return { key, value };
+}
+
+/** `--data.aurora=$LIST` with nothing in LIST would train on something else in silence; `--data.epic=` takes out what a config has. */
+function requireChange(file: string, before: readonly Override[], { key, value }: Override): void {
+  if (value !== "") return;
+  const found = key.split(".").reduce<unknown>(
+    (at, part) => (at as Record<string, unknown> | undefined)?.[part],
+    resolveConfig(file, before),
+  );
+  if (found === "") throw new UserError(`Cannot use "--${key}=" as it is empty already: give --${key}=VALUE, or leave it out`);
 }
 
 /** The flag that a word was meant to be, where no key of the configuration is as near. */

@@ -36,6 +36,15 @@ Deno.test("parseArguments() names the flag that was meant, and leaves what is ne
   assertThrows(() => parseArguments(["--sead=1"], SAMPLE), UserError, 'there is no key "sead"; the nearest is "seed"');
 });
 
+Deno.test("parseArguments() takes an empty value for what a config has, and refuses it for what is empty already", () => {
+  const epic = (...args: string[]) => parseArguments(args, TASK)!.config.data.epic;
+  assertEquals(epic("--config=data/configs/paper.yaml", "--data.epic="), "");
+  assertEquals(epic("--data.epic=a.csv", "--data.epic="), "");
+  const sentence = 'Cannot use "--data.epic=" as it is empty already: give --data.epic=VALUE, or leave it out';
+  assertThrows(() => epic("--data.epic="), UserError, sentence); // as a shell writes it where a variable is not set
+  assertThrows(() => epic("--data.epci="), UserError, 'there is no key "data.epci"');
+});
+
 Deno.test("parseArguments() takes the last of a flag that is given twice", () => {
   assertEquals(parseArguments(["--shard=0/2", "--shard=1/2"], SAMPLE)!.flags["shard"], "1/2");
 });

@@ -41,7 +41,7 @@ export const STAGES: readonly Stage[] = [
   stage("verify", (at) => [`--verify.adapter=${at("train-cwm")}/adapter`, `--verify.cdm=${at("train-cdm")}/adapter`]),
   stage("distill", (at) => [
     ...[`--distill.adapter=${at("train-cwm")}/adapter`, `--distill.cdm=${at("train-cdm")}/adapter`],
-    ...["--distill.sources=6", "--cwm.synthetic="],
+    "--distill.sources=6",
   ]),
   stage("rollout", (at) => [`--rollout.adapter=${at("train-cwm")}/adapter`]),
   stage("evaluate-actions", (at) => [`--evaluate.dynamics=[cdm=${at("train-cdm")}/adapter]`]),

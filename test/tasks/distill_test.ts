@@ -34,7 +34,7 @@ Deno.test("distill keeps the likeliest candidates to train on, and goes on where
     const text = await run("train_cwm", ...files);
     assert(text.includes("distill/trajectories.jsonl"), text);
     assert(/adapter +of the training [0-9a-f]{8}/.test(await run("inspect", `${folder}/cwm/predictions.png`)));
-    const again = await run("train_cwm", `--cwm.init=${folder}/cwm/adapter`, "--cwm.synthetic=", `--run=${folder}/longer`);
+    const again = await run("train_cwm", `--cwm.init=${folder}/cwm/adapter`, `--run=${folder}/longer`);
     assert(again.includes("adapter/"), again);
     const digest = JSON.parse(Deno.readTextFileSync(`${folder}/longer/manifest.json`)).inputs.init;
     assert(/^[0-9a-f]{8,}$/.test(digest), `the adapter that was gone on from has the digest ${digest}`);
