@@ -102,6 +102,7 @@ function wireText(time: StageTime, devices: number, link: number): string {
 
 /** Hours as people say them. */
 function hoursText(hours: number): string {
+  if (hours < 1 / 60) return `${Math.ceil(3600 * hours)} s`;
   if (hours < 1) return `${(60 * hours).toFixed(hours < 1 / 6 ? 1 : 0)} min`;
   return `${hours.toFixed(hours < 10 ? 1 : 0)} h`;
 }
