@@ -196,7 +196,7 @@ const FILTER = z.strictObject({
 });
 
 const CHOICE = {
-  temperature: z.number().positive().default(1).describe("low values copy the source (paper A.8.2)"),
+  temperature: z.number().min(0).default(1).describe("low values copy the source (paper A.8.2); 0: the likeliest token each"),
   topK: whole.default(0).describe(
     'draw among so many of the likeliest tokens; 0: all; 1: the likeliest, "top-1" of paper A.8.2 to the letter',
   ),

@@ -19,7 +19,7 @@ Deno.test("CONFIG refuses unknown keys at every depth, numbers out of range and 
     { cwm: { floor: 1.5 } },
     { cwm: { lr: -1 } },
     { cwm: { batch: 2.5 } },
-    { sample: { temperature: 0 } }, // a world model's greedy image copies the source
+    { sample: { temperature: -1 } },
     { verify: { topP: -0.1 } },
     { model: { precision: "float64" } },
     { data: { downsample: { kubric: 0 } } },
