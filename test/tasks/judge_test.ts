@@ -65,6 +65,9 @@ Deno.test("judge and report: a faulty endpoint leaves scores or the reason for n
       assert(exists(`${folder}/report/judge-distributions.png`) && exists(`${folder}/report/judge-criteria.csv`));
       const html = Deno.readTextFileSync(`${folder}/report/report.html`);
       assert(html.includes("3.0: success 3.0, minimal 8.0. seen"), html.slice(-1500));
+      Deno.removeSync(`${folder}/judge/table.json`); // as of a task that leaves none
+      const bare = await run("tasks/report.ts", server.addr.port, `${folder}/home`, `--of=${folder}/judge`, `--run=${folder}/bare`);
+      assert(bare.code === 1 && bare.text.includes("as its task leaves no table") && !exists(`${folder}/bare`), bare.text);
       for (const text of [dear.text, cheap.text, all.text, reported.text, ...textsBelow(folder)]) {
         assert(!text.includes(KEY), text.slice(0, 500));
       }
