@@ -7,7 +7,7 @@
 import { unlessOfDisk, UserError } from "../lib/errors.ts";
 import { listOf, runTask } from "../lib/experiment/cli.ts";
 import { benchTrajectories } from "../lib/experiment/datasets.ts";
-import { exists } from "../lib/files.ts";
+import { exists, readJson, writeFile } from "../lib/files.ts";
 import {
   agreement,
   agreementText,
@@ -32,7 +32,7 @@ import { digestOf, openRun, runFolder } from "../lib/experiment/run.ts";
 import type { Config } from "../lib/experiment/schema.ts";
 import { openSystems, picturesDigest, systemsOverlap } from "../lib/experiment/systems.ts";
 import { BENCH_FLAG, type Invocation, STAGE_SWITCHES, type TaskInfo } from "../lib/experiment/task.ts";
-import { requireNoOverlap } from "../lib/experiment/overlap.ts";
+import { overlapNote, requireNoOverlap } from "../lib/experiment/overlap.ts";
 import { encodePng, squareCrop } from "../lib/tokens/mod.ts";
 import { type Trajectory, usableTrajectories } from "../lib/trajectories/mod.ts";
 import { keptSecrets, listen } from "../lib/web/mod.ts";
@@ -58,7 +58,8 @@ async function serve({ config, flags }: Invocation): Promise<void> {
   const systems = openSystems(given);
   if (systems.length < 2) throw new UserError("Cannot compare fewer than two systems: give --systems=DIR,DIR");
   const { trajectories } = usableTrajectories(benchTrajectories(config).list, true);
-  requireNoOverlap(systemsOverlap(given), flags);
+  const overlap = systemsOverlap(given);
+  requireNoOverlap(overlap, flags);
   const whole = await comparable(trajectories, systems);
   const items = studyItems(whole, protocol, perSubset, config.seed);
   console.log(`${whole.length} of ${trajectories.length} trajectories have a picture of every system`);
@@ -69,6 +70,7 @@ async function serve({ config, flags }: Invocation): Promise<void> {
   const names = systems.map(({ name }) => name);
   const pictures = await picturesDigest([COPY, ...systems], items); // sources are shown, too
   const study = createStudy(`${folder}/study.db`, { systems: names, items, invites, perSubset, seed: config.seed, pictures });
+  writeFile(`${folder}/overlap.json`, JSON.stringify(overlap)); // for the tables of analyse
   const server = listen({ section: "humanEval", hostname, port }, studyHandler(study, picturesOf(trajectories, systems)));
   console.log(invites.map((secret) => `http://${hostname}:${server.addr.port}/#${secret}`).join("\n"));
   console.log(`One link for each participant; ${folder}/study.db keeps the votes. Stop with Ctrl-C.`);
@@ -117,9 +119,10 @@ function analyse({ config, flags }: Invocation): void {
   if (votes.length === 0) throw new UserError(`Cannot analyse ${folder}: nobody has voted yet`);
   const to = `${folder}/analysis`;
   const inputs = { votes: digestOf(votes) };
-  const run = openRun({ task: TASK.name, folder: to, config, sections: [], inputs, restart: true });
-  const table = writeTable(`${to}/table`, tableOf(votes, systems));
-  const tests = writeTable(`${to}/tests`, testsOf(votes, systems));
+  const overlap = exists(`${folder}/overlap.json`) ? Number(readJson(`${folder}/overlap.json`)) || 0 : 0;
+  const run = openRun({ task: TASK.name, folder: to, config, sections: [], inputs, overlap, restart: true });
+  const table = writeTable(`${to}/table`, tableOf(votes, systems), overlapNote(overlap));
+  const tests = writeTable(`${to}/tests`, testsOf(votes, systems), overlapNote(overlap));
   writeTable(`${to}/votes`, anonymous(votes));
   const [agreed, kappa] = [agreement(votes), agreement(votes, fleissKappa)];
   const [raters, items] = (["participant", "trajectory"] as const).map((key) => new Set(votes.map((vote) => vote[key])).size);

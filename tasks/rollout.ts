@@ -7,6 +7,7 @@
 import { randomStream } from "../lib/engine/mod.ts";
 import { UserError } from "../lib/errors.ts";
 import { runTask } from "../lib/experiment/cli.ts";
+import { requireTinyBase } from "../lib/experiment/datasets.ts";
 import { loadModels, requireDecoder } from "../lib/experiment/models.ts";
 import { originOf } from "../lib/experiment/origin.ts";
 import { digestOf } from "../lib/experiment/run.ts";
@@ -57,6 +58,10 @@ async function main(invocation: Invocation): Promise<void> {
   if (options.image !== "" && options.actions.length === 0) {
     throw new UserError(`Cannot roll out from ${options.image} without actions: give --rollout.actions="[do this, then that]"`);
   }
+  if (options.image === "" && options.actions.length > 0) {
+    throw new UserError("Cannot do rollout.actions in scenes of the tiny world, which have their own: give --rollout.image=FILE");
+  }
+  if (options.image === "") requireTinyBase(config, "roll out", '--rollout.image=FILE --rollout.actions="[do this, then that]"');
   const starts = options.image === "" ? await worldStarts(config) : [await pictureStart(options.image, options.actions)];
   const inputs = { starts: digestOf(starts.map(({ picture, actions }) => [[...picture.data], actions])) };
   const stage = await openStage(invocation, TASK, { inputs, adapters: { adapter: options.adapter } });
@@ -127,7 +132,7 @@ async function pictureStart(path: string, actions: readonly string[]): Promise<S
 /** Scenes of the bench, with actions that are possible one after the other. */
 async function worldStarts({ rollout, data, seed }: Config): Promise<Start[]> {
   return await Promise.all(
-    worldTrajectories(data.difficulty, seed, "bench", rollout.rollouts).map(async ({ id, before, subset }, i) => {
+    worldTrajectories(data.difficulty, seed, "bench", rollout.rollouts, data.regime).map(async ({ id, before, subset }, i) => {
       const random = randomStream("rollout", seed, i);
       const truth: Scene[] = [before];
       const actions: string[] = [];

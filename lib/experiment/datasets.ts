@@ -113,8 +113,15 @@ export function benchHalves(config: Config): Map<string, "seen" | "unseen"> {
   return new Map([...benchTrajectories(config).truths].flatMap(([id, { half }]) => half ? [[id, half] as const] : []));
 }
 
-/** The tiny world's pictures are for the tiny base alone: another base gets lists or an error, never a silent stand-in. */
-function requireTinyBase(config: Config, doing: string, flags: string): void {
+/**
+ * The tiny world's pictures are for the tiny base alone: another base gets lists or an error, never a silent stand-in.
+ *
+ * @param config whose base
+ * @param doing what would be done
+ * @param flags what to give instead
+ * @throws UserError when the base is not there, or sees pictures of another size
+ */
+export function requireTinyBase(config: Config, doing: string, flags: string): void {
   const resolution = resolutionOf(config);
   if (resolution === SIDE) return;
   const why = resolution === 0 ? "it is not there" : `it sees pictures of ${resolution} pixels, the tiny world's have ${SIDE}`;

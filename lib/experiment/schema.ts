@@ -200,7 +200,9 @@ const CHOICE = {
   topK: whole.default(0).describe(
     'draw among so many of the likeliest tokens; 0: all; 1: the likeliest, "top-1" of paper A.8.2 to the letter',
   ),
-  topP: share.default(1).describe('draw among the likeliest tokens with this probability together; 1: how we read "top-1"'),
+  topP: z.number().positive().max(1).default(1).describe(
+    'draw among the likeliest tokens with this probability together; 1: how we read "top-1"',
+  ),
   guidanceText: z.number().nonnegative().default(1).describe("guidance: scale of the action; 1 and 1: none"),
   guidanceImage: z.number().nonnegative().default(1).describe("guidance: scale of the source image"),
   draft: z.enum(["none", "source"]).default("none").describe("source: all tokens in passes from the source, not one by one"),

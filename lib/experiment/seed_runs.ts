@@ -57,7 +57,7 @@ export function seedRuns(invocation: Invocation): SeedRun[] {
       whole,
       ...others.map((number): SeedRun => {
         const { stages, ...point } = runOf(invocation, { seed, "data.world": number }, [], `${root}-${number}`);
-        const own = stages.filter(({ folder }) => OF_CURVES.test(folder)).map((stage) => ({ ...stage, args: argsOf(stage, pairs) }));
+        const own = stages.filter(({ folder }) => OF_CURVES.test(folder)).map((stage) => ({ ...stage, ...ofPoint(stage, pairs) }));
         return { ...point, stages: own, votes: undefined, isPoint: true };
       }),
     ];
@@ -65,9 +65,10 @@ export function seedRuns(invocation: Invocation): SeedRun[] {
 }
 
 /** A point's stages: its key-frame pairs are the seed's, and only its own world models are judged. */
-function argsOf({ folder, args }: PaperStage, pairs: string): readonly string[] {
-  if (folder === "annotate") return [...args, `--annotate.from=${pairs}`, "--annotate.sheets=false"]; // no video is read for a sheet
-  return folder === "judge" ? args.map((arg) => arg.replace(/C-ZS=[^,]*,/, "")) : args;
+function ofPoint({ folder, args, measures = [] }: PaperStage, pairs: string): Partial<PaperStage> {
+  if (folder === "annotate") return { args: [...args, `--annotate.from=${pairs}`, "--annotate.sheets=false"] }; // no video is read for a sheet
+  if (folder !== "judge") return {};
+  return { args: args.map((arg) => arg.replace(/C-ZS=[^,]*,/, "")), measures: measures.filter((name) => !name.startsWith("C-ZS=")) };
 }
 
 function runOf(invocation: Invocation, set: Readonly<Record<string, number>>, systems: readonly string[], root: string) {

@@ -73,7 +73,7 @@ const claimPlans = (halves: Halves): readonly ClaimPlan[] => [
   ...comparisons("CWM", "CWM without weights", "§4.4: recognition weights help", halves),
   { claim: "A.8.2: copying is a frequent failure", of: "share of C-FT's failures", needs: ["sample-c-ft", "judge"], measure: failureClaim },
   {
-    ...{ claim: "A.3: copying has the best L1 and the judge gives it 0", of: "L1 of copying less that of C-FT" },
+    ...{ claim: "A.3: copying has the best L1 and the judge gives it 0", of: "L1 of copying less the best other" },
     ...{ needs: ["pictures", "sample-c-ft", "judge"], measure: copyClaim },
   },
 ];
@@ -162,6 +162,7 @@ function verificationClaim(name: string, claim: string): ClaimPlan {
   const stage = `verify-${name.toLowerCase()}`;
   const measure = (at: (folder: string) => string): Measured => {
     const { scorer, pools, curves } = verified(at, name);
+    if (pools.length === 0) return notMeasured(`pools of ${name} that ${scorer || "the judge"} scored whole`);
     const ofRepeats = Map.groupBy(pools, ({ id }) => id); // the repeats of a transition are no transitions of their own
     const gains = new Map([...ofRepeats].map(([id, own]) => [id, mean(own.map(({ scores, chosen }) => scores[chosen]! - mean(scores)))]));
     const gain = estimate([...gains.values()]);
@@ -209,14 +210,16 @@ function failureClaim(at: (folder: string) => string): Measured {
 
 function copyClaim(at: (folder: string) => string): Measured {
   const { systems } = readResult(at("pictures"), IMAGES_RESULT);
-  const [copy, other] = ["copy", "C-FT"].map((name) => systems[name]?.["all"]?.["l1_paper"]?.mean);
-  if (copy === undefined || other === undefined) {
-    return notMeasured(`readable pictures of C-FT; ${at("pictures")}/skipped.jsonl says why not`);
+  const distances = Object.entries(systems).map(([name, of]) => ({ name, l1: of["all"]?.["l1_paper"]?.mean ?? NaN }));
+  const copy = distances.find(({ name }) => name === "copy")?.l1 ?? NaN;
+  const [best] = distances.filter(({ name, l1 }) => name !== "copy" && l1 >= 0).toSorted((a, b) => a.l1 - b.l1);
+  if (best === undefined || !(copy >= 0)) {
+    return notMeasured(`readable pictures of a model; ${at("pictures")}/skipped.jsonl says why not`);
   }
   const scores = [...scoresBySystem(readScores(at("judge"))).get("copy")?.values() ?? []];
   if (scores.length === 0) return notMeasured(`scores of copying; ${at("judge")}/skipped.jsonl says why there are none`);
-  const found = `L1 ${copy.toFixed(3)} against ${other.toFixed(3)} of C-FT; judge ${mean(scores).toFixed(2)}`;
-  return { found, holds: copy < other && mean(scores) < 0.5 ? "yes" : "no", effect: copy - other };
+  const found = `L1 ${copy.toFixed(3)} against ${best.l1.toFixed(3)} of ${best.name}; judge ${mean(scores).toFixed(2)}`;
+  return { found, holds: copy < best.l1 && mean(scores) < 0.5 ? "yes" : "no", effect: copy - best.l1 };
 }
 
 function interval({ mean, interval: [from, to] }: Estimate): string {

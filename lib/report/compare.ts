@@ -5,6 +5,7 @@
  */
 import { UserError } from "../errors.ts";
 import { benchHalves, pathsOf } from "../experiment/datasets.ts";
+import { shardFolders } from "../experiment/pipeline.ts";
 import { JUDGEMENT_RESULT, readResult } from "../experiment/results.ts";
 import { readManifest } from "../experiment/run.ts";
 import { CONFIG, type Config } from "../experiment/schema.ts";
@@ -37,22 +38,24 @@ export interface JudgedRun {
 }
 
 /**
- * Reads a finished run of task `judge`.
+ * Reads a finished run of task `judge`; the shards of one are joined.
  *
- * @param folder the run's
+ * @param folder the run's, or the folder that its shards are named after
  * @param config what the run's manifest does not say
  * @throws UserError when it is no finished run of task `judge`
  */
 export function readJudgedRun(folder: string, config: Config): JudgedRun {
-  const { judge, prompt, framing } = readResult(folder, JUDGEMENT_RESULT);
-  const manifest = readManifest(folder);
+  const folders = shardFolders(folder);
+  const { judge, prompt, framing } = readResult(folders[0]!, JUDGEMENT_RESULT);
+  const manifest = readManifest(folders[0]!);
   if (!manifest) throw new UserError(`Cannot compare ${folder}: it has no manifest.json, which says of which seed it is`);
   const own = CONFIG.parse({ ...config, ...manifest.config, seed: manifest.seed });
   const bench = manifest.inputs["bench"] ?? "";
+  const overlap = Math.max(...folders.map((one) => readManifest(one)?.overlap ?? 0));
   return {
-    ...{ folder, seed: manifest.seed, bench, kind: kindOf(own, bench), overlap: manifest.overlap, halves: benchHalves(own) },
+    ...{ folder, seed: manifest.seed, bench, kind: kindOf(own, bench), overlap, halves: benchHalves(own) },
     judge: `${judge}, prompt ${prompt}, framing ${framing}`,
-    scores: scoresBySystem(readScores(folder)),
+    scores: scoresBySystem(folders.flatMap(readScores)),
   };
 }
 

@@ -71,11 +71,17 @@ export async function paperTables(folder: string, name: string, published: Publi
     ? await judgeTables(folders, name, published, result, `${plots}/${name}`)
     : result.kind === "pools"
     ? await poolTables(folders, name, published, result, `${plots}/${name}`)
-    : runTables(folders, name, published, result);
+    : await runTables(folders, name, published, result, `${plots}/${name}`);
   return note === "" ? tables : tables.map((table) => ({ ...table, text: [table.text, note].filter(Boolean).join(" ") }));
 }
 
-function runTables(folders: readonly string[], name: string, published: Published, result: Result): PaperTable[] {
+async function runTables(
+  folders: readonly string[],
+  name: string,
+  published: Published,
+  result: Result,
+  plot: string,
+): Promise<PaperTable[]> {
   const folder = folders[0]!;
   const pictures = (...names: string[]) => names.map((name) => `${folder}/${name}`);
   switch (result.kind) {
@@ -116,7 +122,8 @@ function runTables(folders: readonly string[], name: string, published: Publishe
     case "verification": {
       const candidates = folders.flatMap(readCandidates);
       const curves = verificationCurves(scoredPools(candidates, scorersOf(candidates)[0] ?? ""));
-      const rows = { rows: curves, text: CURVES_NOTE, pictures: pictures("curves.png") };
+      if (folders.length > 1) await plotCurves(`${plot}-curves`, curves, result.scored); // a shard's own picture shows a part
+      const rows = { rows: curves, text: CURVES_NOTE, pictures: folders.length > 1 ? [`${plot}-curves.png`] : pictures("curves.png") };
       return [{ name, title: `Verification (Figure 8): ${name}`, ...rows }];
     }
     default:

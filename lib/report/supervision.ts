@@ -51,7 +51,8 @@ export function supervisionRows(runs: readonly SupervisedRun[]): TableRow[] {
     return partsOf(runs).flatMap((half) => {
       const of = (system: string) => own.map((run) => scoresOf(run, system, half)).filter(({ size }) => size > 0);
       const scored = SYSTEMS.map((system) => ({ system: system as string, values: of(system) }));
-      const gains = own.map((run) => pairedDifferences(scoresOf(run, "CWM", half), scoresOf(run, "C-FT", half)));
+      const gains = own.map((run) => pairedDifferences(scoresOf(run, "CWM", half), scoresOf(run, "C-FT", half)))
+        .filter(({ size }) => size > 0);
       const difference = { system: "CWM − C-FT", values: gains };
       return [...scored, difference].filter(({ values }) => values.some(({ size }) => size > 0)).map(({ system, values }) => {
         const { mean, interval: [from, to] } = estimateOverRuns(values);

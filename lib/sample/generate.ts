@@ -99,7 +99,12 @@ function drawOneByOne(sampler: Sampler, layout: Layout, count: number, options: 
   }
 }
 
-function checkOptions({ temperature, topK, topP, guidance }: SamplingOptions, { head }: Sampler, prompts: readonly unknown[]): void {
+/**
+ * Refuses what cannot limit a choice.
+ *
+ * @throws UserError when the temperature, top-k, top-p or the guidance cannot be
+ */
+export function checkOptions({ temperature, topK, topP, guidance }: SamplingOptions, { head }: Sampler, prompts: readonly unknown[]): void {
   if (!(temperature >= 0)) throw new UserError(`Cannot sample at temperature ${temperature}: it must be 0 or above`);
   if (topK !== undefined && !(Number.isInteger(topK) && topK >= 1)) {
     throw new UserError(`Cannot sample with top-k ${topK}: it must be 1 or above`);

@@ -13,6 +13,7 @@ import { type Adapter, type Chameleon, continueFrom, prefill } from "../model/mo
 import type { KeysValues } from "../nn/mod.ts";
 import { compile, dispose, type Tensor, tf, tidy, valuesOf } from "../engine/mod.ts";
 import { drawRows, givenIds, layPrompts, limitsOf, seedOf } from "./draw.ts";
+import { checkOptions } from "./generate.ts";
 import type { Sampler, SamplingOptions } from "./sampler.ts";
 
 /**
@@ -24,7 +25,7 @@ import type { Sampler, SamplingOptions } from "./sampler.ts";
  * @param drafts a guess for each prompt, all of one length
  * @param options temperature, seed and what limits the choice; guidance is not for passes
  * @returns ids after each prompt, and how many passes it took
- * @throws UserError with guidance
+ * @throws UserError with guidance, or when the temperature, top-k or top-p cannot be
  *
  * @example The same tokens as one by one
  * ```ts
@@ -47,6 +48,7 @@ export function generateInPasses(
   options: SamplingOptions,
 ): { drawn: number[][]; passes: number } {
   if (options.guidance) throw new UserError("Cannot draw in passes with guidance: draw one by one");
+  checkOptions(options, sampler, prompts);
   if (prompts.length === 0) return { drawn: [], passes: 0 };
   const { model, adapter = null } = sampler;
   const { unique, family } = families(prompts);

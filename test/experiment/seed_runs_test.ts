@@ -21,6 +21,7 @@ Deno.test("seedRuns() runs all for each seed, and for another number of supervis
     assert(annotate.args.includes(`--annotate.cdm=${folder}/paper-2-250/train-cdm/adapter`));
     const judge = point!.stages.find((stage) => stage.folder === "judge")!;
     assert(!judge.args.join().includes("C-ZS") && judge.args.join().includes("C-FT="), judge.args.join());
+    assert(!judge.measures!.join().includes("C-ZS") && judge.measures!.join().includes("C-FT="), judge.measures!.join());
     assert(planText(point!).startsWith("Seed 2, 250 supervised, in ") && planText(point!).includes("to run"));
   }));
 

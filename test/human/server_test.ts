@@ -98,11 +98,14 @@ Deno.test("200 participants at once: three times kill -9 in the middle, and no a
     study.close();
     assertEquals(votes.length, PARTICIPANTS * 25);
 
+    assertEquals(Deno.readTextFileSync(`${folder}/overlap.json`), "0");
+    Deno.writeTextFileSync(`${folder}/overlap.json`, "3"); // as --allow-overlap leaves it
     const { code, stdout } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", `${ROOT}tasks/human_eval.ts`, "analyse", `--run=${folder}`],
       cwd: ROOT,
     }).output();
     assertEquals([code, new TextDecoder().decode(stdout).includes("5000 votes of 200 participants")], [0, true]);
+    assert(Deno.readTextFileSync(`${folder}/analysis/table.md`).includes("pictures of the bench were trained on (3"));
     assertEquals(Deno.readTextFileSync(`${folder}/analysis/votes.csv`).trim().split("\n").length, 5001);
   }));
 

@@ -90,4 +90,13 @@ Deno.test("readJudgedRun() reads what task judge leaves, and refuses what it doe
   const run = readJudgedRun(folder, resolveConfig(undefined, [])); // regime and size of the bench are the run's, not the caller's
   assertEquals(run.kind, "6 transitions of the tiny world, default, scarce");
   assertEquals([run.seed, run.bench, run.scores.get("a")?.get("x"), run.halves.size], [3, "b", 4, 6]);
+
+  const shards = `${Deno.makeTempDirSync()}/judge`; // 0 of 2 scored x, 1 of 2 scores y
+  for (const [i, id] of ["x", "y"].entries()) {
+    Deno.mkdirSync(`${shards}-${i}-of-2`);
+    for (const name of ["result.json", "manifest.json"]) Deno.copyFileSync(`${folder}/${name}`, `${shards}-${i}-of-2/${name}`);
+    const score = { system: "a", id, subset: "edit", action: "go", score: i };
+    Deno.writeTextFileSync(`${shards}-${i}-of-2/scores.jsonl`, JSON.stringify(score) + "\n");
+  }
+  assertEquals([...readJudgedRun(shards, config).scores.get("a")!], [["x", 0], ["y", 1]]);
 });

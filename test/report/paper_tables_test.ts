@@ -1,4 +1,5 @@
 import type { Candidate } from "../../lib/judge/mod.ts";
+import { exists } from "../../lib/files.ts";
 import { paperTables, type Published } from "../../lib/report/paper_tables.ts";
 import { assert, assertClose, assertEquals, assertRejects, UserError, withFolder } from "../support.ts";
 import { finishRun, judgement, scoreOf } from "./runs.ts";
@@ -35,21 +36,27 @@ Deno.test("paperTables() refuses a folder without a finished run", () =>
     await assertRejects(() => paperTables(`${folder}/none`, "none", PUBLISHED, folder), UserError, "it holds no finished run");
   }));
 
-Deno.test("paperTables() joins the shards of a verification to one curve", () =>
-  withFolder(async (folder) => {
-    const pool = (id: string, scores: number[]): Candidate[] =>
-      scores.map((score, index) => ({
-        ...{ id, subset: "a", repeat: 0, index, seed: 1, image: "", logLikelihood: index - 2, chosen: index === 1 },
-        ...{ scores: { world: score }, right: null },
-      }));
-    for (const [i, scores] of [[0, 4], [0, 8]].entries()) {
-      const result = { kind: "verification" as const, pools: 1, skipped: 0, scored: "x", curves: [] };
-      finishRun(`${folder}/verify-${i}-of-2`, result, { "candidates.jsonl": pool(`${i}`, scores) });
-    }
-    const [table] = await paperTables(`${folder}/verify`, "verify", PUBLISHED, folder);
-    const points = table!.rows.filter(({ chooser }) => chooser === "dynamics model");
-    assertClose(points.map(({ score }) => Number(score)), [3, 6], 1e-9); // means of (0, 4) and (0, 8), then of 4 and 8
-  }));
+Deno.test({
+  ...vega,
+  name: "paperTables() joins the shards of a verification to one curve, in its picture too",
+  fn: () =>
+    withFolder(async (folder) => {
+      const pool = (id: string, scores: number[]): Candidate[] =>
+        scores.map((score, index) => ({
+          ...{ id, subset: "a", repeat: 0, index, seed: 1, image: "", logLikelihood: index - 2, chosen: index === 1 },
+          ...{ scores: { world: score }, right: null },
+        }));
+      for (const [i, scores] of [[0, 4], [0, 8]].entries()) {
+        const result = { kind: "verification" as const, pools: 1, skipped: 0, scored: "x", curves: [] };
+        finishRun(`${folder}/verify-${i}-of-2`, result, { "candidates.jsonl": pool(`${i}`, scores) });
+      }
+      const [table] = await paperTables(`${folder}/verify`, "verify", PUBLISHED, folder);
+      const points = table!.rows.filter(({ chooser }) => chooser === "dynamics model");
+      assertClose(points.map(({ score }) => Number(score)), [3, 6], 1e-9); // means of (0, 4) and (0, 8), then of 4 and 8
+      assertEquals(table!.pictures, [`${folder}/verify-curves.png`]);
+      assert(exists(table!.pictures![0]!));
+    }),
+});
 
 Deno.test({
   ...vega,

@@ -18,6 +18,11 @@ Deno.test("supervisionRows() gives means by number, half and system, the fewest 
   assertEquals(row(250, "unseen", "CWM − C-FT")["score"], 3); // the shift of a seed is in both
   assertEquals(row(1000, "all", "CWM − C-FT")["score"], 1);
   assert((row(250, "seen", "C-FT")["from"] as number) < 7.25 && (row(250, "seen", "C-FT")["to"] as number) > 7.25);
+  const { "C-FT": _, ...without } = Object.fromEntries(run(250, 9).scores);
+  const gain = supervisionRows([run(250, 0), { ...run(250, 9), scores: new Map(Object.entries(without)) }]).find(({ system }) =>
+    system === "CWM − C-FT"
+  )!;
+  assertEquals([gain["score"], gain["seeds"]], [1, 1]); // a seed without C-FT says nothing of the gain
   assert(!rows.some(({ system }) => system === "CWM without weights")); // nobody has judged it
 });
 

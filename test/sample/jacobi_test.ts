@@ -26,6 +26,10 @@ Deno.test("generateInPasses() gives the tokens of generate(), whatever the draft
     }
     const guidance = { withoutAction: prompts, withoutAll: prompts, image: 1, text: 2 };
     assertThrows(() => generateInPasses(sampler, prompts, prompts, { temperature: 1, seed: 1, guidance }), UserError, "guidance");
+    const refused = [{ topP: 0 }, { topK: 65 }, { temperature: -1 }]; // 64 codes
+    for (const limits of refused) {
+      assertThrows(() => generateInPasses(sampler, prompts, prompts, { temperature: 1, seed: 1, ...limits }), UserError, "Cannot sample");
+    }
     dispose(imageHead);
     disposeModel(model);
   }));
