@@ -123,7 +123,9 @@ async function annotateVideos(
   };
   const found = await Promise.all(videos.map(async (video) => ({ video, pairs: await pairsOf(video) })));
   const images = found.flatMap(({ pairs }) => typeof pairs === "string" ? [] : pairs.pairs.map((pair) => pair.images));
-  const streams = found.flatMap(({ video, pairs }) => typeof pairs === "string" ? [] : pairs.pairs.map((_, i) => `${video.id}#${i}`));
+  const streams = found.flatMap(({ video, pairs }) =>
+    typeof pairs === "string" ? [] : pairs.pairs.map(({ number }, i) => `${video.id}#${number ?? i}`)
+  );
   const choice = { temperature: options.temperature, seed, streams }; // an action does not depend on what is drawn with it
   const truths = options.oracle && world ? found.flatMap((one) => actionsOf(one, world, seed)) : undefined;
   const annotated = images.length === 0 ? [] : annotatePairs(annotator, images, choice, truths);
@@ -137,7 +139,10 @@ async function annotateVideos(
     const trajectories = (await keepTrajectories(folder, video, pairs, own, annotator.cdm)).map((one) =>
       withTruth({ ...one, batch }, video, world)
     );
-    if (options.sheets) writeFile(`${folder}/sheets/${fileNameOf(video.id)}.png`, await contactSheet(video, pairs, own));
+    if (options.sheets) {
+      const sheet = await withVideoFile(video, (path) => contactSheet({ ...video, path }, pairs, own));
+      writeFile(`${folder}/sheets/${fileNameOf(video.id)}.png`, sheet);
+    }
     lines.push(
       trajectories.length > 0 ? { video: video.id, trajectories } : { video: video.id, skipped: "the model said nothing of its pairs" },
     );

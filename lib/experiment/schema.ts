@@ -177,7 +177,7 @@ const ANNOTATE = z.strictObject({
   side: count.default(160).describe("largest side of the frames that flow is computed on"),
   bursts: count.default(2).describe("bursts of motion a video at most: the paper's k (§3.2; Table 4 implies 3)"),
   interval: z.number().positive().default(1).describe("seconds between bursts at least (paper §3.2)"),
-  least: z.number().nonnegative().default(0.003).describe("motion of a burst at least, as a share of the picture's side"),
+  least: z.number().nonnegative().default(0.003).describe("motion of a burst at least, as a share of annotate.side"),
   share: share.default(0.7).describe("and as a share of the strongest burst"),
   reach: z.number().positive().default(1.5).describe("seconds from a burst to its key-frames at most"),
   pairs: z.enum(["calm", "peaks"]).default("calm").describe(

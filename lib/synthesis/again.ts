@@ -58,7 +58,9 @@ export async function readPair({ id, source, target, ...of }: AnnotatedTrajector
     if (!isInside(file)) throw new UserError(`Cannot use ${id}: its frame ${file} lies outside ${folder}`);
     return await decodeImage(readBytes(`${folder}/${file}`), file);
   };
+  const number = /#(\d+)$/.exec(id)?.[1];
   return {
+    ...number !== undefined && { number: Number(number) },
     ...{ source: moment(of.sourceTime, of.sourceFrame), target: moment(of.targetTime, of.targetFrame) },
     images: [await read(source), await read(target)],
   };

@@ -64,6 +64,8 @@ export interface PicturedPair {
   readonly target: MotionSample;
   /** Both frames, as they are in the video. */
   readonly images: readonly [source: RgbImage, target: RgbImage];
+  /** Its number in an earlier annotation, which its name keeps; otherwise its place in the video. */
+  readonly number?: number;
 }
 
 /** What was found in a video. */
@@ -190,14 +192,25 @@ export async function keepTrajectories(
   cdm: string,
 ): Promise<AnnotatedTrajectory[]> {
   const kept: AnnotatedTrajectory[] = [];
-  for (const [i, { source, target, images }] of pairs.entries()) {
+  for (const [i, { source, target, images, number = i }] of pairs.entries()) {
     const { action, score, sum } = annotated[i]!;
     if (action === "") continue;
-    const name = `${fileNameOf(id)}-${i}`;
+    const name = `${fileNameOf(id)}-${number}`;
     const files = [`frames/${name}-source.png`, `frames/${name}-target.png`] as const;
     for (const [side, file] of files.entries()) writeFile(`${folder}/${file}`, await encodePng(images[side]!), undefined, false);
     kept.push({
-      ...{ id: `${id}#${i}`, ...(dataset && { dataset }), video: id, label, source: files[0], target: files[1], action, score, sum, cdm },
+      ...{
+        id: `${id}#${number}`,
+        ...(dataset && { dataset }),
+        video: id,
+        label,
+        source: files[0],
+        target: files[1],
+        action,
+        score,
+        sum,
+        cdm,
+      },
       ...{ sourceTime: source.time, targetTime: target.time, sourceFrame: source.index, targetFrame: target.index },
       duration: samples.at(-1)!.time,
     });

@@ -72,7 +72,7 @@ async function limited(
   for (const video of videos) {
     if ((clips > 0 && taken.size >= clips) || (hours > 0 && seconds >= 3600 * hours)) break;
     taken.add(video);
-    if (hours > 0) seconds += await withVideoFile(video, lengthOf).catch(unlessOfDisk(0)); // annotation says what is wrong with it
+    if (hours > 0) seconds += video.seconds ?? await withVideoFile(video, lengthOf).catch(unlessOfDisk(0)); // annotation says what is wrong with it
   }
   return taken;
 }

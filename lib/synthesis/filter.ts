@@ -127,7 +127,7 @@ export interface VideoStatistics {
  */
 export function videoStatistics(trajectories: readonly AnnotatedTrajectory[]): VideoStatistics {
   const videos = [...Map.groupBy(trajectories, ({ video }) => video).values()];
-  const lengths = videos.map((own) => own[0]!.duration);
+  const lengths = videos.map((own) => own[0]!.duration).filter(Number.isFinite); // lists made by hand may not say
   return {
     averageLength: mean(lengths),
     totalLength: lengths.reduce((a, b) => a + b, 0) / 3600,
@@ -164,7 +164,7 @@ export function readAnnotated(path: string): AnnotatedTrajectory[] {
     const entry = parseLine(line);
     if (!entry) {
       throw new UserError(
-        `${path}:${i + 1}: the line is no annotated trajectory: id, label, source, target, action and score are needed`,
+        `${path}:${i + 1}: the line is no annotated trajectory: id, video, label, source, target, action and score are needed`,
       );
     }
     return [entry];

@@ -17,6 +17,7 @@ interface Run {
   end: number;
 }
 
+const FRAMES_A_SECOND = 25; // as FFmpeg reads JPEGs one after the other, which is UCF-101's rate
 const LONGEST_VIDEO = 2 ** 31; // bytes
 const WANTED = 'either "video", or "image", "video_id" and "frame" (with "clip_id"), and "label" for the class';
 
@@ -42,7 +43,7 @@ const WANTED = 'either "video", or "image", "video_id" and "frame" (with "clip_i
  */
 export async function openVideos(path: string, folder: string): Promise<VideoList> {
   const files = exists(path) ? parquetFiles(path) : [];
-  return files.length === 0 ? listVideos(path) : await videosInParquet(files, folder);
+  return files.length === 0 ? listVideos(path) : await videosInParquet(files, path, folder);
 }
 
 /** The parquet files of a path, in the order of their names. */
@@ -54,7 +55,7 @@ function parquetFiles(path: string): string[] {
   );
 }
 
-async function videosInParquet(paths: readonly string[], folder: string): Promise<VideoList> {
+async function videosInParquet(paths: readonly string[], root: string, folder: string): Promise<VideoList> {
   const videos = new Map<string, { readonly label: string; readonly runs: Run[]; readonly isFrames: boolean }>();
   const problems: Problem[] = [];
   for (const path of paths) {
@@ -62,7 +63,8 @@ async function videosInParquet(paths: readonly string[], folder: string): Promis
     const isFrames = hasFrames(file);
     const keys = (isFrames ? ["video_id", "clip_id", "frame", "label"] : ["label"]).filter((column) => file.columns.includes(column));
     const rows = keys.length === 0 ? [] : await file.read(keys, 0, file.rows);
-    const short = path.split("/").at(-1)!.replace(/\.parquet$/, "");
+    const inside = path === root ? path.split("/").at(-1)! : path.slice(root.length).replace(/^\/+/, ""); // files of splits share names
+    const short = inside.replace(/\.parquet$/, "");
     for (let row = 0; row < file.rows; row++) {
       const { label, name } = nameOf(rows[row] ?? {}, file, isFrames ? undefined : `${short}-${row}`);
       if (name === undefined) {
@@ -80,7 +82,9 @@ async function videosInParquet(paths: readonly string[], folder: string): Promis
   if (videos.size === 0) throw new UserError(`Cannot find videos in ${paths[0]}: it has no rows`);
   const list = [...videos].sort(([a], [b]) => a < b ? -1 : 1).map(([id, { label, runs, isFrames }], i): VideoFile => {
     const path = `${folder}/${i}-${fileNameOf(id)}${isFrames ? ".mjpeg" : ".video"}`;
-    return { id, path, label, write: () => isFrames ? writeFrames(path, runs) : writeVideo(path, runs[0]!) };
+    if (!isFrames) return { id, path, label, write: () => writeVideo(path, runs[0]!) };
+    const seconds = runs.reduce((sum, { start, end }) => sum + end - start, 0) / FRAMES_A_SECOND; // such a file does not say it
+    return { id, path, label, seconds, write: () => writeFrames(path, runs) };
   });
   return { videos: list, problems };
 }
@@ -127,7 +131,7 @@ async function writeVideo(path: string, { file, start }: Run): Promise<void> {
   writeFile(path, bytesOf(row?.["video"]), undefined, false);
 }
 
-/** Frames one after the other are a video that FFmpeg reads as they are, at 25 a second, which is UCF-101's rate. */
+/** Frames one after the other are a video that FFmpeg reads as they are. */
 async function writeFrames(path: string, runs: readonly Run[]): Promise<void> {
   const frames: { readonly number: number; readonly bytes: Uint8Array }[] = [];
   let length = 0;

@@ -18,6 +18,8 @@ export interface VideoFile {
   readonly label: string;
   /** The name of its data set, where there are several. */
   readonly dataset?: string;
+  /** Its length in seconds, where that is known before it is opened. */
+  readonly seconds?: number;
   /** Writes the file, where the data set keeps videos in files of its own; the caller removes it when it is done. */
   readonly write?: () => Promise<void>;
 }

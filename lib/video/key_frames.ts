@@ -15,7 +15,7 @@ export interface KeyFrameOptions {
   readonly bursts: number;
   /** Seconds between two bursts at least. */
   readonly interval: number;
-  /** Motion of a burst at least, as a share of the picture's side; weaker ones are noise or a frozen picture. */
+  /** Motion of a burst at least, as a share of `side` of `MotionOptions`; weaker ones are noise or a frozen picture. */
   readonly least: number;
   /** And as a share of the video's strongest burst. */
   readonly share: number;
@@ -101,20 +101,23 @@ export function keyFramePairs(samples: readonly MotionSample[], options: KeyFram
   const pairs = options.pairs === "peaks"
     ? bursts.slice(1).map((target, i) => [bursts[i]!, target] as const)
     : bursts.map((burst, i) => calmAround(samples, burst, bursts[i - 1] ?? -1, bursts[i + 1] ?? samples.length, options.reach));
-  const isWhole = (pair: readonly [number, number] | undefined): pair is readonly [number, number] =>
-    pair !== undefined && !samples.slice(pair[0] + 1, pair[1] + 1).some(({ isCut }) => isCut);
-  return pairs.filter(isWhole).map(([source, target]) => ({
-    ...{ source: samples[source]!, target: samples[target]! },
-    ...{ sources: asCalm(samples, source, options), targets: asCalm(samples, target, options) },
-  }));
+  return pairs.flatMap((pair, i) => {
+    if (!pair || samples.slice(pair[0] + 1, pair[1] + 1).some(({ isCut }) => isCut)) return [];
+    const [source, target] = pair.map((place) => samples[place]!) as [MotionSample, MotionSample];
+    if (options.pairs === "peaks") return [{ source, target, sources: [source], targets: [target] }];
+    const { index } = samples[bursts[i]!]!; // what is done is done there: no source after it, no target before
+    const sources = asCalm(samples, pair[0], options).filter((one) => one.index < index);
+    const targets = asCalm(samples, pair[1], options).filter((one) => one.index > index);
+    return [{ source, target, sources, targets }];
+  });
 }
 
-/** A key-frame and the moments around it that are calm as well, in its shot: nothing is done in them either. A peak stands alone. */
-function asCalm(samples: readonly MotionSample[], from: number, { pairs, steady, least }: KeyFrameOptions): MotionSample[] {
+/** A key-frame and the moments around it that are calm as well, in its shot: nothing is done in them either. */
+function asCalm(samples: readonly MotionSample[], from: number, { steady, least }: KeyFrameOptions): MotionSample[] {
   const most = Math.max(least, STILL_CALM * samples[from]!.motion);
   const isCalm = (i: number) => samples[i] !== undefined && samples[i].motion <= most && !samples[i].isBlank;
   let [first, last] = [from, from];
-  let grew = pairs === "calm";
+  let grew = true;
   while (grew && last - first + 1 < steady) {
     grew = false;
     if (isCalm(first - 1) && !samples[first]!.isCut) [first, grew] = [first - 1, true];

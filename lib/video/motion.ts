@@ -23,7 +23,7 @@ export interface MotionSample {
   readonly time: number;
   /** The frame's number. */
   readonly index: number;
-  /** Mean length of the flow around this moment, as a share of the picture's larger side, and what changes otherwise. */
+  /** Mean length of the flow around this moment, as a share of `side` (also where the picture is smaller), and what changes otherwise. */
   readonly motion: number;
   /** Whether a shot begins here. */
   readonly isCut: boolean;
@@ -41,12 +41,14 @@ export interface MotionSample {
  */
 export async function measureMotion(path: string, { rate, stride, side }: MotionOptions): Promise<MotionSample[]> {
   const { flow } = await openFlow();
-  const half = Math.max(1, Math.round(stride * rate / 2)); // samples from a moment to either frame of its flow
+  const halfOf = (interval: number) => Math.max(1, Math.round(stride / 2 / interval));
+  let half = halfOf(1 / rate); // samples from a moment to either frame of its flow
   const recent: GrayImage[] = [];
   const seen: { time: number; index: number; change: number; isBlank: boolean }[] = [];
   const motion: number[] = [];
-  let due = 0;
+  let [due, frames, last] = [0, 0, 0];
   const wanted = (time: number) => {
+    [frames, last] = [frames + 1, time];
     if (time < due - 1e-6) return false;
     due = time - (time - due) % (1 / rate) + 1 / rate;
     return true;
@@ -59,6 +61,7 @@ export async function measureMotion(path: string, { rate, stride, side }: Motion
     const change = recent.length === 0 ? 0 : blockChange(recent.at(-1)!, frame);
     seen.push({ time, index, change, isBlank: isBlank(frame) });
     recent.push(frame);
+    if (recent.length === 3 && motion.length === 0) half = halfOf(Math.max(1 / rate, last / (frames - 1))); // fewer frames than `rate`
     if (recent.length > 2 * half) {
       const before = recent.shift()!;
       const isTiny = frame.width < SMALLEST || frame.height < SMALLEST;

@@ -59,6 +59,10 @@ Deno.test("listDataSets() limits each data set by clips or hours, at random by t
     assertEquals(hour.filter((id) => !id.endsWith("/3.mp4")).length, 6);
     assertEquals((await names({ mit: { ...mit, hours: 1, clips: 2 } }, 1)).length, 2);
     assertEquals((await names({ mit: { ...mit, hours: 100 } }, 1)).length, 12);
+
+    const frames = new URL("../parity/reference/frames.parquet", import.meta.url).pathname; // two videos of 8 frames, 25 a second
+    const limited = await listDataSets({ ucf: { videos: frames, clips: 0, hours: 0.3 / 3600 } }, 1);
+    assertEquals(limited.videos.map(({ seconds }) => seconds), [0.32]);
   }));
 
 Deno.test("topKOfDataSets() and readSynthetic() keep so many of each data set, the likeliest of each class", () =>

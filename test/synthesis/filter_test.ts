@@ -46,6 +46,8 @@ Deno.test("videoStatistics() count as Table 4 does", () => {
   ]);
   assertEquals([averageLength, samples, observations, actions], [3, 3, 2.5, 1.5]);
   assertClose([totalLength, words], [6 / 3600, 7 / 3], 1e-12);
+  const { duration: _, ...unsaid } = line("c#0", { video: "c" });
+  assertEquals(videoStatistics([unsaid as AnnotatedTrajectory, line("b#0", { video: "b", duration: 4 })]).averageLength, 4);
 });
 
 Deno.test("readSynthetic() takes the likeliest whose frames are there, and none from elsewhere", () =>

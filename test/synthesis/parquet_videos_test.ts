@@ -88,6 +88,12 @@ Deno.test("openVideos() takes rows that are videos, and refuses columns that are
     assertEquals([video!.id, video!.label], ["wave/videos-0", "wave"]);
     await video!.write!();
     assertEquals((await Array.fromAsync(readFrames(video!.path, { format: "gray" }))).length, 3);
+    for (const split of ["test", "train"]) { // files of one name, as splits have them
+      Deno.mkdirSync(`${folder}/splits/${split}`, { recursive: true });
+      Deno.copyFileSync(`${folder}/videos.parquet`, `${folder}/splits/${split}/0000.parquet`);
+    }
+    const splits = await openVideos(`${folder}/splits/`, `${folder}/unpacked`);
+    assertEquals(splits.videos.map(({ id }) => id), ["wave/test_0000-0", "wave/train_0000-0"]);
     write(`${folder}/other.parquet`, {}, { text: ["x"] });
     const said = 'its columns are "text", wanted are either "video", or "image", "video_id" and "frame"';
     await assertRejects(() => openVideos(`${folder}/other.parquet`, folder), UserError, said);

@@ -31,7 +31,15 @@ Deno.test("annotate --annotate.videos=FILE.parquet annotates videos whose frames
     const experiment = `test-${Deno.pid}-parquet`;
     const micro = [`--config=${ROOT}data/configs/micro.yaml`, `--experiment=${experiment}`, `--run=${folder}/run`];
     const annotate = async (path: string) => {
-      const args = ["run", "-A", `${ROOT}tasks/annotate.ts`, ...micro, `--annotate.videos=${path}`, "--annotate.rate=25"];
+      const args = [
+        "run",
+        "-A",
+        `${ROOT}tasks/annotate.ts`,
+        ...micro,
+        `--annotate.videos=${path}`,
+        "--annotate.rate=25",
+        "--annotate.sheets=true",
+      ];
       const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: ROOT, env: { NO_COLOR: "1" } }).output();
       return { code, text: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
     };
@@ -42,6 +50,7 @@ Deno.test("annotate --annotate.videos=FILE.parquet annotates videos whose frames
       assert(lines.length > 0 && lines.every(({ label }) => label === "roll"), text);
       assert(lines.every(({ source }) => exists(`${folder}/run/${source}`)));
       assertEquals([...Deno.readDirSync(`${folder}/run/videos`)], []);
+      assertEquals([...Deno.readDirSync(`${folder}/run/sheets`)].length, new Set(lines.map(({ video }) => video)).size);
       Deno.writeFileSync(`${folder}/cut.parquet`, new Uint8Array(bytes).subarray(0, 1000));
       const cut = await annotate(`${folder}/cut.parquet`);
       assert(cut.code === 1 && cut.text.includes('cut.parquet as parquet: it does not end with "PAR1": it is cut off'), cut.text);
@@ -64,6 +73,9 @@ Deno.test("annotate --annotate.from says of earlier pairs what was said of the v
       const first = await annotate("first");
       assertEquals(await annotate("again", `--annotate.from=${folder}/first/trajectories.jsonl`), first);
       assert(first.every(({ source }) => exists(`${folder}/again/${source}`)));
+      const last = first.findLast(({ id }) => id.endsWith("#1")) ?? first.at(-1)!;
+      Deno.writeTextFileSync(`${folder}/first/last.jsonl`, JSON.stringify(last));
+      assertEquals((await annotate("last", `--annotate.from=${folder}/first/last.jsonl`)).map(({ id }) => id), [last.id]); // its own name
       const told = await annotate("oracle", `--annotate.from=${folder}/first/trajectories.jsonl`, "--annotate.oracle=true");
       assert(told.length > 2 && told.every(({ right }) => right), `${told.length} pairs with their action`);
       const real = first.map(({ right: _, ...one }) => ({ ...one, id: `clips/${one.id}`, video: `clips/${one.video}` }));

@@ -38,3 +38,13 @@ Deno.test("keyFramePairs() takes calm moments beside a burst, in its shot, never
   assertEquals(keyFramePairs(burst.map((one) => ({ ...one, motion: 0 })), KEYS), []);
   assertEquals(keyFramePairs([], KEYS), []);
 });
+
+Deno.test("keyFramePairs() offers no source after the burst and no target before it, where all is about as calm", () => {
+  const pan = Array.from({ length: 48 }, (_, i) => sample(i === 20 ? 0.03 : 0.02 + 0.001 * (i % 3), i)); // the camera never stands
+  const pairs = keyFramePairs(pan, KEYS);
+  assert(pairs.length > 0);
+  for (const { source, target, sources, targets } of pairs) {
+    assert(sources.includes(source) && targets.includes(target));
+    assert(Math.max(...sources.map(({ index }) => index)) < Math.min(...targets.map(({ index }) => index)));
+  }
+});

@@ -63,6 +63,15 @@ Deno.test("measureMotion() looks at so many frames a second, and at all of a vid
       (await measureMotion(`${folder}/a.mp4`, { ...MOTION, rate })).map(({ time }) => Math.round(24 * time));
     assertEquals(await times(6), Array.from({ length: 12 }, (_, i) => 4 * i));
     assertEquals((await times(60)).length, 48);
+
+    const slow = [8, 8, 8, 8, 12, 16, 20, 24, 28, 30, 30, 30, 30]; // 4 frames a second: the stride is half a second here too, two frames
+    await writeMp4(`${folder}/slow.mp4`, framesOf(slow), 4);
+    const samples = await measureMotion(`${folder}/slow.mp4`, { ...MOTION, side: 64 });
+    const peak = samples.reduce((best, one) => one.motion > best.motion ? one : best).index;
+    assert(
+      peak >= 4 && peak <= 9 && samples[0]!.motion === 0 && samples[1]!.motion < 0.1 * samples[peak]!.motion,
+      `the peak is at ${peak}`,
+    );
   }));
 
 Deno.test("blockChange() is the share of pixels whose tones have gone: all, half, one, none within a block", () => {
