@@ -46,7 +46,10 @@ export function earlierPairs(path: string): EarlierPairs {
     pairsOf: async ({ id }) => {
       const own = byVideo.get(id)!;
       const last = { time: own[0]!.duration, index: 0, motion: 0, isCut: false, isBlank: false };
-      return { samples: [last], pairs: await Promise.all(own.map((one) => readPair(one, parent(path)))) };
+      const numbers = own.map(({ id }) => /#(\d+)$/.exec(id)?.[1]);
+      const areNames = !numbers.includes(undefined) && new Set(numbers).size === numbers.length; // not so in files put together by hand
+      const pairs = await Promise.all(own.map((one) => readPair(one, parent(path))));
+      return { samples: [last], pairs: areNames ? pairs.map((pair, i) => ({ ...pair, number: Number(numbers[i]) })) : pairs };
     },
   };
 }
@@ -58,9 +61,7 @@ export async function readPair({ id, source, target, ...of }: AnnotatedTrajector
     if (!isInside(file)) throw new UserError(`Cannot use ${id}: its frame ${file} lies outside ${folder}`);
     return await decodeImage(readBytes(`${folder}/${file}`), file);
   };
-  const number = /#(\d+)$/.exec(id)?.[1];
   return {
-    ...number !== undefined && { number: Number(number) },
     ...{ source: moment(of.sourceTime, of.sourceFrame), target: moment(of.targetTime, of.targetFrame) },
     images: [await read(source), await read(target)],
   };

@@ -199,18 +199,8 @@ export async function keepTrajectories(
     const files = [`frames/${name}-source.png`, `frames/${name}-target.png`] as const;
     for (const [side, file] of files.entries()) writeFile(`${folder}/${file}`, await encodePng(images[side]!), undefined, false);
     kept.push({
-      ...{
-        id: `${id}#${number}`,
-        ...(dataset && { dataset }),
-        video: id,
-        label,
-        source: files[0],
-        target: files[1],
-        action,
-        score,
-        sum,
-        cdm,
-      },
+      ...{ id: `${id}#${number}`, ...(dataset && { dataset }), video: id, label, source: files[0], target: files[1] },
+      ...{ action, score, sum, cdm },
       ...{ sourceTime: source.time, targetTime: target.time, sourceFrame: source.index, targetFrame: target.index },
       duration: samples.at(-1)!.time,
     });
