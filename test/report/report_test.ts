@@ -39,3 +39,17 @@ Deno.test({
       assert(!/(src|href)="(?!data:)/.test(html), "the page asks for something");
     }),
 });
+
+Deno.test("writeReport() leaves out a picture of the bench that is broken", () =>
+  withFolder(async (folder) => {
+    writeFile(`${folder}/whole.png`, await encodePng(flat(9, 9, 9, 300)));
+    writeFile(`${folder}/broken.png`, new Uint8Array([0x89, 0x50, 0x4e, 0x47]));
+    const triplet = { input: "whole.png", output: "broken.png", instruction: "break it", task: "ag" };
+    writeFile(`${folder}/list.json`, JSON.stringify([triplet]));
+    const config = { ...CONFIG, bench: { ...CONFIG.bench, aurora: `${folder}/list.json` } };
+    finishRun(`${folder}/judge`, judgement(["copy"]), { "scores.jsonl": [scoreOf("copy", "ag-0", 0, 10)] }, 0, config);
+    await writeReport({ config, to: folder, tables: [], shown: [`${folder}/judge`] });
+    const html = readText(`${folder}/report.html`);
+    assertEquals([...html.matchAll(/<figure>/g)].length, 2); // the source and the copy of it
+    assert(html.includes("break it"));
+  }));

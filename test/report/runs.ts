@@ -15,8 +15,9 @@ export function finishRun(
   result: Result,
   files: Readonly<Record<string, string | readonly object[]>> = {},
   overlap = 0,
+  config: Config = CONFIG,
 ): void {
-  const run = openRun({ task: result.kind, folder, config: CONFIG, sections: ["seed", "bench", "model"], inputs: {}, overlap });
+  const run = openRun({ task: result.kind, folder, config, sections: ["seed", "bench", "model"], inputs: {}, overlap });
   for (const [name, content] of Object.entries(files)) {
     writeFile(`${folder}/${name}`, typeof content === "string" ? content : content.map((line) => JSON.stringify(line) + "\n").join(""));
   }
