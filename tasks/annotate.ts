@@ -124,7 +124,7 @@ async function annotateVideos(
   const found = await Promise.all(videos.map(async (video) => ({ video, pairs: await pairsOf(video) })));
   const images = found.flatMap(({ pairs }) => typeof pairs === "string" ? [] : pairs.pairs.map((pair) => pair.images));
   const streams = found.flatMap(({ video, pairs }) =>
-    typeof pairs === "string" ? [] : pairs.pairs.map(({ number }, i) => `${video.id}#${number ?? i}`)
+    typeof pairs === "string" ? [] : pairs.pairs.map(({ number }) => `${video.id}#${number}`)
   );
   const choice = { temperature: options.temperature, seed, streams }; // an action does not depend on what is drawn with it
   const truths = options.oracle && world ? found.flatMap((one) => actionsOf(one, world, seed)) : undefined;

@@ -121,8 +121,9 @@ function analyse({ config, flags }: Invocation): void {
   const inputs = { votes: digestOf(votes) };
   const overlap = exists(`${folder}/overlap.json`) ? Number(readJson(`${folder}/overlap.json`)) || 0 : 0;
   const run = openRun({ task: TASK.name, folder: to, config, sections: [], inputs, overlap, restart: true });
-  const table = writeTable(`${to}/table`, tableOf(votes, systems), overlapNote(overlap));
-  const tests = writeTable(`${to}/tests`, testsOf(votes, systems), overlapNote(overlap));
+  const note = overlapNote(overlap);
+  const table = writeTable(`${to}/table`, tableOf(votes, systems), note);
+  const tests = writeTable(`${to}/tests`, testsOf(votes, systems), note);
   writeTable(`${to}/votes`, anonymous(votes));
   const [agreed, kappa] = [agreement(votes), agreement(votes, fleissKappa)];
   const [raters, items] = (["participant", "trajectory"] as const).map((key) => new Set(votes.map((vote) => vote[key])).size);

@@ -43,6 +43,8 @@ const TASK: TaskInfo = {
   flags: { ...BENCH_FLAG, ...PROVENANCE_FLAG },
 };
 
+const ACTIONS = '--rollout.actions="[do this, then that]"';
+
 /** A start: a picture and actions; in the tiny world the true scenes, the first before any action. */
 interface Start {
   readonly id: string;
@@ -55,13 +57,6 @@ interface Start {
 async function main(invocation: Invocation): Promise<void> {
   const { config } = invocation;
   const { rollout: options, seed } = config;
-  if (options.image !== "" && options.actions.length === 0) {
-    throw new UserError(`Cannot roll out from ${options.image} without actions: give --rollout.actions="[do this, then that]"`);
-  }
-  if (options.image === "" && options.actions.length > 0) {
-    throw new UserError("Cannot do rollout.actions in scenes of the tiny world, which have their own: give --rollout.image=FILE");
-  }
-  if (options.image === "") requireTinyBase(config, "roll out", '--rollout.image=FILE --rollout.actions="[do this, then that]"');
   const starts = options.image === "" ? await worldStarts(config) : [await pictureStart(options.image, options.actions)];
   const inputs = { starts: digestOf(starts.map(({ picture, actions }) => [[...picture.data], actions])) };
   const stage = await openStage(invocation, TASK, { inputs, adapters: { adapter: options.adapter } });
@@ -126,11 +121,17 @@ async function main(invocation: Invocation): Promise<void> {
 }
 
 async function pictureStart(path: string, actions: readonly string[]): Promise<Start> {
+  if (actions.length === 0) throw new UserError(`Cannot roll out from ${path} without actions: give ${ACTIONS}`);
   return { id: path, picture: await decodeImage(readBytes(path, LARGEST.picture), path), actions };
 }
 
 /** Scenes of the bench, with actions that are possible one after the other. */
-async function worldStarts({ rollout, data, seed }: Config): Promise<Start[]> {
+async function worldStarts(config: Config): Promise<Start[]> {
+  const { rollout, data, seed } = config;
+  if (rollout.actions.length > 0) {
+    throw new UserError("Cannot do rollout.actions in scenes of the tiny world, which have their own: give --rollout.image=FILE");
+  }
+  requireTinyBase(config, "roll out", `--rollout.image=FILE ${ACTIONS}`);
   return await Promise.all(
     worldTrajectories(data.difficulty, seed, "bench", rollout.rollouts, data.regime).map(async ({ id, before, subset }, i) => {
       const random = randomStream("rollout", seed, i);

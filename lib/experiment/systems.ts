@@ -4,7 +4,6 @@
  * @module
  */
 import { unlessOfDisk, UserError } from "../errors.ts";
-import { exists } from "../files.ts";
 import { openSystem, type System } from "../judge/systems.ts";
 import type { Trajectory } from "../trajectories/mod.ts";
 import { shardFolders } from "./pipeline.ts";
@@ -70,11 +69,12 @@ export async function picturesDigest(systems: readonly System[], trajectories: r
 /** Pictures of the bench that systems were trained on, as their runs say. */
 export function systemsOverlap(names: readonly string[]): number {
   const folders = names.filter((name) => name !== "copy").flatMap((text) => shardFolders(parseSystem(text).folder));
-  return Math.max(0, ...folders.filter(exists).map((folder) => readOverlap(folder)));
+  return runsOverlap(folders);
 }
 
-function readOverlap(folder: string): number {
-  return exists(`${folder}/manifest.json`) ? readManifest(folder)?.overlap ?? 0 : 0;
+/** The most pictures of the bench that any of these runs says were trained on; 0 where none says so. */
+export function runsOverlap(folders: readonly string[]): number {
+  return Math.max(0, ...folders.map((folder) => readManifest(folder)?.overlap ?? 0));
 }
 
 function parseSystem(text: string): { name: string; folder: string } {

@@ -210,10 +210,9 @@ function failureClaim(at: (folder: string) => string): Measured {
 
 function copyClaim(at: (folder: string) => string): Measured {
   const { systems } = readResult(at("pictures"), IMAGES_RESULT);
-  const distances = Object.entries(systems).map(([name, of]) => ({ name, l1: of["all"]?.["l1_paper"]?.mean ?? NaN }));
-  const copy = distances.find(({ name }) => name === "copy")?.l1 ?? NaN;
-  const [best] = distances.filter(({ name, l1 }) => name !== "copy" && l1 >= 0).toSorted((a, b) => a.l1 - b.l1);
-  if (best === undefined || !(copy >= 0)) {
+  const { copy, ...others } = Object.fromEntries(Object.entries(systems).map(([name, of]) => [name, of["all"]?.["l1_paper"]?.mean]));
+  const [best] = Object.entries(others).flatMap(([name, l1]) => l1 === undefined ? [] : [{ name, l1 }]).toSorted((a, b) => a.l1 - b.l1);
+  if (copy === undefined || best === undefined) {
     return notMeasured(`readable pictures of a model; ${at("pictures")}/skipped.jsonl says why not`);
   }
   const scores = [...scoresBySystem(readScores(at("judge"))).get("copy")?.values() ?? []];

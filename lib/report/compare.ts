@@ -9,6 +9,7 @@ import { shardFolders } from "../experiment/pipeline.ts";
 import { JUDGEMENT_RESULT, readResult } from "../experiment/results.ts";
 import { readManifest } from "../experiment/run.ts";
 import { CONFIG, type Config } from "../experiment/schema.ts";
+import { runsOverlap } from "../experiment/systems.ts";
 import { scoresBySystem } from "../judge/mod.ts";
 import { readScores } from "../judge/scores_file.ts";
 import { estimateOverRuns, mean, pairedDifferences } from "../metrics/statistics.ts";
@@ -51,9 +52,8 @@ export function readJudgedRun(folder: string, config: Config): JudgedRun {
   if (!manifest) throw new UserError(`Cannot compare ${folder}: it has no manifest.json, which says of which seed it is`);
   const own = CONFIG.parse({ ...config, ...manifest.config, seed: manifest.seed });
   const bench = manifest.inputs["bench"] ?? "";
-  const overlap = Math.max(...folders.map((one) => readManifest(one)?.overlap ?? 0));
   return {
-    ...{ folder, seed: manifest.seed, bench, kind: kindOf(own, bench), overlap, halves: benchHalves(own) },
+    ...{ folder, seed: manifest.seed, bench, kind: kindOf(own, bench), overlap: runsOverlap(folders), halves: benchHalves(own) },
     judge: `${judge}, prompt ${prompt}, framing ${framing}`,
     scores: scoresBySystem(folders.flatMap(readScores)),
   };

@@ -6,7 +6,7 @@
 import { shardFolders } from "../experiment/pipeline.ts";
 import { overlapNote } from "../experiment/overlap.ts";
 import { readResult, RESULT, type Result } from "../experiment/results.ts";
-import { readManifest } from "../experiment/run.ts";
+import { runsOverlap } from "../experiment/systems.ts";
 import { exists, readJson } from "../files.ts";
 import { agreementText } from "../human/analyse.ts";
 import { comparePairs } from "../metrics/mod.ts";
@@ -66,7 +66,7 @@ export interface PaperTable extends PageSection {
 export async function paperTables(folder: string, name: string, published: Published, plots: string): Promise<PaperTable[]> {
   const folders = shardFolders(folder);
   const result = readResult(folders[0]!, RESULT);
-  const note = overlapNote(Math.max(...folders.map((one) => readManifest(one)?.overlap ?? 0)));
+  const note = overlapNote(runsOverlap(folders));
   const tables = result.kind === "judgement"
     ? await judgeTables(folders, name, published, result, `${plots}/${name}`)
     : result.kind === "pools"
@@ -122,8 +122,9 @@ async function runTables(
     case "verification": {
       const candidates = folders.flatMap(readCandidates);
       const curves = verificationCurves(scoredPools(candidates, scorersOf(candidates)[0] ?? ""));
-      if (folders.length > 1) await plotCurves(`${plot}-curves`, curves, result.scored); // a shard's own picture shows a part
-      const rows = { rows: curves, text: CURVES_NOTE, pictures: folders.length > 1 ? [`${plot}-curves.png`] : pictures("curves.png") };
+      const picture = folders.length > 1 ? `${plot}-curves` : `${folder}/curves`; // a shard's own shows a part
+      if (folders.length > 1) await plotCurves(picture, curves, result.scored);
+      const rows = { rows: curves, text: CURVES_NOTE, pictures: [`${picture}.png`] };
       return [{ name, title: `Verification (Figure 8): ${name}`, ...rows }];
     }
     default:

@@ -7,7 +7,7 @@
 import { UserError } from "../errors.ts";
 import { parent, readBytes } from "../files.ts";
 import { decodeImage } from "../tokens/mod.ts";
-import type { AnnotatedTrajectory, VideoPairs } from "./annotate.ts";
+import type { AnnotatedTrajectory, PicturedPair, VideoPairs } from "./annotate.ts";
 import { isInside, readAnnotated } from "./filter.ts";
 import type { VideoFile } from "./videos.ts";
 
@@ -49,13 +49,16 @@ export function earlierPairs(path: string): EarlierPairs {
       const numbers = own.map(({ id }) => /#(\d+)$/.exec(id)?.[1]);
       const areNames = !numbers.includes(undefined) && new Set(numbers).size === numbers.length; // not so in files put together by hand
       const pairs = await Promise.all(own.map((one) => readPair(one, parent(path))));
-      return { samples: [last], pairs: areNames ? pairs.map((pair, i) => ({ ...pair, number: Number(numbers[i]) })) : pairs };
+      return { samples: [last], pairs: pairs.map((pair, i) => ({ ...pair, number: areNames ? Number(numbers[i]) : i })) };
     },
   };
 }
 
 /** A pair with its frames, read from the folder of its file; a frame outside that is refused. */
-export async function readPair({ id, source, target, ...of }: AnnotatedTrajectory, folder: string): Promise<VideoPairs["pairs"][number]> {
+export async function readPair(
+  { id, source, target, ...of }: AnnotatedTrajectory,
+  folder: string,
+): Promise<Omit<PicturedPair, "number">> {
   const moment = (time: number, index: number) => ({ time, index, motion: 0, isCut: false, isBlank: false });
   const read = async (file: string) => {
     if (!isInside(file)) throw new UserError(`Cannot use ${id}: its frame ${file} lies outside ${folder}`);

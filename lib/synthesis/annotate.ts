@@ -64,8 +64,8 @@ export interface PicturedPair {
   readonly target: MotionSample;
   /** Both frames, as they are in the video. */
   readonly images: readonly [source: RgbImage, target: RgbImage];
-  /** Its number in an earlier annotation, which its name keeps; otherwise its place in the video. */
-  readonly number?: number;
+  /** Its place in the video, which its name has; in an earlier annotation the one that it had there. */
+  readonly number: number;
 }
 
 /** What was found in a video. */
@@ -105,10 +105,10 @@ export async function pairsOfVideo(path: string, options: MotionOptions & KeyFra
   if (found.length === 0) throw new UserError(whyNoPair(samples, options));
   const pairs = await steadyPairs(path, found, options.side);
   const images = await framesAt(path, new Set(pairs.flatMap(({ source, target }) => [source.index, target.index])));
-  const pictured = pairs.map(({ source, target }) => {
+  const pictured = pairs.map(({ source, target }, number) => {
     const both = [images.get(source.index), images.get(target.index)] as const;
     if (!both[0] || !both[1]) throw new UserError("a key-frame could not be decoded the second time");
-    return { source, target, images: [both[0], both[1]] as const };
+    return { source, target, images: [both[0], both[1]] as const, number };
   });
   return { samples, pairs: pictured };
 }
@@ -192,7 +192,7 @@ export async function keepTrajectories(
   cdm: string,
 ): Promise<AnnotatedTrajectory[]> {
   const kept: AnnotatedTrajectory[] = [];
-  for (const [i, { source, target, images, number = i }] of pairs.entries()) {
+  for (const [i, { source, target, images, number }] of pairs.entries()) {
     const { action, score, sum } = annotated[i]!;
     if (action === "") continue;
     const name = `${fileNameOf(id)}-${number}`;

@@ -61,7 +61,7 @@ export async function measureMotion(path: string, { rate, stride, side }: Motion
     const change = recent.length === 0 ? 0 : blockChange(recent.at(-1)!, frame);
     seen.push({ time, index, change, isBlank: isBlank(frame) });
     recent.push(frame);
-    if (recent.length === 3 && motion.length === 0) half = halfOf(Math.max(1 / rate, last / (frames - 1))); // fewer frames than `rate`
+    if (seen.length === 3) half = halfOf(Math.max(1 / rate, last / (frames - 1))); // fewer frames than `rate`
     if (recent.length > 2 * half) {
       const before = recent.shift()!;
       const isTiny = frame.width < SMALLEST || frame.height < SMALLEST;

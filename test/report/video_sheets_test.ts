@@ -38,7 +38,7 @@ Deno.test("contactSheet() shows eight frames in even steps from first to last, t
       { length: 29 },
       (_, index): MotionSample => ({ index, time: index / 12, motion: 0, isCut: false, isBlank: false }),
     );
-    const pair = { source: samples[3]!, target: samples[9]!, images: [flat(1, 2, 3), flat(4, 5, 6)] as const };
+    const pair = { source: samples[3]!, target: samples[9]!, images: [flat(1, 2, 3), flat(4, 5, 6)] as const, number: 0 };
     const sheet = await contactSheet({ id: "a", path, label: "x" }, { samples, pairs: [pair] }, [{
       action: "roll it",
       score: -0.5,

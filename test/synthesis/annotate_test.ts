@@ -85,12 +85,13 @@ Deno.test("annotatePairs() scores each action as the model's mean log-likelihood
 Deno.test("keepTrajectories() writes both frames of a pair, under safe names, and leaves out pairs without an action", () =>
   withFolder(async (folder) => {
     const moment = (index: number): MotionSample => ({ index, time: index / 10, motion: 0, isCut: false, isBlank: false });
-    const pair = (from: number) => ({
+    const pair = (from: number, number: number) => ({
+      number,
       source: moment(from),
       target: moment(from + 5),
       images: [picture(from), picture(from + 5)] as const,
     });
-    const found = { samples: [moment(0), moment(30)], pairs: [pair(1), pair(8), pair(20)] };
+    const found = { samples: [moment(0), moment(30)], pairs: [pair(1, 0), pair(8, 1), pair(20, 2)] };
     const said = [{ action: "push it", score: -0.5, sum: -1 }, { action: "", score: -9, sum: -9 }, { action: "<b>", score: -1, sum: -3 }];
     const video = { id: "../roll/a b.mp4", path: "", label: "roll" };
     const kept = await keepTrajectories(folder, video, found, said, "digest");
@@ -113,7 +114,10 @@ Deno.test("keepTrajectories() keeps the frames of videos whose names differ by t
     const moment: MotionSample = { index: 0, time: 0, motion: 0, isCut: false, isBlank: false };
     const kept: AnnotatedTrajectory[] = [];
     for (const [i, id] of ids.entries()) {
-      const found = { samples: [moment], pairs: [{ source: moment, target: moment, images: [picture(i), picture(i + 9)] as const }] };
+      const found = {
+        samples: [moment],
+        pairs: [{ source: moment, target: moment, images: [picture(i), picture(i + 9)] as const, number: 0 }],
+      };
       kept.push(...await keepTrajectories(folder, { id, path: "", label: "x" }, found, [{ action: "go", score: -1, sum: -1 }], "digest"));
     }
     const pictureOf = async (file: string) => await decodeImage(Deno.readFileSync(`${folder}/${file}`), file);

@@ -30,16 +30,9 @@ Deno.test("annotate --annotate.videos=FILE.parquet annotates videos whose frames
     Deno.writeFileSync(`${folder}/videos.parquet`, new Uint8Array(bytes));
     const experiment = `test-${Deno.pid}-parquet`;
     const micro = [`--config=${ROOT}data/configs/micro.yaml`, `--experiment=${experiment}`, `--run=${folder}/run`];
+    const asked = ["--annotate.rate=25", "--annotate.sheets=true"];
     const annotate = async (path: string) => {
-      const args = [
-        "run",
-        "-A",
-        `${ROOT}tasks/annotate.ts`,
-        ...micro,
-        `--annotate.videos=${path}`,
-        "--annotate.rate=25",
-        "--annotate.sheets=true",
-      ];
+      const args = ["run", "-A", `${ROOT}tasks/annotate.ts`, ...micro, ...asked, `--annotate.videos=${path}`];
       const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: ROOT, env: { NO_COLOR: "1" } }).output();
       return { code, text: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
     };
