@@ -2,7 +2,7 @@
  * What XLA compiled, kept for the next process. TensorFlow writes a file for each function into a folder, and reads it instead of
  * compiling. It does not ask on which machine a file was made, and a damaged one fails the function for as long as it lies there. So the
  * folder is named by all that machine code depends on, and every file ends in a checksum, without which it is removed before
- * TensorFlow sees it.
+ * TensorFlow sees it. What was sound since the machine started, and nobody wrote to since, is not read again.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { LIBRARY_FILES } from "./capi.ts";
 import { cacheFolder } from "./install.ts";
-import { processorText } from "./processor.ts";
+import { bootText, processorText } from "./processor.ts";
 
 /** A folder of compiled functions in use. */
 export interface CompiledCache {
@@ -21,9 +21,11 @@ export interface CompiledCache {
   readonly seal: () => void;
 }
 
-const MOST = 2 ** 26; // bytes of all folders, all read at a start (0.1 s): the oldest files beyond go; a training of the tiny world takes 2.4 MB
+const MOST = 2 ** 28; // bytes of all folders: the oldest files beyond go; a training, its samples and a verification take 15 MB
 const PROBE = 2 ** 20; // bytes that must be free
 const HOUR = 3_600_000; // ms: what TensorFlow was still writing is left alone for so long
+const CHECKED = "checked"; // a file that holds the machine's start: all that is older than it was sound since then
+const COARSE = 1; // s by which a file's time may lie behind the clock
 const TAG = 15 << 3 | 5; // of a protocol buffer: field 15, four bytes, which TensorFlow does not know and passes over
 const SEAL = 5; // bytes: the tag, then the checksum of all before
 const FLAGS = (folder: string) => `--tf_xla_persistent_cache_directory="${folder}" --tf_xla_persistent_cache_device_types=CPU`;
@@ -70,13 +72,30 @@ export function prune(root: string, most: number): void {
 
 /** Removes files without a right checksum; gives the names of the others. */
 function removeDamaged(folder: string): Set<string> {
+  const [boot, now] = [bootText(), Date.now() / 1000];
+  const checked = lastCheck(folder, boot);
   const sound = new Set<string>();
   for (const { name, isFile } of entriesOf(folder)) {
     if (!name.endsWith(".pb")) continue;
-    if (isFile && isSound(`${folder}/${name}`)) sound.add(name);
+    const isKnown = isFile && sizeAndTime(folder, name).time < checked;
+    if (isKnown || (isFile && isSound(`${folder}/${name}`))) sound.add(name);
     else removeQuietly(`${folder}/${name}`);
   }
+  try {
+    Deno.writeTextFileSync(`${folder}/${CHECKED}`, boot);
+    Deno.utimeSync(`${folder}/${CHECKED}`, now - COARSE, now - COARSE); // what was written since the list was made was not looked at
+  } catch { /* all are read again next time */ }
   return sound;
+}
+
+/** Until when files of a folder are known to be sound, in ms; 0 where the machine, and with it perhaps its disk, has stopped since. */
+function lastCheck(folder: string, boot: string): number {
+  try {
+    const isSince = boot !== "" && Deno.readTextFileSync(`${folder}/${CHECKED}`) === boot;
+    return isSince ? Deno.lstatSync(`${folder}/${CHECKED}`).mtime!.getTime() : 0;
+  } catch {
+    return 0;
+  }
 }
 
 function isSound(path: string): boolean {

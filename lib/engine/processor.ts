@@ -1,6 +1,6 @@
 /**
- * What Linux says of the processor, of processes and of this one's memory: which way of doing a product suits it, which compiled functions
- * are for it, who is still at work.
+ * What Linux says of the processor, of the machine's start, of processes and of this one's memory: which way of doing a product suits it,
+ * which compiled functions are for it, who is still at work.
  *
  * @module
  */
@@ -29,6 +29,11 @@ export function startOf(pid: number): string | undefined {
 /** What Linux says of this process, as `VmHWM`, the most memory that it has held; elsewhere nothing. */
 export function processStatus(): string {
   return Deno.build.os === "linux" ? readProc("/proc/self/status") : "";
+}
+
+/** A name that the machine has had since it was started, and will not have again; nothing where the system has none. */
+export function bootText(): string {
+  return Deno.build.os === "linux" ? readProc("/proc/sys/kernel/random/boot_id").trim() : "";
 }
 
 /** A file of the kernel's, by the C library, which the engine may call: Deno gives `/proc` to nobody who may not do everything. */

@@ -1,6 +1,7 @@
 import { keepCompiled, prune } from "../../lib/engine/compiled_cache.ts";
 import { libtensorflowFolder } from "../../lib/engine/install.ts";
 import { openBackend } from "../../lib/engine/mod.ts";
+import { exists } from "../../lib/files.ts";
 import { assert, assertEquals, denoFolder, withFolder } from "../support.ts";
 
 const { name } = await openBackend();
@@ -72,6 +73,35 @@ Deno.test("a file that another process removes before it is read is passed over"
       assertEquals([open(), raced], [folder, `${folder}/xla_compile_cache_1.pb`]);
     } finally {
       Deno.readFileSync = read;
+      flags === undefined ? Deno.env.delete("TF_XLA_FLAGS") : Deno.env.set("TF_XLA_FLAGS", flags);
+    }
+  }));
+
+Deno.test("a file that was there at the last look is not read again before the machine starts anew", kept, () =>
+  withFolder((root) => {
+    const flags = Deno.env.get("TF_XLA_FLAGS");
+    try {
+      const open = () => {
+        Deno.env.set("TF_XLA_FLAGS", "");
+        return keepCompiled(libtensorflowFolder(), root)?.folder;
+      };
+      const folder = open();
+      const file = `${folder}/xla_compile_cache_1.pb`;
+      const writeAt = (seconds: number) => {
+        Deno.writeTextFileSync(file, "no checksum");
+        Deno.utimeSync(file, seconds, seconds);
+      };
+      writeAt(Date.now() / 1000 - 60);
+      open();
+      assert(exists(file), "it was read again");
+      writeAt(Date.now() / 1000);
+      open();
+      assert(!exists(file), "it was written after the last look");
+      writeAt(Date.now() / 1000 - 60);
+      Deno.writeTextFileSync(`${folder}/checked`, "an earlier start");
+      open();
+      assert(!exists(file), "the disk may have lost it with the last start");
+    } finally {
       flags === undefined ? Deno.env.delete("TF_XLA_FLAGS") : Deno.env.set("TF_XLA_FLAGS", flags);
     }
   }));
