@@ -12,20 +12,25 @@ if (!plan.installed) {
 }
 
 // Two at a time: tests of tasks wait for processes that they started, so two cores are seldom busy with one test. Whoever is ready takes
-// the next part; the longest come first.
-const [TASKS, GUIDES] = [["test/tasks"], ["test/docs_test.ts"]];
-const EXAMPLES = ["--doc", "--preload=test/open_engine.ts", "mod.ts", "lib", "README.md", "docs"];
+// the next part; the longest come first. Types are checked once for all parts, not by each of them.
+const [TASKS, GUIDES, TEXTS] = ["test/tasks", "test/docs_test.ts", ["mod.ts", "lib", "README.md", "docs"]];
+const TEST = ["test", "--allow-all", "--no-check"];
 const others = [...Deno.readDirSync("test")].map(({ name }) => `test/${name}`).filter((path) =>
-  ![TASKS, GUIDES].flat().includes(path) && (!path.includes(".") || path.endsWith("_test.ts"))
+  path !== TASKS && path !== GUIDES && (!path.includes(".") || path.endsWith("_test.ts"))
 );
-const parts = Deno.args.length > 0 ? [Deno.args] : [TASKS, others, GUIDES, EXAMPLES];
+const parts = Deno.args.length > 0 ? [["test", "--allow-all", ...Deno.args]] : [
+  [...TEST, TASKS],
+  ["check", "--quiet", "--doc", ...TEXTS, "tasks", "test"],
+  [...TEST, ...others],
+  [...TEST, GUIDES],
+  [...TEST, "--doc", "--preload=test/open_engine.ts", ...TEXTS],
+];
 const times: (readonly [seconds: number, name: string])[] = [];
 let [passed, failed, broken] = [0, 0, false];
 
 /** Runs one of them; shows what it says as it comes, or when it is over. */
 async function run(args: readonly string[], isShown: boolean): Promise<string> {
-  const child = new Deno.Command(Deno.execPath(), { args: ["test", "--allow-all", ...args], stdout: "piped", env: { NO_COLOR: "1" } })
-    .spawn();
+  const child = new Deno.Command(Deno.execPath(), { args: [...args], stdout: "piped", env: { NO_COLOR: "1" } }).spawn();
   let text = "";
   for await (const piece of child.stdout.pipeThrough(new TextDecoderStream())) {
     text += piece;
@@ -35,8 +40,8 @@ async function run(args: readonly string[], isShown: boolean): Promise<string> {
     passed += Number(match[1]);
     failed += Number(match[2]);
   }
-  for (const match of text.matchAll(/^(.+?) \.\.\..*?(?:ok|FAILED) \((?:(\d+)m)?(\d+)s\)$/gm)) {
-    times.push([60 * Number(match[2] ?? 0) + Number(match[3]), match[1]!]);
+  for (const match of text.matchAll(/^(\S.*?) \.\.\.[^]*?(?:ignored|(?:ok|FAILED) \((?:(\d+)m)?(?:(\d+)s)?(?:\d+ms)?\)$)/gm)) {
+    times.push([60 * Number(match[2] ?? 0) + Number(match[3] ?? 0), match[1]!]);
   }
   broken ||= !(await child.status).success;
   return text;
@@ -48,7 +53,9 @@ await Promise.all([0, 1].map(async () => {
   for (const [i, args] of waiting) {
     const start = performance.now();
     said[i] = await run(args, i === 0);
-    console.log(`\n${args[0]} … took ${Math.round((performance.now() - start) / 1000)} s`);
+    console.log(
+      `\n${args.find((arg) => !TEST.includes(arg) && !arg.startsWith("-"))} … took ${Math.round((performance.now() - start) / 1000)} s`,
+    );
   }
 }));
 console.log(said.slice(1).join(""));

@@ -12,7 +12,7 @@ import { readHeader, readInto } from "../../lib/model/safetensors.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const OPTIONS = [
-  ...["--data.world=32", "--cdm.steps=24", "--cdm.batch=8", "--cdm.saveEvery=4", "--cdm.sampleEvery=0", "--cdm.samples=1"],
+  ...["--data.world=32", "--cdm.steps=16", "--cdm.batch=8", "--cdm.saveEvery=4", "--cdm.sampleEvery=0", "--cdm.samples=1"],
   ...["--model.precision=float32", "--cdm.lora.rank=4", "--cdm.lora.alpha=4", "--cdm.validation=0.2", "--cdm.validateEvery=8"],
   "--cdm.checkpointing=true", // sums go beside the backward pass
 ];
