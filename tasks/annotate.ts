@@ -39,7 +39,6 @@ const TASK: TaskInfo = {
   name: "annotate",
   about: "Turns unlabelled videos into trajectories: key-frame pairs, and the action that the dynamics model sees between them.",
   sections: ["data", "model", "annotate"],
-  needs: ({ config }) => [config.annotate.cdm],
   switches: STAGE_SWITCHES,
   flags: { ...BENCH_FLAG, ...WORKER_FLAGS },
 };

@@ -27,7 +27,7 @@ const TASK: TaskInfo = {
   name: "distill",
   about: "Draws candidates for transitions of the training and keeps what the dynamics model finds likeliest, to train on.",
   sections: ["data", "model", "distill"],
-  needs: ({ config: { distill, cwm } }) => [distill.adapter, distill.cdm, ...pathsOf(cwm.synthetic)],
+  needs: ({ config: { cwm } }) => pathsOf(cwm.synthetic),
   switches: STAGE_SWITCHES,
   flags: { ...BENCH_FLAG, ...PROVENANCE_FLAG },
 };

@@ -29,7 +29,6 @@ const TASK: TaskInfo = {
   name: "evaluate-actions",
   about: "Measures the actions that dynamics models predict, and those of other systems as text, against what was done.",
   sections: ["data", "bench", "model", "evaluate"],
-  needs: ({ config }) => config.evaluate.dynamics.map((text) => parseNamed(text).path),
   switches: STAGE_SWITCHES,
   flags: {
     ...{ ...BENCH_FLAG, ...QUEUE_FLAG },

@@ -32,7 +32,6 @@ const TASK: TaskInfo = {
   name: "probe",
   about: "Compares the likelihoods of true and manipulated transitions, for a checkpoint and, if given, an adapter.",
   sections: ["data", "bench", "model", "probe"],
-  needs: ({ config }) => [config.probe.adapter],
   switches: STAGE_SWITCHES,
   flags: BENCH_FLAG,
 };

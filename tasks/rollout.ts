@@ -38,7 +38,6 @@ const TASK: TaskInfo = {
   name: "rollout",
   about: "Does one action after the other from an observation, and several from one, and shows where that leads.",
   sections: ["data", "model", "rollout"],
-  needs: ({ config }) => [config.rollout.adapter],
   switches: STAGE_SWITCHES,
   flags: { ...BENCH_FLAG, ...PROVENANCE_FLAG },
 };

@@ -25,7 +25,6 @@ const TASK: TaskInfo = {
   name: "sample",
   about: "Predicts the next observation of every trajectory of a bench.",
   sections: ["data", "bench", "model", "sample"],
-  needs: ({ config }) => [config.sample.adapter],
   switches: STAGE_SWITCHES,
   flags: { ...BENCH_FLAG, ...WORKER_FLAGS, ...PROVENANCE_FLAG },
 };

@@ -23,7 +23,6 @@ const TASK: TaskInfo = {
   name: "serve",
   about: "A live page for a world model and a dynamics model: give a picture, type an action, see where it leads, go on from there.",
   sections: ["data", "model", "serve"],
-  needs: ({ config: { serve } }) => [serve.adapter, serve.cdm, serve.other],
   switches: { "no-deps": STAGE_SWITCHES["no-deps"]! },
   flags: { ...BENCH_FLAG, ...PROVENANCE_FLAG },
 };

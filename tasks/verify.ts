@@ -27,7 +27,6 @@ const TASK: TaskInfo = {
   name: "verify",
   about: "Draws candidates of the next observation, and chooses by the dynamics model's likelihood of the action.",
   sections: ["data", "bench", "model", "verify"],
-  needs: ({ config: { verify } }) => [verify.adapter, verify.cdm],
   switches: STAGE_SWITCHES,
   flags: { ...BENCH_FLAG, ...WORKER_FLAGS, ...PROVENANCE_FLAG },
 };

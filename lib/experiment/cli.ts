@@ -7,7 +7,7 @@
 import { parseArgs } from "@std/cli";
 import { errorText, UserError } from "../errors.ts";
 import { describeConfig, editDistance, type Override, resolveConfig } from "./config.ts";
-import { missingStages, runMissing } from "./pipeline.ts";
+import { runMissing } from "./pipeline.ts";
 import { CONFIG } from "./schema.ts";
 import { shardOfEnvironment } from "./shard.ts";
 import type { Invocation, TaskInfo } from "./task.ts";
@@ -113,12 +113,7 @@ export async function runTask(task: TaskInfo, main: (invocation: Invocation) => 
   try {
     const invocation = parseArguments(Deno.args, task);
     if (!invocation) return;
-    const needs = task.needs?.(invocation) ?? [];
-    if ("dry-run" in invocation.flags) {
-      for (const { task, folder } of missingStages(needs, invocation.config)) {
-        console.log(`${folder} is not there: ${task} would run first`);
-      }
-    } else await runMissing(needs, invocation, !clusterOf(task));
+    await runMissing(task.needs?.(invocation) ?? [], invocation, !clusterOf(task));
     if (await runWorkers(task, invocation, Deno.args)) return;
     await main(invocation);
   } catch (error) {

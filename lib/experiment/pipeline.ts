@@ -51,7 +51,7 @@ export async function runTaskProcess({ task, args }: TaskRun): Promise<void> {
 }
 
 /**
- * Runs the stages among some names that have left nothing yet, unless `--no-deps` was given.
+ * Runs the stages among some names that have left nothing yet, unless `--no-deps` was given; a dry run says which they would be.
  *
  * @param names of stages; paths are passed over
  * @param invocation of the task that needs them: they get its configuration
@@ -61,6 +61,10 @@ export async function runTaskProcess({ task, args }: TaskRun): Promise<void> {
 export async function runMissing(names: readonly string[], invocation: Invocation, mayRun = true): Promise<void> {
   const { config, flags } = invocation;
   for (const { folder, ...stage } of missingStages(names, config)) {
+    if ("dry-run" in flags) {
+      console.log(`${folder} is not there: ${stage.task} would run first`);
+      continue;
+    }
     if ("no-deps" in flags || !mayRun) {
       const hint = mayRun ? ", or leave out --no-deps" : ", in one process";
       throw new UserError(`Cannot go on without ${folder}: run "deno task ${stage.name}" first${hint}`);

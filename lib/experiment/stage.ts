@@ -16,7 +16,7 @@ import type { Invocation, TaskInfo } from "./task.ts";
 import type { Bench } from "./datasets.ts";
 import { announceMemory } from "./plan.ts";
 import { overlapNote, requireNoOverlap, seenPictures } from "./overlap.ts";
-import { adapterFolder, shardName } from "./pipeline.ts";
+import { adapterFolder, runMissing, shardName } from "./pipeline.ts";
 import { openRun, readManifest, type Run, runFolder } from "./run.ts";
 import type { Config } from "./schema.ts";
 
@@ -30,7 +30,7 @@ export interface StagePlan {
   readonly inputs?: Readonly<Record<string, string>>;
   /** What is measured on. */
   readonly bench?: Bench;
-  /** Adapters by what they are for: names of stages, paths, or "base" for none. */
+  /** Adapters by what they are for: names of stages, which are run first where they are missing, paths, or "base" for none. */
   readonly adapters?: Readonly<Record<string, string>>;
   /** Pictures shared with the bench, when the stage has counted them itself. */
   readonly overlap?: number;
@@ -75,6 +75,7 @@ export async function openStage(invocation: Invocation, task: TaskInfo, plan: St
     ...plan.inputs,
   };
   if (checkpoint && !task.name.startsWith("train-")) announceMemory(task.name, config, checkpoint); // a training has done so
+  await runMissing(Object.values(names), invocation); // now that whatever a task reads of its own is known to be there
   if ("dry-run" in flags) return void console.log(dryRunText(config, task, stage, known, folder));
   const backend = plan.backend ?? (checkpoint && await ensureEngine(config.model.backend));
   const adapters = Object.fromEntries(

@@ -14,7 +14,7 @@ export interface TaskInfo {
   readonly about: string;
   /** Sections of the configuration that it reads. */
   readonly sections: readonly (keyof Config)[];
-  /** Stages that it builds on: their names, or paths that stand for them. What is missing is run first. */
+  /** Stages whose files it reads before it opens: their names, or paths. What is missing is run first; adapters, when it opens. */
   readonly needs?: (invocation: Invocation) => readonly string[];
   /** What may stand before the flags, with what it does. */
   readonly verbs?: Readonly<Record<string, string>>;

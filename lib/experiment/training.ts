@@ -105,7 +105,7 @@ export async function openTraining(invocation: Invocation, task: TaskInfo, plan:
   const stage = await openStage({ ...invocation, config }, task, {
     ...{ stage: plan.stage, sections, inputs, leaveAlone: !isFirst, backend },
     overlap: shared(await benchPictures(config), seen),
-    ...(plan.init && { adapters: { init: plan.init } }),
+    ...(plan.init && { adapters: { init: adapterFolder(plan.init, config) } }),
   });
   const [goesOn] = await workers?.sumNumbers([isFirst && stage ? 1 : 0]) ?? [1];
   if (!stage || goesOn === 0) return void await workers?.leave();

@@ -18,8 +18,9 @@ const FILTERED: Result = {
   datasets: [],
 };
 
-function invoke(folder: string, flags: Readonly<Record<string, string>> = {}): Invocation {
-  return { config: resolveConfig(undefined, [{ key: "model.path", value: TINY }]), flags: { run: folder, ...flags }, overrides: [] };
+function invoke(folder: string, flags: Readonly<Record<string, string>> = {}, experiment = "tiny"): Invocation {
+  const overrides = [{ key: "model.path", value: TINY }, { key: "experiment", value: experiment }];
+  return { config: resolveConfig(undefined, overrides), flags: { run: folder, ...flags }, overrides: [] };
 }
 
 /** What is printed meanwhile. */
@@ -58,9 +59,19 @@ Deno.test("digestFor() says of a training that is not finished that it goes on",
 Deno.test("a dry run says the configuration, the inputs and the folder, and writes nothing", () =>
   withFolder(async (parent) => {
     const folder = `${parent}/filter`;
-    const open = () => openStage(invoke(folder, { "dry-run": "", shard: "1/4" }), TASK, { inputs: { list: "abc" } });
+    const plan = { inputs: { list: "abc" }, adapters: { cdm: "train-cdm" } };
+    const open = () => openStage(invoke(folder, { "dry-run": "", shard: "1/4" }, "none"), TASK, plan);
     const text = await printed(async () => assertEquals(await open(), undefined));
-    for (const part of ['"share": 0.5', "list abc", "shard 1/4", "Stage: filter-1-of-4", `the run would go to ${folder}`]) {
+    for (
+      const part of [
+        "runs/none/train-cdm is not there: train-cdm would run first",
+        '"share": 0.5',
+        "list abc",
+        "shard 1/4",
+        "Stage: filter-1-of-4",
+        `the run would go to ${folder}`,
+      ]
+    ) {
       assert(text.includes(part), text);
     }
     assertEquals([...Deno.readDirSync(parent)], []);

@@ -110,17 +110,19 @@ Deno.test("sample --bench=LIST in an empty folder of runs trains on the training
     }
   }));
 
-Deno.test("rollout refuses actions without a picture to do them in, and the tiny world with another base", async () => {
+Deno.test("rollout refuses what it cannot start from, before it trains the adapter that is missing", async () => {
   const roll = async (...args: string[]) => {
-    const all = ["run", "-A", `${ROOT}tasks/rollout.ts`, "--rollout.adapter=base", "--dry-run", ...args];
-    const { code, stderr } = await new Deno.Command(Deno.execPath(), { args: all, cwd: ROOT, env: { NO_COLOR: "1" } }).output();
-    return `${code} ${new TextDecoder().decode(stderr).trim()}`;
+    const all = ["run", "-A", `${ROOT}tasks/rollout.ts`, "--experiment=no-such-experiment", ...args];
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args: all, cwd: ROOT, env: { NO_COLOR: "1" } }).output();
+    return `${code} ${new TextDecoder().decode(stdout)}${new TextDecoder().decode(stderr)}`;
   };
+  const idle = await roll(`--rollout.image=${ROOT}data/pictures/world.png`);
+  assert(/^1 \nrollout: Cannot roll out from .*world.png without actions: give --rollout.actions/.test(idle), idle);
   const acted = await roll("--rollout.actions=[push it]");
-  assert(acted.startsWith("1 rollout: Cannot do rollout.actions in scenes of the tiny world, which have their own"), acted);
+  assert(acted.startsWith("1 \nrollout: Cannot do rollout.actions in scenes of the tiny world, which have their own"), acted);
   const large = await roll("--model.path=no/such/base");
   assert(
-    large.startsWith("1 rollout: Cannot roll out with the base no/such/base on the tiny world: it is not there; give --rollout"),
+    large.startsWith("1 \nrollout: Cannot roll out with the base no/such/base on the tiny world: it is not there; give --rollout"),
     large,
   );
 });
