@@ -44,11 +44,14 @@ async function main({ config, flags }: Invocation): Promise<void> {
   if ("dry-run" in flags) return console.log(`Would write ${total} trajectories and ${filmed} videos to ${out}.`);
   // Written last; by its lists it differs from that of a world of before the regime and the simulated list were heeded.
   const description = JSON.stringify({ renderer: RENDERER, seed, ...data, ...config.export, lists }, null, 2) + "\n";
-  if (exists(`${out}/world.json`) && !("restart" in flags)) {
-    if (readText(`${out}/world.json`) === description) return console.log(`This very world is there already, whole, in ${out}.`);
-    throw new UserError(
-      `Cannot write to ${out} as another world is there already: choose another folder with --out=DIR, or --restart to write anew`,
-    );
+  if (exists(`${out}/world.json`)) {
+    if ("restart" in flags) removeWorld(out);
+    else if (readText(`${out}/world.json`) === description) return console.log(`This very world is there already, whole, in ${out}.`);
+    else {
+      throw new UserError(
+        `Cannot write to ${out} as another world is there already: choose another folder with --out=DIR, or --restart to write anew`,
+      );
+    }
   }
   const progress = showProgress("trajectories", total);
   let done = 0;
@@ -83,6 +86,19 @@ async function main({ config, flags }: Invocation): Promise<void> {
       Object.keys(lists).join()
     }}/list.json, ${videos.length} videos in ${out}/videos/\n  ${out}/world.png   a row a family`,
   );
+}
+
+/** Removes a world: first what says that it is whole, then what was written of it, so that none of its files passes for the next one's. */
+function removeWorld(out: string): void {
+  Deno.removeSync(`${out}/world.json`);
+  for (const name of ["train", "simulated", "validation", "bench"]) {
+    for (const part of ["images", "list.json"]) removeIfThere(`${out}/${name}/${part}`);
+  }
+  removeIfThere(`${out}/videos`);
+}
+
+function removeIfThere(path: string): void {
+  if (exists(path)) Deno.removeSync(path, { recursive: true });
 }
 
 /** A split as PNG files and a list in AURORA's format; the family is the list's `task`. */

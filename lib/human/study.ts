@@ -159,15 +159,16 @@ export function createStudy(path: string, { systems, items, invites, perSubset, 
       if (takePictures(study, unseen, digest)) {
         console.warn(`${path} did not know its pictures yet: from now on it goes on with these alone`);
       }
+      if (study.prepare("SELECT digest FROM study").get()!["digest"] !== digest) {
+        throw new UserError(`Cannot go on with ${path}: it holds a study of other systems, items or pictures; give another --run=DIR`);
+      }
       for (const secret of invites) study.prepare("INSERT OR IGNORE INTO invite VALUES (?, NULL)").run(hash(secret));
     });
-    if (study.prepare("SELECT digest FROM study").get()!["digest"] === digest) return study;
+    return study;
   } catch (error) {
     study.close();
-    throw fileError(path, error);
+    throw error instanceof UserError ? error : fileError(path, error);
   }
-  study.close();
-  throw new UserError(`Cannot go on with ${path}: it holds a study of other systems, items or pictures; give another --run=DIR`);
 }
 
 /** Lets a study that does not know its pictures know them; whether it did not. */

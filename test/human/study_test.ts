@@ -67,8 +67,11 @@ Deno.test("createStudy() goes on with its own file, refuses another study's, and
     const again = createStudy(`${folder}/study.db`, { systems: SYSTEMS, items: ITEMS, invites: [], perSubset: 5, seed: 1, pictures: "p" });
     assertEquals(joinStudy(again, invites[0]!), code);
     again.close();
-    const other = { systems: ["a", "b"], items: ITEMS, invites: [], perSubset: 5, seed: 1, pictures: "p" };
-    assertThrows(() => createStudy(`${folder}/study.db`, other), Error, "it holds a study of other systems, items or pictures");
+    const other = { systems: ["a", "b"], items: ITEMS, invites: ["f".repeat(32)], perSubset: 5, seed: 1, pictures: "p" };
+    assertThrows(() => createStudy(`${folder}/study.db`, other), UserError, "it holds a study of other systems, items or pictures");
+    const untouched = openStudy(`${folder}/study.db`);
+    assertEquals(participantOf(untouched, "f".repeat(32)), undefined); // the refused one's invite opens nothing
+    untouched.close();
     assertThrows(() => createStudy(`${folder}/no.db`, { ...other, systems: ["a"] }), Error, "fewer than two systems");
     assertThrows(() => createStudy(`${folder}/no.db`, { ...other, items: [] }), Error, "no trajectory has a picture of every system");
     const bytes = new TextDecoder("latin1").decode(Deno.readFileSync(`${folder}/study.db`));

@@ -296,6 +296,11 @@ Deno.test("export-world writes lists that readAurora() reads, videos, and a pict
     assert(again.code === 0 && again.text.includes("This very world is there already"), again.text);
     const other = await run("tasks/export_world.ts", ...args, "--seed=2");
     assert(other.code === 1 && other.text.includes("another world is there already"), other.text);
+    Deno.writeTextFileSync(`${folder}/world/videos/of-before.mp4`, "");
+    const anew = await run("tasks/export_world.ts", ...args, "--restart", "--seed=2", "--export.bench=0", "--export.videos=2");
+    assertEquals(anew.code, 0, anew.text);
+    assertEquals([...Deno.readDirSync(`${folder}/world/videos`)].filter(({ name }) => name.endsWith(".mp4")).length, 2);
+    assertEquals(readAurora(`${folder}/world/train/list.json`).trajectories.length, 32);
   }));
 
 Deno.test("export-world writes the configured regime's lists, and the simulated one where there is one", () =>
