@@ -8,6 +8,7 @@ import { z } from "zod";
 import { quoted, UserError } from "../errors.ts";
 import { exists, LARGEST, readText } from "../files.ts";
 import { CONFIG, type Config } from "./schema.ts";
+import { NAME, wantedAt } from "./wanted.ts";
 
 /** A `--key=value` of the command line. */
 export interface Override {
@@ -52,11 +53,32 @@ export function resolveConfig(file: string | undefined, overrides: readonly Over
   const issue = parsed.error.issues[0]!;
   const unknown = issue.code === "unrecognized_keys" ? issue.keys[0] : undefined;
   const path = [...issue.path.map(String), ...(unknown === undefined ? [] : [unknown])];
-  const where = placeOf(path, yaml, overrides);
-  const key = quoted(path.join("."));
-  if (unknown === undefined) throw new UserError(`${where}: ${key}: ${plain(issue.message)}`);
+  const override = overrideOf(path, overrides);
+  if (issue.code === "invalid_key") {
+    throw new UserError(`Cannot use ${quoted(path.at(-1))} as a name in ${quoted(path.slice(0, -1).join("."))}: give ${NAME}`);
+  }
+  if (unknown === undefined) throw new UserError(valueError(path, values, override, yaml));
+  const where = override === undefined ? placeIn(yaml, path) : `--${override.key}`;
   const [near, section] = nearestKey(path);
-  throw new UserError(`${where}: there is no key ${key}; the nearest is "${near}"${section}`);
+  throw new UserError(`${where}: there is no key ${quoted(path.join("."))}; the nearest is "${near}"${section}`);
+}
+
+/** What is said of a value that its key cannot take: what was found, where, and what is wanted. */
+function valueError(path: readonly string[], values: unknown, override: Override | undefined, yaml: YamlFile | undefined): string {
+  const [key, wanted] = [path.join("."), wantedAt(path)];
+  if (override === undefined) {
+    return `${placeIn(yaml, path)}: Cannot use ${foundAt(values, path)} for ${quoted(key)}: give ${wanted}`;
+  }
+  const what = override.key === key ? "give" : `${quoted(key)} takes`;
+  return `Cannot use ${quoted(`--${override.key}=${override.value}`)}: ${what} ${wanted}`;
+}
+
+/** A value as a message names it. */
+function foundAt(values: unknown, path: readonly string[]): string {
+  const value = path.reduce((at, part) => (at as Record<string, unknown> | null | undefined)?.[part], values);
+  if (value === undefined) return "nothing";
+  if (Array.isArray(value)) return "a list";
+  return typeof value === "object" && value !== null ? "a section" : quoted(value);
 }
 
 /**
@@ -154,12 +176,15 @@ function valueOf(text: string): unknown {
   return document.errors.length > 0 || text === "" ? text : document.toJS();
 }
 
-function placeOf(path: readonly string[], yaml: YamlFile | undefined, overrides: readonly Override[]): string {
+/** What the command line sets of a key, of its section, or below it; undefined where it sets nothing. */
+function overrideOf(path: readonly string[], overrides: readonly Override[]): Override | undefined {
   const key = path.join(".");
-  const override = overrides.find((one) => one.key === key || key.startsWith(`${one.key}.`) || one.key.startsWith(`${key}.`));
-  if (override || !yaml) return `--${override?.key ?? key}`;
-  const line = yaml.lineOf(path);
-  return line ? `${yaml.path}:${line}` : yaml.path;
+  return overrides.find((one) => one.key === key || key.startsWith(`${one.key}.`) || one.key.startsWith(`${key}.`));
+}
+
+function placeIn(yaml: YamlFile | undefined, path: readonly string[]): string {
+  const line = yaml?.lineOf(path);
+  return [yaml?.path ?? "the defaults", ...(line ? [line] : [])].join(":");
 }
 
 function nearestKey(path: readonly string[]): [key: string, section: string] {
@@ -193,12 +218,4 @@ function shapeOf(schema: unknown): Record<string, unknown> | undefined {
   let at = schema;
   while (at instanceof z.ZodDefault || at instanceof z.ZodPrefault) at = at.unwrap();
   return at instanceof z.ZodObject ? at.shape : undefined;
-}
-
-/** zod's words for a wrong type, without the names of classes that YAML's tags can make. */
-function plain(message: string): string {
-  return message.replace("Invalid input: e", "e").replace(
-    /received (?!number|string|boolean|array|object|null|undefined|NaN)\w+/,
-    "received something else",
-  );
 }

@@ -35,15 +35,42 @@ Deno.test("resolveConfig() refuses every key of the schema when it is misspelt o
   }
 });
 
-Deno.test("resolveConfig() says which type was wanted", () => {
-  const { message } = assertThrows(() => resolveConfig(undefined, [{ key: "cwm.lr", value: "fast" }]), UserError);
-  assertEquals(message, '--cwm.lr: "cwm.lr": expected number, received string');
+const WRONG: readonly (readonly [key: string, value: string, message: string])[] = [
+  ["cwm.lr", "fast", 'Cannot use "--cwm.lr=fast": give a number above 0'],
+  ["cwm.steps", "1.5", 'Cannot use "--cwm.steps=1.5": give a whole number from 0 on'],
+  ["data.world", "1e30", 'Cannot use "--data.world=1e30": give a whole number above 0'],
+  ["sample.topP", "0", 'Cannot use "--sample.topP=0": give a number above 0, 1 at most'],
+  ["cwm.floor", "2", 'Cannot use "--cwm.floor=2": give a number from 0 to 1'],
+  ["cwm.weights", "l3", 'Cannot use "--cwm.weights=l3": give l2 or none'],
+  ["cwm.checkpointing", "yes", 'Cannot use "--cwm.checkpointing=yes": give true or false'],
+  ["experiment", "../x", 'Cannot use "--experiment=../x": give a name of letters, digits, _, . and -'],
+  ["bench.aurora", "3", 'Cannot use "--bench.aurora=3": give a text, or a list such as [A, B] or [], each a text'],
+  ["plan.gpus", "[2, many]", 'Cannot use "--plan.gpus=[2, many]": "plan.gpus.1" takes a whole number above 0'],
+  ["cwm", "{steps: x}", 'Cannot use "--cwm={steps: x}": "cwm.steps" takes a whole number from 0 on'],
+  ["cwm.lora.rank.x", "3", 'Cannot use "--cwm.lora.rank.x=3": "cwm.lora.rank" takes a whole number above 0'],
+  ["data.downsample", "3", 'Cannot use "--data.downsample=3": give {NAME: …}, for each name a whole number above 0'],
+  ["annotate.datasets", "{a: 3}", '"annotate.datasets.a" takes a section with videos, clips, hours'],
+  [
+    "annotate.datasets",
+    "{a b: {videos: x}}",
+    'Cannot use "a b" as a name in "annotate.datasets": give a name of letters, digits, _, . and -',
+  ],
+];
+
+Deno.test("resolveConfig() says of a value that cannot be what it is, and what is wanted", () => {
+  for (const [key, value, message] of WRONG) assertThrows(() => resolveConfig(undefined, [{ key, value }]), UserError, message);
 });
 
 Deno.test("resolveConfig() names the line of a value of another type, and of broken YAML", () =>
   withFolder((folder) => {
     Deno.writeTextFileSync(`${folder}/a.yaml`, "seed: 1\ncwm:\n  batch: many\n");
-    assertThrows(() => resolveConfig(`${folder}/a.yaml`, []), UserError, `${folder}/a.yaml:3: "cwm.batch"`);
+    assertThrows(
+      () => resolveConfig(`${folder}/a.yaml`, []),
+      UserError,
+      `${folder}/a.yaml:3: Cannot use "many" for "cwm.batch": give a whole`,
+    );
+    Deno.writeTextFileSync(`${folder}/a.yaml`, "seed: &a [*a]\n");
+    assertThrows(() => resolveConfig(`${folder}/a.yaml`, []), UserError, 'Cannot use a list for "seed": give a whole');
     Deno.writeTextFileSync(`${folder}/b.yaml`, "seed: 1\ncwm: [\n");
     assertThrows(() => resolveConfig(`${folder}/b.yaml`, []), UserError, `${folder}/b.yaml:`);
     assertThrows(() => resolveConfig(`${folder}/c.yaml`, []), UserError, "give the path of a YAML file");

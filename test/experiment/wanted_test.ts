@@ -1,0 +1,7 @@
+import { configKeys } from "../../lib/experiment/config.ts";
+import { wantedAt } from "../../lib/experiment/wanted.ts";
+import { assert } from "../support.ts";
+
+Deno.test("wantedAt() has words for every key", () => {
+  for (const key of configKeys()) assert(/^(a |true or|\{NAME|\w+(, \w+)* or \w+$)/.test(wantedAt(key.split("."))), key);
+});
