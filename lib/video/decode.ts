@@ -48,10 +48,11 @@ export async function* readFrames(path: string, options: ReadOptions): AsyncGene
 }
 
 /**
- * The length of a video as its container says; nothing is decoded.
+ * The length of a video as its container says, or the time of its last frame where it does not, as in what a browser records. Only then it
+ * is decoded.
  *
  * @param path the file
- * @returns seconds; 0 where it is not said
+ * @returns seconds
  * @throws UserError in one sentence when the file is no video
  *
  * @example Three frames at twelve a second
@@ -68,11 +69,25 @@ export async function* readFrames(path: string, options: ReadOptions): AsyncGene
 export async function videoLength(path: string): Promise<number> {
   checkRegular(path, Infinity);
   const av = await openAddon();
-  if (!av) return await lengthByFfmpeg(path);
-  const { demuxer } = await openStream(path, av.api);
+  const said = await (av ? lengthByAddon(path, av) : lengthByFfmpeg(path));
+  return said > 0 ? said : await lastTime(path);
+}
+
+async function lengthByAddon(path: string, { api }: Addon): Promise<number> {
+  const { demuxer } = await openStream(path, api);
   const seconds = demuxer.duration;
   await demuxer.close();
-  return Number.isFinite(seconds) && seconds > 0 ? seconds : 0;
+  return Number.isFinite(seconds) ? seconds : 0;
+}
+
+async function lastTime(path: string): Promise<number> {
+  let last = 0;
+  const wanted = (time: number) => {
+    last = time;
+    return false;
+  };
+  await Array.fromAsync(readFrames(path, { format: "gray", wanted })); // of none
+  return last;
 }
 
 /**
