@@ -10,6 +10,7 @@ import { dispose, type Tensor, tf, tidy } from "../engine/mod.ts";
 import { takeNumber } from "../engine/scope.ts";
 import { type AdamWConfig, adamwStep, freshState, learningRate, type Schedule, type TrainingState } from "./adamw.ts";
 import { loadPoint, savePoint, type TrainingPoint } from "./checkpoints.ts";
+import { heedingSignals } from "./stop.ts";
 import { type Arrived, type GradientSum, ownSum, type Piece, piecesOf, rowsOf, sharePoint, type Workers } from "./workers.ts";
 
 /** A batch with what the log and errors say of it. */
@@ -78,11 +79,12 @@ export interface TrainingStep extends StepLog {
 /**
  * Trains step by step, from the newest checkpoint if there is one: what a step does depends on the seed and its number alone,
  * so a training that was killed ends with the same bits. A training that resumes gives the step of its checkpoint first. Of
- * several workers the first gives the steps, the others none.
+ * several workers the first gives the steps, the others none. One that works alone and is asked to end (SIGINT, SIGTERM) keeps the step
+ * that it is at.
  *
  * @param training what to train
  * @returns a step after the other, the last one with the final parameters
- * @throws UserError when a loss or gradient is not finite; the checkpoint before stays
+ * @throws UserError when a loss or gradient is not finite, and the checkpoint before stays; or when it was asked to end
  *
  * @example A line through one point
  * ```ts
@@ -116,13 +118,16 @@ export async function* train<T>(training: Training<T>): AsyncGenerator<TrainingS
     if (found) yield { ...loggedStep(folder, point.step), params: point.state.params };
     for (let isWarm = false; point.step < schedule.steps; isWarm = true) {
       const started = performance.now();
-      const { state, loss, norm, size } = await trainingStep(training, point, isWarm);
+      const work = () => trainingStep(training, point, isWarm);
+      const { done: { state, loss, norm, size }, isAsked } = workers ? { done: await work(), isAsked: false } : await heedingSignals(work);
       point = { step: point.step + 1, state };
       if (!isFirst) continue;
       const speed = Math.round(size / ((performance.now() - started) / 1000));
       const log = { step: point.step, loss, norm, lr: learningRate(point.step, schedule), speed };
       appendLine(`${folder}/log.jsonl`, JSON.stringify(log), disk, false);
-      if (point.step % training.saveEvery === 0 || point.step === schedule.steps) savePoint(checkpoints, point, digest, disk);
+      const isLast = point.step === schedule.steps;
+      if (isAsked || isLast || point.step % training.saveEvery === 0) savePoint(checkpoints, point, digest, disk);
+      if (isAsked && !isLast) throw new UserError(`Stopped after step ${point.step}, which is kept: the same command goes on from there`);
       yield { ...log, params: state.params };
     }
     await workers?.leave();

@@ -11,7 +11,7 @@ const ADAMW = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, clip
 async function regression(
   folder: string,
   steps: number,
-  options: { disk?: Disk; poison?: number; accumulate?: number; saveEvery?: number } = {},
+  options: { disk?: Disk; poison?: number; accumulate?: number; saveEvery?: number; signal?: Deno.Signal } = {},
 ): Promise<TrainingStep> {
   const training = train({
     folder,
@@ -23,6 +23,7 @@ async function regression(
     accumulate: options.accumulate ?? 1,
     batch: (micro) => {
       const random = randomStream("batch", micro);
+      if (options.signal && micro === 4) Deno.kill(Deno.pid, options.signal);
       const value = micro === options.poison ? NaN : 1;
       const x = tf.tensor2d(Array.from({ length: 12 }, () => random() * value), [4, 3]);
       return { tensors: { x }, size: 4, samples: [`sample-${micro}`] };
@@ -39,6 +40,17 @@ async function regression(
   }
   return last!;
 }
+
+Deno.test("train() that is asked to end keeps the step that it is at, and goes on from there to the same bits", () =>
+  withFolder(async (folder) => {
+    const undisturbed = await regression(`${folder}/whole`, 12);
+    const run = () => regression(`${folder}/asked`, 12, { signal: "SIGTERM" }); // Ctrl-C is the test runner's own
+    const { message } = await assertRejects(run, UserError);
+    assertEquals(message, "Stopped after step 5, which is kept: the same command goes on from there");
+    const resumed = await run(); // its step 5 is not done again, nor the signal sent
+    assertEquals(resumed.params[0]!.dataSync(), undisturbed.params[0]!.dataSync());
+    dispose([undisturbed.params, resumed.params]);
+  }));
 
 Deno.test("train() goes on after a kill and ends with the same bits, log and accumulation included", () =>
   withFolder((folder) =>
