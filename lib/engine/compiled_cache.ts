@@ -25,7 +25,6 @@ const MOST = 2 ** 28; // bytes of all folders: the oldest files beyond go; a tra
 const PROBE = 2 ** 20; // bytes that must be free
 const HOUR = 3_600_000; // ms: what TensorFlow was still writing is left alone for so long
 const CHECKED = "checked"; // a file that holds the machine's start: all that is older than it was sound since then
-const COARSE = 1; // s by which a file's time may lie behind the clock
 const TAG = 15 << 3 | 5; // of a protocol buffer: field 15, four bytes, which TensorFlow does not know and passes over
 const SEAL = 5; // bytes: the tag, then the checksum of all before
 const FLAGS = (folder: string) => `--tf_xla_persistent_cache_directory="${folder}" --tf_xla_persistent_cache_device_types=CPU`;
@@ -72,8 +71,9 @@ export function prune(root: string, most: number): void {
 
 /** Removes files without a right checksum; gives the names of the others. */
 function removeDamaged(folder: string): Set<string> {
-  const [boot, now] = [bootText(), Date.now() / 1000];
-  const checked = lastCheck(folder, boot);
+  const boot = bootText();
+  const [checked, mark] = [lastCheck(folder, boot), `${folder}/${CHECKED}`];
+  quietly(() => Deno.writeTextFileSync(`${mark}.${Deno.pid}`, boot)); // before the list is made, by the disk's clock
   const sound = new Set<string>();
   for (const { name, isFile } of entriesOf(folder)) {
     if (!name.endsWith(".pb")) continue;
@@ -81,10 +81,7 @@ function removeDamaged(folder: string): Set<string> {
     if (isKnown || (isFile && isSound(`${folder}/${name}`))) sound.add(name);
     else removeQuietly(`${folder}/${name}`);
   }
-  try {
-    Deno.writeTextFileSync(`${folder}/${CHECKED}`, boot);
-    Deno.utimeSync(`${folder}/${CHECKED}`, now - COARSE, now - COARSE); // what was written since the list was made was not looked at
-  } catch { /* all are read again next time */ }
+  quietly(() => Deno.renameSync(`${mark}.${Deno.pid}`, mark)); // else all are read again next time
   return sound;
 }
 
@@ -149,9 +146,13 @@ function sizeAndTime(folder: string, name: string): { size: number; time: number
 }
 
 function removeQuietly(path: string): void {
+  quietly(() => Deno.removeSync(path, { recursive: true }));
+}
+
+function quietly(work: () => void): void {
   try {
-    Deno.removeSync(path, { recursive: true });
-  } catch { /* another process was faster */ }
+    work();
+  } catch { /* another process was faster, or the disk is full */ }
 }
 
 /** Whether there is a folder, or can be one, that some files fit into: TensorFlow fails a function whose file it cannot write. */
