@@ -133,11 +133,10 @@ export function openRun(options: RunOptions): Run {
   const resolved = Object.fromEntries(sections.map((section) => [section, config[section]]));
   const digest = digestOf({ task, resolved, inputs });
   if (options.leaveAlone) return { folder, digest, finished: false, finish: () => {} };
-  refuseForeign(folder);
-  refuseOtherTask(folder, task);
+  const found = requirePlace(folder, task);
   if (restart) emptyRun(folder, disk);
   const path = `${folder}/manifest.json`;
-  const before = readManifest(folder);
+  const before = restart ? undefined : found;
   if (before && before.digest !== digest) refuseOther(folder, before, resolved, inputs);
   const manifest: Manifest = {
     ...{ task, digest, config: resolved, seed: config.seed, inputs, overlap },
@@ -242,9 +241,22 @@ function removeEmpty(folder: string): void {
   if ([...Deno.readDirSync(folder)].length === 0) Deno.removeSync(folder);
 }
 
-/** A folder of somebody else's is no place for a run: its files could be overwritten. */
-function refuseForeign(folder: string): void {
-  if (!exists(folder) || !Deno.statSync(folder).isDirectory || readManifest(folder)) return;
+/**
+ * Refuses a folder that is no place for a task's run: somebody else's, whose files could be overwritten, and another task's, which
+ * `--restart` would remove.
+ *
+ * @param folder of the run to be
+ * @param task its name
+ * @returns the manifest of an earlier run of the task, or undefined
+ * @throws UserError naming what the folder holds
+ */
+export function requirePlace(folder: string, task: string): Manifest | undefined {
+  const before = readManifest(folder);
+  if (before?.task === task) return before;
+  if (before) {
+    throw new UserError(`Cannot use ${folder} for ${task}, as it holds a run of task ${before.task}; choose another folder with --run=DIR`);
+  }
+  if (!exists(folder) || !Deno.statSync(folder).isDirectory) return;
   const foreign = [...Deno.readDirSync(folder)].filter(({ name, isDirectory }) => !isDirectory && !isOurs(name)).map(({ name }) => name);
   if (foreign.length === 0) return;
   throw new UserError(
@@ -253,13 +265,6 @@ function refuseForeign(folder: string): void {
     }); ` +
       "choose a new folder with --run=DIR",
   );
-}
-
-/** Another task's run is no place either, and `--restart` would remove it. */
-function refuseOtherTask(folder: string, task: string): void {
-  const before = readManifest(folder);
-  if (!before || before.task === task) return;
-  throw new UserError(`Cannot use ${folder} for ${task}, as it holds a run of task ${before.task}; choose another folder with --run=DIR`);
 }
 
 /**

@@ -17,7 +17,7 @@ import type { Bench } from "./datasets.ts";
 import { announceMemory } from "./plan.ts";
 import { overlapNote, requireNoOverlap, seenPictures } from "./overlap.ts";
 import { adapterFolder, runMissing, shardName } from "./pipeline.ts";
-import { openRun, readManifest, type Run, runFolder } from "./run.ts";
+import { openRun, readManifest, requirePlace, type Run, runFolder } from "./run.ts";
 import type { Config } from "./schema.ts";
 
 /** What a stage depends on. */
@@ -75,6 +75,7 @@ export async function openStage(invocation: Invocation, task: TaskInfo, plan: St
     ...plan.inputs,
   };
   if (checkpoint && !task.name.startsWith("train-")) announceMemory(task.name, config, checkpoint); // a training has done so
+  if (!plan.leaveAlone) requirePlace(folder, task.name);
   await runMissing(Object.values(names), invocation); // now that whatever a task reads of its own is known to be there
   if ("dry-run" in flags) return void console.log(dryRunText(config, task, stage, known, folder));
   const backend = plan.backend ?? (checkpoint && await ensureEngine(config.model.backend));

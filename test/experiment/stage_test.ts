@@ -48,6 +48,13 @@ Deno.test("openStage() opens a run; once it is finished it prints its table and 
     assert(!exists(`${folder}/result.json`));
   }));
 
+Deno.test("openStage() refuses another task's folder before it runs what is missing", () =>
+  withFolder(async (folder) => {
+    openRun({ task: "train-cwm", folder, config: invoke(folder).config, sections: ["cwm"], inputs: {} });
+    const open = () => openStage(invoke(folder, { "no-deps": "" }, "none"), TASK, { adapters: { cdm: "train-cdm" } });
+    await assertRejects(open, UserError, "for filter, as it holds a run of task train-cwm; choose another folder");
+  }));
+
 Deno.test("digestFor() says of a training that is not finished that it goes on", () =>
   withFolder((folder) => {
     openRun({ task: "train-cwm", folder, config: invoke(folder).config, sections: ["cwm"], inputs: {} });
