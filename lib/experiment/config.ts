@@ -50,21 +50,25 @@ export function resolveConfig(file: string | undefined, overrides: readonly Over
   for (const { key, value } of overrides) set(values, key, value);
   const parsed = CONFIG.safeParse(values);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
+  throw new UserError(issueText(parsed.error.issues[0]!, values, yaml, overrides));
+}
+
+/** What is said of the first thing that the schema finds. */
+function issueText(issue: z.core.$ZodIssue, values: unknown, yaml: YamlFile | undefined, overrides: readonly Override[]): string {
   const unknown = issue.code === "unrecognized_keys" ? issue.keys[0] : undefined;
   const path = [...issue.path.map(String), ...(unknown === undefined ? [] : [unknown])];
   const override = overrideOf(path, overrides);
   if (issue.code === "invalid_key") {
-    throw new UserError(`Cannot use ${quoted(path.at(-1))} as a name in ${quoted(path.slice(0, -1).join("."))}: give ${NAME}`);
+    return `Cannot use ${quoted(path.at(-1))} as a name in ${quoted(path.slice(0, -1).join("."))}: give ${NAME}`;
   }
-  if (unknown === undefined) throw new UserError(valueError(path, values, override, yaml));
+  if (unknown === undefined) return valueText(path, values, override, yaml);
   const where = override === undefined ? placeIn(yaml, path) : `--${override.key}`;
   const [near, section] = nearestKey(path);
-  throw new UserError(`${where}: there is no key ${quoted(path.join("."))}; the nearest is "${near}"${section}`);
+  return `${where}: there is no key ${quoted(path.join("."))}; the nearest is "${near}"${section}`;
 }
 
 /** What is said of a value that its key cannot take: what was found, where, and what is wanted. */
-function valueError(path: readonly string[], values: unknown, override: Override | undefined, yaml: YamlFile | undefined): string {
+function valueText(path: readonly string[], values: unknown, override: Override | undefined, yaml: YamlFile | undefined): string {
   const [key, wanted] = [path.join("."), wantedAt(path)];
   if (override === undefined) {
     return `${placeIn(yaml, path)}: Cannot use ${foundAt(values, path)} for ${quoted(key)}: give ${wanted}`;
