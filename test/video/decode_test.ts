@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readJson } from "../../lib/files.ts";
-import { readFrames, videoLength, writeMp4 } from "../../lib/video/mod.ts";
+import { readFrames, videoLength } from "../../lib/video/mod.ts";
 import { rotationFilters } from "../../lib/video/decode.ts";
 import { assert, assertEquals, assertRejects, sharedData, UserError, withFolder } from "../support.ts";
 
@@ -46,33 +46,6 @@ Deno.test({
       await assertRejects(() => videoLength(`${folder}/a.mp4`), UserError, "Input/output error");
     }),
 });
-
-Deno.test("videoLength() gives the last frame's time of a video that states no length", () =>
-  withFolder(async (folder) => {
-    const frames = Array.from({ length: 50 }, (_, i) => ({ width: 32, height: 32, data: new Uint8Array(3072).fill(5 * i) }));
-    await writeMp4(`${folder}/a.mp4`, frames, 25);
-    assertEquals(await videoLength(`${folder}/a.mp4`), 2);
-    Deno.writeFileSync(`${folder}/a.h264`, bareH264(Deno.readFileSync(`${folder}/a.mp4`)));
-    const length = await videoLength(`${folder}/a.h264`);
-    assert(Math.abs(length - 49 / 25) < 0.05, `${length}`);
-  }));
-
-/** The H.264 of an MP4 of ours without its container, and so without times: each unit behind a start code instead of its length. */
-function bareH264(mp4: Uint8Array): Uint8Array {
-  const view = new DataView(mp4.buffer);
-  const find = (name: string) => mp4.findIndex((_, i) => [...name].every((letter, j) => mp4[i + j] === letter.charCodeAt(0)));
-  const units: Uint8Array[] = [];
-  const take = (at: number, width: number) => {
-    const length = width === 2 ? view.getUint16(at) : view.getUint32(at);
-    units.push(mp4.subarray(at + width, at + width + length));
-    return at + width + length;
-  };
-  const parameters = find("avcC") + 4 + 6; // behind the count of sequence parameter sets, which is one
-  take(take(parameters, 2) + 1, 2);
-  const data = find("mdat");
-  for (let at = data + 4; at < data - 4 + view.getUint32(data - 4);) at = take(at, 4);
-  return Uint8Array.from(units.flatMap((unit) => [0, 0, 0, 1, ...unit]));
-}
 
 Deno.test("rotationFilters() turn pictures upright as FFmpeg does", () => {
   const one = 65536;
