@@ -7,7 +7,7 @@
 import { UserError } from "../lib/errors.ts";
 import { runTask } from "../lib/experiment/cli.ts";
 import type { Invocation, TaskInfo } from "../lib/experiment/task.ts";
-import { exists, readText, writeFile } from "../lib/files.ts";
+import { exists, readText, realDisk, writeFile } from "../lib/files.ts";
 import { drawFamilies } from "../lib/report/mod.ts";
 import { showProgress } from "../lib/experiment/progress.ts";
 import { encodePng } from "../lib/tokens/mod.ts";
@@ -44,14 +44,12 @@ async function main({ config, flags }: Invocation): Promise<void> {
   if ("dry-run" in flags) return console.log(`Would write ${total} trajectories and ${filmed} videos to ${out}.`);
   // Written last; by its lists it differs from that of a world of before the regime and the simulated list were heeded.
   const description = JSON.stringify({ renderer: RENDERER, seed, ...data, ...config.export, lists }, null, 2) + "\n";
+  if ("restart" in flags) removeWorld(out);
   if (exists(`${out}/world.json`)) {
-    if ("restart" in flags) removeWorld(out);
-    else if (readText(`${out}/world.json`) === description) return console.log(`This very world is there already, whole, in ${out}.`);
-    else {
-      throw new UserError(
-        `Cannot write to ${out} as another world is there already: choose another folder with --out=DIR, or --restart to write anew`,
-      );
-    }
+    if (readText(`${out}/world.json`) === description) return console.log(`This very world is there already, whole, in ${out}.`);
+    throw new UserError(
+      `Cannot write to ${out} as another world is there already: choose another folder with --out=DIR, or --restart to write anew`,
+    );
   }
   const progress = showProgress("trajectories", total);
   let done = 0;
@@ -90,15 +88,9 @@ async function main({ config, flags }: Invocation): Promise<void> {
 
 /** Removes a world: first what says that it is whole, then what was written of it, so that none of its files passes for the next one's. */
 function removeWorld(out: string): void {
-  Deno.removeSync(`${out}/world.json`);
-  for (const name of ["train", "simulated", "validation", "bench"]) {
-    for (const part of ["images", "list.json"]) removeIfThere(`${out}/${name}/${part}`);
-  }
-  removeIfThere(`${out}/videos`);
-}
-
-function removeIfThere(path: string): void {
-  if (exists(path)) Deno.removeSync(path, { recursive: true });
+  if (!exists(`${out}/world.json`)) return; // it may be anybody's folder
+  const parts = ["train", "simulated", "validation", "bench"].flatMap((split) => [`${split}/images`, `${split}/list.json`]);
+  for (const part of ["world.json", ...parts, "videos"]) realDisk.remove(`${out}/${part}`);
 }
 
 /** A split as PNG files and a list in AURORA's format; the family is the list's `task`. */

@@ -77,8 +77,7 @@ function removeDamaged(folder: string): Set<string> {
   const sound = new Set<string>();
   for (const { name, isFile } of entriesOf(folder)) {
     if (!name.endsWith(".pb")) continue;
-    const isKnown = isFile && sizeAndTime(folder, name).time < checked;
-    if (isKnown || (isFile && isSound(`${folder}/${name}`))) sound.add(name);
+    if (isFile && (sizeAndTime(folder, name).time < checked || isSound(`${folder}/${name}`))) sound.add(name);
     else removeQuietly(`${folder}/${name}`);
   }
   quietly(() => Deno.renameSync(`${mark}.${Deno.pid}`, mark)); // else all are read again next time

@@ -43,9 +43,10 @@ function inWords(schema: Schema): string {
   return pattern ? NAME : "a text";
 }
 
+/** Every number of the schema has a lower bound. */
 function numberInWords({ type, minimum, exclusiveMinimum, maximum }: Schema): string {
+  const kind = type === "integer" ? "a whole number" : "a number";
   const most = maximum === Number.MAX_SAFE_INTEGER ? undefined : maximum;
-  const lower = exclusiveMinimum !== undefined ? `above ${exclusiveMinimum}` : minimum !== undefined && `from ${minimum}`;
-  const upper = most !== undefined && (minimum === undefined ? `, ${most} at most` : ` to ${most}`);
-  return `${type === "integer" ? "a whole number" : "a number"}${lower ? ` ${lower}` : ""}${upper || (minimum === undefined ? "" : " on")}`;
+  if (minimum !== undefined) return `${kind} from ${minimum} ${most === undefined ? "on" : `to ${most}`}`;
+  return `${kind} above ${exclusiveMinimum}${most === undefined ? "" : `, ${most} at most`}`;
 }

@@ -55,13 +55,9 @@ Deno.test("processes that compile the same at once give the same bits, and leave
   }));
 
 Deno.test("a file that another process removes before it is read is passed over", kept, () =>
-  withFolder((root) => {
-    const [flags, read] = [Deno.env.get("TF_XLA_FLAGS"), Deno.readFileSync];
+  withOpen((open) => {
+    const read = Deno.readFileSync;
     try {
-      const open = () => {
-        Deno.env.set("TF_XLA_FLAGS", "");
-        return keepCompiled(libtensorflowFolder(), root)?.folder;
-      };
       const folder = open();
       Deno.writeTextFileSync(`${folder}/xla_compile_cache_1.pb`, "");
       let raced = "";
@@ -73,37 +69,27 @@ Deno.test("a file that another process removes before it is read is passed over"
       assertEquals([open(), raced], [folder, `${folder}/xla_compile_cache_1.pb`]);
     } finally {
       Deno.readFileSync = read;
-      flags === undefined ? Deno.env.delete("TF_XLA_FLAGS") : Deno.env.set("TF_XLA_FLAGS", flags);
     }
   }));
 
 Deno.test("a file that was there at the last look is not read again before the machine starts anew", kept, () =>
-  withFolder((root) => {
-    const flags = Deno.env.get("TF_XLA_FLAGS");
-    try {
-      const open = () => {
-        Deno.env.set("TF_XLA_FLAGS", "");
-        return keepCompiled(libtensorflowFolder(), root)?.folder;
-      };
-      const folder = open();
-      const file = `${folder}/xla_compile_cache_1.pb`;
-      const writeAt = (seconds: number) => {
-        Deno.writeTextFileSync(file, "no checksum");
-        Deno.utimeSync(file, seconds, seconds);
-      };
-      writeAt(Date.now() / 1000 - 60);
-      open();
-      assert(exists(file), "it was read again");
-      writeAt(Date.now() / 1000);
-      open();
-      assert(!exists(file), "it was written after the last look");
-      writeAt(Date.now() / 1000 - 60);
-      Deno.writeTextFileSync(`${folder}/checked`, "an earlier start");
-      open();
-      assert(!exists(file), "the disk may have lost it with the last start");
-    } finally {
-      flags === undefined ? Deno.env.delete("TF_XLA_FLAGS") : Deno.env.set("TF_XLA_FLAGS", flags);
-    }
+  withOpen((open) => {
+    const folder = open();
+    const file = `${folder}/xla_compile_cache_1.pb`;
+    const writeAt = (seconds: number) => {
+      Deno.writeTextFileSync(file, "no checksum");
+      Deno.utimeSync(file, seconds, seconds);
+    };
+    writeAt(Date.now() / 1000 - 60);
+    open();
+    assert(exists(file), "it was read again");
+    writeAt(Date.now() / 1000);
+    open();
+    assert(!exists(file), "it was written after the last look");
+    writeAt(Date.now() / 1000 - 60);
+    Deno.writeTextFileSync(`${folder}/checked`, "an earlier start");
+    open();
+    assert(!exists(file), "the disk may have lost it with the last start");
   }));
 
 Deno.test(
@@ -157,6 +143,21 @@ Deno.test("prune() keeps the newest files of all folders, and removes what was n
     const left = ["a", "b"].flatMap((folder) => [...Deno.readDirSync(`${root}/${folder}`)].map(({ name }) => `${folder}/${name}`)).sort();
     assertEquals(left, ["a/else.pb", "a/xla_compile_cache_3.pb", "a/xla_compile_cache_5.pb1.tmp"]);
   }));
+
+/** Lets a body open one cache as several processes would, one after the other, and leaves the environment as it was. */
+async function withOpen(body: (open: () => string | undefined) => void): Promise<void> {
+  const flags = Deno.env.get("TF_XLA_FLAGS");
+  try {
+    await withFolder((root) =>
+      body(() => {
+        Deno.env.set("TF_XLA_FLAGS", "");
+        return keepCompiled(libtensorflowFolder(), root)?.folder;
+      })
+    );
+  } finally {
+    flags === undefined ? Deno.env.delete("TF_XLA_FLAGS") : Deno.env.set("TF_XLA_FLAGS", flags);
+  }
+}
 
 /** What a process of its own prints, with another user's cache folder. */
 async function child(cache: string, before = "", env: Record<string, string> = {}): Promise<string> {
